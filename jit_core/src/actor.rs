@@ -1,0 +1,81 @@
+//! Who really acts: not one uid, but every human who could be behind a process.
+//!
+//! Whoever became another user by sudo is still themselves when they approve. So an actor is a set: the
+//! uid, the login uid, the accounts of the same `[[person]]`, and the subject of every open session that
+//! the process is in. Two humans differ only if their sets have nothing in common.
+
+use crate::name::{Uid, UserName};
+use crate::session::Process;
+use crate::subject::Subject;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The uid that a process logged in with (`/proc/PID/loginuid`). A process that has none can set it, so
+/// it only ever refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginUid {
+    /// This one, with the account's name if it has one.
+    Set(Uid, Option<UserName>),
+    /// None: a daemon, or a container without the audit system.
+    Unset,
+    /// It could not be read: it may be anybody's.
+    Unreadable,
+}
+
+/// The process and its ancestors, by which the sessions that it runs in are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ancestry {
+    /// From the process itself up to the first of all.
+    Known(Vec<Process>),
+    /// It could not be read: it may be in any session.
+    Unreadable,
+}
+
+/// Somebody who acts through the user socket, as the kernel describes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The account.
+    pub subject: Subject,
+    /// Its login uid.
+    pub login: LoginUid,
+    /// Its process and those above it.
+    pub ancestry: Ancestry,
+}
+
+/// The humans who could be behind an actor, as accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Humans {
+    /// By number.
+    pub uids: BTreeSet<Uid>,
+    /// By name.
+    pub names: BTreeSet<UserName>,
+}
+
+impl Humans {
+    /// One account.
+    #[must_use]
+    pub fn account(uid: Uid, name: UserName) -> Self {
+        Self { uids: BTreeSet::from([uid]), names: BTreeSet::from([name]) }
+    }
+
+    /// Adds an account.
+    pub fn add(&mut self, uid: Uid, name: &UserName) {
+        self.uids.insert(uid);
+        self.names.insert(name.clone());
+    }
+
+    /// Whether somebody is in both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        !self.uids.is_disjoint(&other.uids) || !self.names.is_disjoint(&other.names)
+    }
+}
+
+/// What is known of the humans behind an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behind {
+    /// These.
+    Known(Humans),
+    /// Something could not be read: it may be anybody.
+    Anybody,
+}

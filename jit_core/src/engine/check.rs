@@ -1,0 +1,191 @@
+//! The PAM question: may this subject come in now?
+//!
+//! There are three ways in, and no other: a live grant that admits the entry, a rule whose grant starts at
+//! login, a legacy rule.
+
+use super::see::approvers_in_words;
+use crate::grant::{Kind, LiveGrant};
+use crate::id::{DenialId, GrantId};
+use crate::name::{RuleName, RunAs, Service};
+use crate::policy::judge::{Question, RequestRuling, Standing};
+use crate::policy::{GrantRule, LegacyRule, Policy};
+use crate::state::State;
+use crate::subject::{Entry, Groups};
+use crate::time::Now;
+use std::fmt;
+
+/// Whether somebody comes in, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Admission {
+    /// By this grant.
+    Grant(GrantId),
+    /// By this rule, which gives a grant when the session opens.
+    Rule(RuleName),
+    /// Not at all.
+    Denied(Denial),
+}
+
+/// Why somebody does not come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// The daemon has no valid policy.
+    NoPolicy,
+    /// No rule is about the service; our line in its PAM file says that it is ours.
+    NoRuleForService,
+    /// No rule lets this user use the service, as that user, from there.
+    NoRule,
+    /// A rule could, but there is no grant.
+    NoGrant,
+    /// The user's groups could not be looked up.
+    GroupsUnknown,
+    /// There is no such account.
+    NoAccount,
+    /// The daemon has more to do than it can.
+    Busy,
+    /// The change that the entry needs could not be recorded.
+    NotRecorded,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPolicy => "no valid policy",
+            Self::NoRuleForService => "no rule names the service",
+            Self::NoRule => "no rule matches",
+            Self::NoGrant => "no grant",
+            Self::GroupsUnknown => "groups unknown",
+            Self::NoAccount => "no account",
+            Self::Busy => "busy",
+            Self::NotRecorded => "not recorded",
+        })
+    }
+}
+
+/// A no, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub why: Why,
+    /// The rule under which the subject may ask, if there is one.
+    pub rule: Option<RuleName>,
+    /// Who approves what is asked under it, in words.
+    pub approvers: Option<String>,
+}
+
+impl Denial {
+    /// A no without a rule to ask under.
+    #[must_use]
+    pub fn plain(why: Why) -> Self {
+        Self { why, rule: None, approvers: None }
+    }
+
+    /// What to do, if there is something: a command only where it can be typed.
+    #[must_use]
+    pub fn ask(&self, service: &Service, run_as: Option<&RunAs>) -> Option<String> {
+        let approvers = self.approvers.as_ref()?;
+        if service.is_sshd() {
+            return Some(if approvers.is_empty() {
+                format!("Request it from a log-in on this host: jit request {}", service.as_str())
+            } else {
+                format!("Ask an approver ({approvers}) to grant it")
+            });
+        }
+        let named = match service.family().as_str() {
+            "sudo" => " sudo".to_owned(),
+            other => format!(" {other}"),
+        };
+        let target = match run_as {
+            Some(run_as) if *run_as != RunAs::root() => format!(" --as {run_as}"),
+            Some(_) | None => String::new(),
+        };
+        let approves = if approvers.is_empty() { String::new() } else { format!(". Approves: {approvers}") };
+        Some(format!("Ask: jit request{named}{target} --reason \"...\"{approves}"))
+    }
+
+    /// The one line that the user reads, under 200 bytes.
+    #[must_use]
+    pub fn line(&self, entry: &Entry, id: DenialId) -> String {
+        const MOST: usize = 199;
+        let service = crate::text::printable(entry.service.spoken(), 32);
+        let user = crate::text::printable(entry.subject.name.as_str(), 32);
+        let target = match &entry.run_as {
+            Some(RunAs::User(name)) if name.as_str() != "root" => format!(" as {}", crate::text::printable(name.as_str(), 32)),
+            Some(RunAs::User(_) | RunAs::Oneself) | None => String::new(),
+        };
+        let said = match self.why {
+            Why::NoPolicy => "there is no valid policy, so nobody is let in. Tell your administrator".to_owned(),
+            Why::NoRuleForService => format!("no rule names the service {service}, so nobody may use it. Tell your administrator"),
+            Why::NoRule => format!("no rule lets {user} use {service}{target}"),
+            Why::NoGrant => format!("no grant for {service}{target}"),
+            Why::GroupsUnknown => format!("the groups of {user} cannot be looked up. Try again, or tell your administrator"),
+            Why::NoAccount => "no such account".to_owned(),
+            Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
+            Why::NotRecorded => "it cannot be recorded, so nobody is let in. Tell your administrator".to_owned(),
+        };
+        let tail = format!(". {id}");
+        let mut line = format!("jit: {said}");
+        for part in self.ask(&entry.service, entry.run_as.as_ref()).iter().flat_map(|ask| ask.split_inclusive(". ")) {
+            let part = part.strip_suffix(". ").unwrap_or(part);
+            let with_part = line.len().saturating_add(part.len()).saturating_add(tail.len()).saturating_add(2);
+            if with_part <= MOST {
+                line.push_str(". ");
+                line.push_str(part);
+            }
+        }
+        line + &tail
+    }
+}
+
+/// What lets somebody in: the grant or rule itself.
+pub(super) enum Way<'a> {
+    /// A live grant.
+    Grant(&'a LiveGrant),
+    /// A rule whose grant starts at login.
+    Login(&'a GrantRule),
+    /// A legacy rule.
+    Legacy(&'a LegacyRule),
+}
+
+/// The way in, or why there is none.
+pub(super) fn way_in<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'a Entry, now: Now) -> Result<Way<'a>, Denial> {
+    let Some(policy) = policy else { return Err(Denial::plain(Why::NoPolicy)) };
+    if let Some(grant) = best_grant(state, entry, now) {
+        return Ok(Way::Grant(grant));
+    }
+    let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref() };
+    match policy.standing(question, entry.remote, now.wall) {
+        Some(Standing::Login(rule)) => Ok(Way::Login(rule)),
+        Some(Standing::Legacy(rule)) => Ok(Way::Legacy(rule)),
+        None => Err(denial(policy, question, entry)),
+    }
+}
+
+/// Of the grants that admit the entry, one whose uses are not counted, and then the one that lasts longest.
+/// A legacy grant only records; its rule lets in, so that it stops when the rule does.
+fn best_grant<'a>(state: &'a State, entry: &'a Entry, now: Now) -> Option<&'a LiveGrant> {
+    let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.kind != Kind::Legacy && grant.admits(entry, now));
+    admitting.max_by_key(|grant| (grant.terms.max_uses.is_none(), grant.validity.ends().left(now)))
+}
+
+fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
+    match policy.rule_for_request(question, None) {
+        RequestRuling::By(rule) | RequestRuling::TooLong { rule } => {
+            let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
+            Denial { why: Why::NoGrant, rule: Some(rule.name.clone()), approvers: Some(approvers) }
+        }
+        RequestRuling::None if !policy.names_service(&entry.service) => Denial::plain(Why::NoRuleForService),
+        RequestRuling::None if entry.subject.groups == Groups::Unknown => Denial::plain(Why::GroupsUnknown),
+        RequestRuling::None => Denial::plain(Why::NoRule),
+    }
+}
+
+/// May this subject come in now?
+pub(super) fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: Now) -> Admission {
+    match way_in(state, policy, entry, now) {
+        Ok(Way::Grant(grant)) => Admission::Grant(grant.terms.id),
+        Ok(Way::Login(rule)) => Admission::Rule(rule.name.clone()),
+        Ok(Way::Legacy(rule)) => Admission::Rule(rule.name.clone()),
+        Err(denial) => Admission::Denied(denial),
+    }
+}

@@ -1,0 +1,201 @@
+//! The engine: what a command does. It reads state and policy and answers with events; only the fold of
+//! those events changes anything.
+
+mod approve;
+mod check;
+mod end;
+mod request;
+mod see;
+mod session;
+
+pub use check::{Admission, Denial, Why};
+pub use see::{Viewer, approvers_in_words};
+
+use crate::actor::{Actor, Humans};
+use crate::event::{self, Event};
+use crate::id::{Entropy, GrantId, RequestId, SessionId};
+use crate::name::{RunAs, Service, UserName};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::session::Process;
+use crate::span::Span;
+use crate::state::State;
+use crate::subject::{Entry, Subject};
+use crate::time::{BootId, Now};
+
+/// The most requests of one user that may wait.
+pub const MOST_PENDING: usize = 10;
+/// The longest note, in characters.
+pub const LONGEST_NOTE: u32 = 1000;
+
+/// What somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// For which service.
+    pub service: Service,
+    /// As whom.
+    pub run_as: RunAs,
+    /// For how long; none: the rule's default.
+    pub wanted: Option<Span>,
+    /// For how many sessions; none: any number.
+    pub uses: Option<u32>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A session's first line: somebody comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who, by which service, as whom, from where.
+    pub entry: Entry,
+    /// The process that PAM runs in.
+    pub process: Option<Process>,
+    /// How sshd says they authenticated: method and key.
+    pub auth: Option<String>,
+}
+
+/// What is to be revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One grant.
+    Grant(GrantId),
+    /// All grants of one user.
+    User(UserName),
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Ask for a grant.
+    Request(Actor, Wish),
+    /// Ask in somebody else's name, with one's own approval on it.
+    GrantTo(Actor, Subject, Wish),
+    /// Say yes, perhaps for a shorter time.
+    Approve {
+        /// Who.
+        actor: Actor,
+        /// To which request.
+        id: RequestId,
+        /// For at most this long.
+        shorten: Option<Span>,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Say no.
+    Deny {
+        /// Who.
+        actor: Actor,
+        /// To which request.
+        id: RequestId,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Take a request of one's own back; without an id the only one.
+    Cancel(Actor, Option<RequestId>),
+    /// Give a grant of one's own back; without an id the only one.
+    Drop(Actor, Option<GrantId>),
+    /// Take somebody's grant away.
+    Revoke {
+        /// Who.
+        actor: Actor,
+        /// Which, or whose.
+        target: Target,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Somebody comes in.
+    Open(Arrival),
+    /// A session is over.
+    Close(SessionId),
+    /// Time has passed: end what has ended.
+    Tick,
+    /// The wall clock was set, by so many milliseconds.
+    Stepped(i64),
+    /// The daemon begins.
+    Start {
+        /// Its version.
+        version: String,
+        /// In which boot.
+        boot: BootId,
+        /// `valid`, or why there is none.
+        policy: String,
+    },
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Reply {
+    /// This request was made or changed.
+    Request(RequestId),
+    /// These grants were ended.
+    Grants(Vec<GrantId>),
+    /// This session was opened, by this grant.
+    Session(SessionId, GrantId),
+    /// Nobody comes in.
+    Denied(Denial),
+    /// It was done, and there is nothing to say.
+    Done,
+}
+
+/// What a command is handled with.
+pub struct Context<'a> {
+    /// Both clocks.
+    pub now: Now,
+    /// The policy in force; none: nothing is granted.
+    pub policy: Option<&'a Policy>,
+    /// Where new ids come from.
+    pub entropy: &'a mut dyn Entropy,
+}
+
+/// The answer to a command, and the events that make it true.
+pub type Handled = Result<(Reply, Vec<Event>), Refusal>;
+
+/// Handles a command: what it answers, and what it would make true. Nothing has changed until the events
+/// are applied, and nobody is told before they are stored.
+///
+/// # Errors
+/// A refusal, in words for whoever asked.
+pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Handled {
+    match command {
+        Command::Request(actor, wish) => request::request(state, &actor, &wish, context),
+        Command::GrantTo(actor, subject, wish) => request::grant_to(state, &actor, &subject, &wish, context),
+        Command::Approve { actor, id, shorten, note } => approve::approve(state, &actor, id, shorten, note, context),
+        Command::Deny { actor, id, note } => approve::deny(state, &actor, id, note, context),
+        Command::Cancel(actor, id) => end::cancel(state, &actor, id),
+        Command::Drop(actor, id) => end::drop_grant(state, &actor, id),
+        Command::Revoke { actor, target, note } => end::revoke(state, &actor, target, note, context),
+        Command::Open(arrival) => session::open(state, &arrival, context),
+        Command::Close(id) => Ok(session::close(state, id)),
+        Command::Tick => Ok(end::tick(state, context.now)),
+        Command::Stepped(by_ms) => Ok((Reply::Done, vec![event::ClockStepped { by_ms, boot_ms: context.now.boot }.into()])),
+        Command::Start { version, boot, policy } => Ok(session::start(state, version, boot, policy, context.now)),
+    }
+}
+
+/// May this subject come in now? Changes nothing.
+pub fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: Now) -> Admission {
+    check::check(state, policy, entry, now)
+}
+
+/// The words, if there are any and they are not too many.
+fn note_of(note: Option<String>) -> Result<Option<String>, Refusal> {
+    let note = note.filter(|note| !note.trim().is_empty());
+    match &note {
+        Some(words) if words.chars().count() > LONGEST_NOTE as usize => Err(Refusal::NoteLong { most: LONGEST_NOTE }),
+        Some(_) | None => Ok(note),
+    }
+}
+
+/// The humans behind an actor, or the refusal that nobody can tell.
+fn humans_behind(state: &State, actor: &Actor, policy: &Policy) -> Result<Humans, Refusal> {
+    match state.behind(actor, policy) {
+        crate::actor::Behind::Known(humans) => Ok(humans),
+        crate::actor::Behind::Anybody => Err(Refusal::Unreadable),
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

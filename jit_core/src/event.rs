@@ -1,0 +1,189 @@
+//! Events: one fact each, recorded once, in order. State is their fold.
+//!
+//! The keys of an event's data are those of its syslog line, in that order. Times are whole seconds of
+//! UTC; a key in `_boot_ms` is the same moment on the boot clock.
+
+use crate::actor::Humans;
+use crate::grant::Kind;
+use crate::id::{DenialId, GrantId, RequestId, SessionId};
+use crate::name::{RuleName, RunAs, Service, Uid, UserName};
+use crate::policy::{FileDigest, Stage};
+use crate::session::Process;
+use crate::span::Span;
+use crate::time::{BootId, BootTime, WallTime};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::IpAddr;
+
+/// A stored event that this program cannot read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its name.
+    pub event: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an event named {} cannot be read: {}; perhaps a newer jitd wrote it", crate::text::printable(&self.event, 60), self.why)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+macro_rules! events {
+    ($( $(#[$doc:meta])* $name:literal $variant:ident { $( $(#[$meta:meta])* $field:ident : $type:ty ),* $(,)? } )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+            #[allow(missing_docs, reason = "the keys are those of DESIGN's JSON and are documented there")]
+            pub struct $variant { $( $(#[$meta])* pub $field: $type ),* }
+
+            impl From<$variant> for Event {
+                fn from(event: $variant) -> Self {
+                    Self::$variant(event)
+                }
+            }
+        )*
+
+        /// One fact.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Event { $( $(#[$doc])* $variant($variant) ),* }
+
+        impl Event {
+            /// Its name: `grant.issued`.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $name ),* }
+            }
+
+            /// Its data as a JSON object.
+            ///
+            /// # Errors
+            /// None in practice: every field is written as text or a number.
+            pub fn data(&self) -> Result<String, serde_json::Error> {
+                match self { $( Self::$variant(data) => serde_json::to_string(data) ),* }
+            }
+
+            /// Reads what was stored.
+            ///
+            /// # Errors
+            /// An unknown name, or data that do not fit it.
+            pub fn read(name: &str, data: &str) -> Result<Self, Unreadable> {
+                let unreadable = |why: String| Unreadable { event: name.to_owned(), why };
+                match name {
+                    $( $name => serde_json::from_str(data).map(Self::$variant).map_err(|why| unreadable(why.to_string())), )*
+                    _ => Err(unreadable("it is not known here".to_owned())),
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// Somebody asked for a grant.
+    "request.submitted" RequestSubmitted {
+        id: RequestId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
+        for_s: Span, uses: Option<u32>, rule: RuleName, lapses: WallTime, filed_by: Option<UserName>, reason: String,
+        stages: Vec<Stage>, from: Vec<IpNet>, use_within_s: Option<Span>, humans: Humans, lapses_boot_ms: BootTime,
+    }
+    /// Somebody said yes.
+    "request.approved" RequestApproved {
+        id: RequestId, user: UserName, by: UserName, by_uid: Uid, stage: u32, for_s: Option<Span>, note: Option<String>, humans: Humans,
+    }
+    /// A request became a grant.
+    "request.granted" RequestGranted { id: RequestId, user: UserName, grant: GrantId, by: Vec<UserName> }
+    /// Somebody said no.
+    "request.denied" RequestDenied { id: RequestId, user: UserName, by: UserName, note: Option<String> }
+    /// Its owner took it back.
+    "request.cancelled" RequestCancelled { id: RequestId, user: UserName }
+    /// Nobody answered in time.
+    "request.lapsed" RequestLapsed { id: RequestId, user: UserName }
+    /// A grant came to be.
+    "grant.issued" GrantIssued {
+        id: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
+        until: WallTime, by: Vec<UserName>, reason: String, rule: RuleName, kind: Kind, request: Option<RequestId>, uses: Option<u32>,
+        from: Vec<IpNet>, stages: Vec<Stage>,
+        /// How long from its first use, where its time begins only then; `until` is then when it must begin.
+        waits_for_s: Option<Span>, until_boot_ms: BootTime,
+    }
+    /// A grant's time began with its first use.
+    "grant.started" GrantStarted { id: GrantId, user: UserName, until: WallTime, until_boot_ms: BootTime }
+    /// Its time was over.
+    "grant.expired" GrantExpired { id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs }
+    /// Its last use was over.
+    "grant.used-up" GrantUsedUp { id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs }
+    /// Its holder gave it back.
+    "grant.dropped" GrantDropped { id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs }
+    /// Somebody else took it away.
+    "grant.revoked" GrantRevoked {
+        id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs, by: UserName, note: Option<String>,
+    }
+    /// A check said yes, that many times.
+    "access.allowed" AccessAllowed {
+        user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: Option<RunAs>, from: Option<IpAddr>,
+        phase: String, grant: Option<GrantId>, rule: Option<RuleName>, count: u32,
+    }
+    /// A check said no, that many times.
+    "access.denied" AccessDenied {
+        id: DenialId, user: UserName, uid: Option<Uid>, service: Service, #[serde(rename = "as")] run_as: Option<RunAs>,
+        from: Option<IpAddr>, phase: String, why: String, rule: Option<RuleName>, ask: Option<String>, count: u32,
+    }
+    /// A check would have said so, had the module not been told to observe only.
+    "access.observed" AccessObserved {
+        user: UserName, uid: Option<Uid>, service: Service, #[serde(rename = "as")] run_as: Option<RunAs>, from: Option<IpAddr>,
+        phase: String, answer: String, why: String, count: u32,
+    }
+    /// Somebody came in by the break-glass file while jitd was away.
+    "access.breakglass" AccessBreakglass { user: UserName, service: Service, phase: String, when: String, line: String }
+    /// A grant let somebody in.
+    "session.opened" SessionOpened {
+        id: SessionId, grant: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
+        from: Option<IpAddr>, tty: Option<String>, auth: Option<String>, process: Option<Process>,
+    }
+    /// A session closed by itself.
+    "session.closed" SessionClosed { id: SessionId, grant: GrantId, user: UserName, service: Service }
+    /// A policy came into force.
+    "policy.loaded" PolicyLoaded { by: String, rules: u32, files: Vec<FileDigest> }
+    /// A policy was refused; the one before stays.
+    "policy.rejected" PolicyRejected { by: String, mistakes: u32, first: String }
+    /// The wall clock was set.
+    "clock.stepped" ClockStepped { by_ms: i64, boot_ms: BootTime }
+    /// Syslog did not take lines.
+    "syslog.lost" SyslogLost { why: String }
+    /// Syslog takes lines again; so many were not delivered.
+    "syslog.back" SyslogBack { undelivered: u64 }
+    /// The store could not be written.
+    "store.failed" StoreFailed { why: String }
+    /// The store can be written again.
+    "store.back" StoreBack { refused: u64 }
+    /// jitd began.
+    "daemon.started" DaemonStarted { version: String, boot_id: BootId, boot_ms: BootTime, policy: String }
+    /// jitd ended in good order.
+    "daemon.stopped" DaemonStopped { version: String }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reads_back_from_what_was_stored() {
+        let event = Event::from(RequestDenied {
+            id: "R-7F3KQ2ZD".parse().unwrap(),
+            user: UserName::new("alice"),
+            by: UserName::new("carol"),
+            note: Some("not \"today\"\n".to_owned()),
+        });
+        let data = event.data().unwrap();
+        assert_eq!(data, r#"{"id":"R-7F3KQ2ZD","user":"alice","by":"carol","note":"not \"today\"\n"}"#);
+        assert_eq!(Event::read(event.name(), &data), Ok(event));
+    }
+
+    #[test]
+    fn an_event_from_the_future_is_named() {
+        assert!(Event::read("grant.borrowed", "{}").unwrap_err().to_string().contains("grant.borrowed"));
+    }
+}

@@ -1,0 +1,212 @@
+//! Grants: permission for one subject, one service, one run-as user, until a moment.
+
+use crate::id::{GrantId, RequestId, SessionId};
+use crate::name::{RuleName, RunAs, Service, Uid, UserName};
+use crate::policy::Stage;
+use crate::policy::judge::from_allowed;
+use crate::span::Span;
+use crate::subject::Entry;
+use crate::time::{Deadline, Now, WallTime};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What kind of permission a grant is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Somebody else approved it.
+    Approved,
+    /// Requested under a rule that needs no approval.
+    SelfService,
+    /// Given at a log-in by a rule.
+    Login,
+    /// An opt-out: a standing exemption.
+    Legacy,
+}
+
+impl Kind {
+    /// The word in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::SelfService => "self-service",
+            Self::Login => "login",
+            Self::Legacy => "legacy",
+        }
+    }
+}
+
+/// What a grant allows, from its first moment to its last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Its id.
+    pub id: GrantId,
+    /// Whose: the account's number.
+    pub uid: Uid,
+    /// Whose: the account's name. Both must match.
+    pub user: UserName,
+    /// For which service.
+    pub service: Service,
+    /// As whom.
+    pub run_as: RunAs,
+    /// From where, for sshd; empty: from anywhere.
+    pub from: Vec<IpNet>,
+    /// Under which rule.
+    pub rule: RuleName,
+    /// What kind it is.
+    pub kind: Kind,
+    /// The request that it answers.
+    pub request: Option<RequestId>,
+    /// Who approved it.
+    pub by: Vec<UserName>,
+    /// Why.
+    pub reason: String,
+    /// Who may revoke it: whoever could have approved it.
+    pub stages: Vec<Stage>,
+    /// When it was given.
+    pub issued: WallTime,
+    /// For how many sessions; none: any number.
+    pub max_uses: Option<u32>,
+}
+
+/// Where a live grant stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Not yet used; its time begins with its first use, which must come before `start_by`.
+    Waiting {
+        /// When it ends unused.
+        start_by: Deadline,
+        /// How long it is good for from its first use.
+        good_for: Span,
+    },
+    /// Its time runs.
+    Active {
+        /// When its time began.
+        since: WallTime,
+        /// When it ends.
+        until: Deadline,
+    },
+}
+
+impl Validity {
+    /// The moment at which it ends if nothing happens before.
+    #[must_use]
+    pub fn ends(self) -> Deadline {
+        match self {
+            Self::Waiting { start_by, .. } => start_by,
+            Self::Active { until, .. } => until,
+        }
+    }
+}
+
+/// A grant that lets its subject in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveGrant {
+    /// What it allows.
+    pub terms: Terms,
+    /// Where it stands.
+    pub validity: Validity,
+    /// How many sessions it has let in.
+    pub taken: u32,
+    /// Those sessions.
+    pub sessions: BTreeSet<SessionId>,
+}
+
+impl LiveGrant {
+    /// Whether it lets this entry in at this moment. Who, as whom, by which service and from where must all
+    /// match; what is not known about the address matches nothing.
+    #[must_use]
+    pub fn admits(&self, entry: &Entry, now: Now) -> bool {
+        let terms = &self.terms;
+        let same_account = terms.uid == entry.subject.uid && terms.user == entry.subject.name;
+        let same_target = entry.run_as.as_ref().is_none_or(|run_as| *run_as == terms.run_as);
+        let uses_left = terms.max_uses.is_none_or(|most| self.taken < most);
+        same_account
+            && same_target
+            && uses_left
+            && terms.service.covers(&entry.service)
+            && from_allowed(&terms.from, entry.remote).is_ok()
+            && !self.validity.ends().has_passed(now)
+    }
+
+    /// The word of its state.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.validity {
+            Validity::Waiting { .. } => "waiting",
+            Validity::Active { .. } => "active",
+        }
+    }
+}
+
+/// How a grant ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Its time was over.
+    Expired,
+    /// Its last use was taken, and the session that took it is over.
+    UsedUp,
+    /// Its holder gave it back.
+    Dropped,
+    /// Somebody else took it away.
+    Revoked {
+        /// Who.
+        by: UserName,
+        /// With which words.
+        note: Option<String>,
+    },
+}
+
+/// A grant that lets nobody in any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedGrant {
+    /// What it allowed.
+    pub terms: Terms,
+    /// When its time began, if it did.
+    pub since: Option<WallTime>,
+    /// Until when it would have been good.
+    pub until: WallTime,
+    /// How many sessions it let in.
+    pub taken: u32,
+    /// Those sessions.
+    pub sessions: BTreeSet<SessionId>,
+    /// How it ended.
+    pub ending: Ending,
+    /// When it ended.
+    pub at: WallTime,
+}
+
+impl EndedGrant {
+    /// The word of its state.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.ending {
+            Ending::Expired => "expired",
+            Ending::UsedUp => "used-up",
+            Ending::Dropped => "dropped",
+            Ending::Revoked { .. } => "revoked",
+        }
+    }
+}
+
+/// A grant, live or over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// It lets its subject in.
+    Live(LiveGrant),
+    /// It is over.
+    Ended(EndedGrant),
+}
+
+impl Grant {
+    /// What it allows or allowed.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        match self {
+            Self::Live(grant) => &grant.terms,
+            Self::Ended(grant) => &grant.terms,
+        }
+    }
+}

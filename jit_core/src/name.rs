@@ -1,0 +1,191 @@
+//! Names: of users, groups, services and rules, each a type of its own, so that none is taken for another.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A user's number, as the kernel knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Uid(pub u32);
+
+impl Uid {
+    /// The superuser.
+    pub const ROOT: Self = Self(0);
+
+    /// Whether this is the superuser.
+    #[must_use]
+    pub fn is_root(self) -> bool {
+        self == Self::ROOT
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// That name.
+            pub fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// Shown safely: the name is somebody's word.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&crate::text::printable(&self.0, 256))
+            }
+        }
+    };
+}
+
+name!(
+    /// An account's name.
+    UserName
+);
+name!(
+    /// A group's name.
+    GroupName
+);
+name!(
+    /// The name of a rule of the policy.
+    RuleName
+);
+name!(
+    /// A PAM service: `sudo`, `sshd`, `su`.
+    Service
+);
+
+impl Service {
+    /// The service as a person names it: `ssh` is what people call `sshd`.
+    #[must_use]
+    pub fn as_typed(text: &str) -> Self {
+        Self::new(if text == "ssh" { "sshd" } else { text })
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn spoken(&self) -> &str {
+        if self.is_sshd() { "ssh" } else { &self.0 }
+    }
+
+    /// Whether a rule or grant for this service is good for that one: `sudo` covers `sudo-i`, `su` covers `su-l`
+    /// (Debian and Fedora give `sudo -i` and `su -` services of their own).
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || matches!((self.as_str(), other.as_str()), ("sudo", "sudo-i") | ("su", "su-l"))
+    }
+
+    /// The service that covers this one in a policy.
+    #[must_use]
+    pub fn family(&self) -> Self {
+        match self.as_str() {
+            "sudo-i" => Self::new("sudo"),
+            "su-l" => Self::new("su"),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether this is a remote log-in, where the run-as user is always oneself.
+    #[must_use]
+    pub fn is_sshd(&self) -> bool {
+        self.as_str() == "sshd"
+    }
+}
+
+/// As whom the subject acts once let in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunAs {
+    /// Another user: `sudo -u postgres`.
+    User(UserName),
+    /// Oneself: a log-in, or `sudo -g`. Written `self`.
+    Oneself,
+}
+
+impl RunAs {
+    /// The superuser: what `sudo` means when it is not told otherwise.
+    #[must_use]
+    pub fn root() -> Self {
+        Self::User(UserName::new("root"))
+    }
+
+    /// What a policy or a person writes: a user's name, or `self`.
+    #[must_use]
+    pub fn as_typed(text: &str) -> Self {
+        if text == "self" { Self::Oneself } else { Self::User(UserName::new(text)) }
+    }
+
+    /// The run-as user of somebody: their own name is `self`.
+    #[must_use]
+    pub fn of(subject: &UserName, target: UserName) -> Self {
+        if *subject == target { Self::Oneself } else { Self::User(target) }
+    }
+
+    /// The account that acts.
+    #[must_use]
+    pub fn account<'a>(&'a self, subject: &'a UserName) -> &'a UserName {
+        match self {
+            Self::User(name) => name,
+            Self::Oneself => subject,
+        }
+    }
+}
+
+impl fmt::Display for RunAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => name.fmt(f),
+            Self::Oneself => f.write_str("self"),
+        }
+    }
+}
+
+impl Serialize for RunAs {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::User(name) => name.serialize(serializer),
+            Self::Oneself => serializer.serialize_str("self"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RunAs {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::as_typed(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sudo_covers_its_login_form_and_nothing_else() {
+        let sudo = Service::new("sudo");
+        assert!(sudo.covers(&Service::new("sudo")) && sudo.covers(&Service::new("sudo-i")));
+        assert!(!sudo.covers(&Service::new("su")) && !sudo.covers(&Service::new("sudo-x")));
+        assert!(!Service::new("sudo-i").covers(&sudo));
+    }
+
+    #[test]
+    fn ones_own_name_as_run_as_user_is_self() {
+        let alice = UserName::new("alice");
+        assert_eq!(RunAs::of(&alice, UserName::new("alice")), RunAs::Oneself);
+        assert_eq!(RunAs::of(&alice, UserName::new("root")), RunAs::root());
+    }
+}

@@ -1,0 +1,200 @@
+//! Requests: a subject's wish for a grant, and what became of it.
+
+use crate::actor::Humans;
+use crate::event::RequestSubmitted;
+use crate::id::{GrantId, RequestId};
+use crate::name::{RuleName, RunAs, Service, Uid, UserName};
+use crate::policy::{Principal, Stage};
+use crate::span::Span;
+use crate::time::{Deadline, WallTime};
+use ipnet::IpNet;
+
+/// What was asked for, by whom, and under which terms. It keeps the terms of the rule that it was made
+/// under, whatever the policy says later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The request's id.
+    pub id: RequestId,
+    /// Whose it is: the account's number.
+    pub uid: Uid,
+    /// Whose it is: the account's name.
+    pub user: UserName,
+    /// Every human who could be behind it: none of them may approve it.
+    pub humans: Humans,
+    /// For which service.
+    pub service: Service,
+    /// As whom.
+    pub run_as: RunAs,
+    /// For how long.
+    pub wanted: Span,
+    /// For how many sessions; none: any number.
+    pub uses: Option<u32>,
+    /// Why.
+    pub reason: String,
+    /// Under which rule.
+    pub rule: RuleName,
+    /// From where it may be used, for sshd; empty: from anywhere.
+    pub from: Vec<IpNet>,
+    /// Within which time it must be first used, if its time begins only then.
+    pub use_within: Option<Span>,
+    /// When it was made.
+    pub submitted: WallTime,
+}
+
+/// One person's yes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Who.
+    pub by: UserName,
+    /// Who, as a number.
+    pub uid: Uid,
+    /// Every human who could be behind it: each counts once in a request.
+    pub humans: Humans,
+    /// When.
+    pub at: WallTime,
+    /// With which words.
+    pub note: Option<String>,
+}
+
+/// A stage with the approvals that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageProgress {
+    /// What it asks for.
+    pub stage: Stage,
+    /// What it has.
+    pub approvals: Vec<Approval>,
+}
+
+impl StageProgress {
+    /// Whether as many as must have approved.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        u32::try_from(self.approvals.len()).unwrap_or(u32::MAX) >= self.stage.count
+    }
+}
+
+/// A request that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRequest {
+    /// What was asked.
+    pub ask: Ask,
+    /// The stages, in order.
+    pub stages: Vec<StageProgress>,
+    /// For how long at most, by what approvers said.
+    pub shortened: Span,
+    /// When it ends without an answer.
+    pub lapses: Deadline,
+}
+
+impl PendingRequest {
+    /// The request that was submitted at that moment.
+    #[must_use]
+    pub fn submitted(at: WallTime, event: &RequestSubmitted) -> Self {
+        let ask = Ask {
+            id: event.id,
+            uid: event.uid,
+            user: event.user.clone(),
+            humans: event.humans.clone(),
+            service: event.service.clone(),
+            run_as: event.run_as.clone(),
+            wanted: event.for_s,
+            uses: event.uses,
+            reason: event.reason.clone(),
+            rule: event.rule.clone(),
+            from: event.from.clone(),
+            use_within: event.use_within_s,
+            submitted: at,
+        };
+        let stages = event.stages.iter().map(|stage| StageProgress { stage: stage.clone(), approvals: Vec::new() });
+        let lapses = Deadline { wall: event.lapses, boot: event.lapses_boot_ms };
+        Self { shortened: ask.wanted, ask, stages: stages.collect(), lapses }
+    }
+
+    /// The stage whose turn it is.
+    #[must_use]
+    pub fn current(&self) -> Option<(usize, &StageProgress)> {
+        self.stages.iter().enumerate().find(|(_, stage)| !stage.is_complete())
+    }
+
+    /// Everybody who may approve now.
+    #[must_use]
+    pub fn approvers(&self) -> &[Principal] {
+        self.current().map_or(&[], |(_, progress)| &progress.stage.by)
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It became a grant.
+    Granted(GrantId),
+    /// Somebody said no.
+    Denied {
+        /// Who.
+        by: UserName,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Its owner took it back.
+    Cancelled,
+    /// Nobody answered in time.
+    Lapsed,
+}
+
+/// A request that has its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedRequest {
+    /// What was asked.
+    pub ask: Ask,
+    /// The stages, as far as they came.
+    pub stages: Vec<StageProgress>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When.
+    pub at: WallTime,
+    /// When it would have lapsed.
+    pub lapses: WallTime,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// It waits.
+    Pending(PendingRequest),
+    /// It was decided.
+    Decided(DecidedRequest),
+}
+
+impl Request {
+    /// What was asked.
+    #[must_use]
+    pub fn ask(&self) -> &Ask {
+        match self {
+            Self::Pending(request) => &request.ask,
+            Self::Decided(request) => &request.ask,
+        }
+    }
+
+    /// Its stages.
+    #[must_use]
+    pub fn stages(&self) -> &[StageProgress] {
+        match self {
+            Self::Pending(request) => &request.stages,
+            Self::Decided(request) => &request.stages,
+        }
+    }
+
+    /// The word of its state.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "pending",
+            Self::Decided(request) => match request.outcome {
+                Outcome::Granted(_) => "granted",
+                Outcome::Denied { .. } => "denied",
+                Outcome::Cancelled => "cancelled",
+                Outcome::Lapsed => "lapsed",
+            },
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Sessions: running log-ins and sudos that a grant let in.
+
+use crate::id::{GrantId, SessionId};
+use crate::name::{RunAs, Service, Uid, UserName};
+use crate::time::WallTime;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// One process for good: its number alone can pass to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub started: u64,
+}
+
+/// What a session is, whatever became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// Its id.
+    pub id: SessionId,
+    /// The grant that let it in.
+    pub grant: GrantId,
+    /// Who came in: the account's number.
+    pub uid: Uid,
+    /// Who came in: the account's name.
+    pub user: UserName,
+    /// By which service.
+    pub service: Service,
+    /// As whom.
+    pub run_as: RunAs,
+    /// From which address.
+    pub from: Option<IpAddr>,
+    /// On which terminal.
+    pub tty: Option<String>,
+    /// When it was opened.
+    pub opened: WallTime,
+    /// The process that PAM ran in: sudo, or sshd's process for the connection.
+    pub process: Option<Process>,
+}
+
+/// A session, running or over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Session {
+    /// It runs.
+    Open(SessionFacts),
+    /// It closed by itself.
+    Closed {
+        /// What it was.
+        facts: SessionFacts,
+        /// When it closed.
+        at: WallTime,
+    },
+}
+
+impl Session {
+    /// What it is or was.
+    #[must_use]
+    pub fn facts(&self) -> &SessionFacts {
+        match self {
+            Self::Open(facts) | Self::Closed { facts, .. } => facts,
+        }
+    }
+
+    /// The word of its state.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "open",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}

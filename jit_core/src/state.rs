@@ -1,0 +1,216 @@
+//! What is true now: the fold of all events, and nothing else.
+//!
+//! Every change goes through one of three `put` functions, which keep the indexes and note what was there
+//! before, so that a batch of events that could not be stored is taken back whole.
+
+mod apply;
+pub(crate) mod deadlines;
+pub(crate) mod look;
+
+use crate::grant::{EndedGrant, Grant};
+use crate::id::{GrantId, RequestId, SessionId};
+use crate::name::Uid;
+use crate::request::Request;
+use crate::session::Session;
+use crate::time::{BootId, WallTime};
+use deadlines::{Deadlines, Due};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many decided requests, ended grants and closed sessions, of each kind, are kept at hand; older ones
+/// are in the record only.
+const KEPT: usize = 5_000;
+
+/// All requests, grants and sessions, with what is needed to find them.
+#[derive(Debug, Default)]
+pub struct State {
+    requests: BTreeMap<RequestId, Request>,
+    grants: BTreeMap<GrantId, Grant>,
+    sessions: BTreeMap<SessionId, Session>,
+    pending_of: BTreeMap<Uid, BTreeSet<RequestId>>,
+    live_of: BTreeMap<Uid, BTreeSet<GrantId>>,
+    open: BTreeSet<SessionId>,
+    deadlines: Deadlines,
+    over: [BTreeSet<(WallTime, Over)>; 3],
+    marks: Marks,
+    undo: Option<Vec<Undo>>,
+}
+
+/// What is over, to be forgotten in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Over {
+    Request(RequestId),
+    Grant(GrantId),
+    Session(SessionId),
+}
+
+impl Over {
+    fn shelf(self) -> usize {
+        match self {
+            Self::Request(_) => 0,
+            Self::Grant(_) => 1,
+            Self::Session(_) => 2,
+        }
+    }
+}
+
+/// Small facts of the fold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Marks {
+    /// Wall time of the newest event.
+    newest: Option<WallTime>,
+    /// The boot that the boot clock of all deadlines belongs to.
+    boot: Option<BootId>,
+    /// Break-glass entries that are in the record already.
+    breakglass: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+enum Undo {
+    Request(RequestId, Option<Box<Request>>),
+    Grant(GrantId, Option<Box<Grant>>),
+    Session(SessionId, Option<Box<Session>>),
+    Marks(Marks),
+}
+
+impl State {
+    /// Begins a batch that may be taken back.
+    pub fn begin(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// The batch is stored: it stays.
+    pub fn keep(&mut self) {
+        self.undo = None;
+        self.forget();
+    }
+
+    /// The batch could not be stored: everything is as before it.
+    pub fn take_back(&mut self) {
+        for step in self.undo.take().into_iter().flatten().rev() {
+            match step {
+                Undo::Request(id, old) => self.put_request(id, old.map(|old| *old)),
+                Undo::Grant(id, old) => self.put_grant(id, old.map(|old| *old)),
+                Undo::Session(id, old) => self.put_session(id, old.map(|old| *old)),
+                Undo::Marks(old) => self.marks = old,
+            }
+        }
+    }
+
+    fn note(&mut self, step: Undo) {
+        if let Some(steps) = &mut self.undo {
+            steps.push(step);
+        }
+    }
+
+    fn put_request(&mut self, id: RequestId, new: Option<Request>) {
+        let old = self.requests.remove(&id);
+        match &old {
+            Some(Request::Pending(request)) => {
+                remove_from(&mut self.pending_of, request.ask.uid, &id);
+                self.deadlines.remove(request.lapses, Due::Request(id));
+            }
+            Some(Request::Decided(request)) => self.unshelve(request.at, Over::Request(id)),
+            None => {}
+        }
+        match &new {
+            Some(Request::Pending(request)) => {
+                self.pending_of.entry(request.ask.uid).or_default().insert(id);
+                self.deadlines.insert(request.lapses, Due::Request(id));
+            }
+            Some(Request::Decided(request)) => self.shelve(request.at, Over::Request(id)),
+            None => {}
+        }
+        self.note(Undo::Request(id, old.map(Box::new)));
+        if let Some(new) = new {
+            self.requests.insert(id, new);
+        }
+    }
+
+    fn put_grant(&mut self, id: GrantId, new: Option<Grant>) {
+        let old = self.grants.remove(&id);
+        match &old {
+            Some(Grant::Live(grant)) => {
+                remove_from(&mut self.live_of, grant.terms.uid, &id);
+                self.deadlines.remove(grant.validity.ends(), Due::Grant(id));
+            }
+            Some(Grant::Ended(EndedGrant { at, .. })) => self.unshelve(*at, Over::Grant(id)),
+            None => {}
+        }
+        match &new {
+            Some(Grant::Live(grant)) => {
+                self.live_of.entry(grant.terms.uid).or_default().insert(id);
+                self.deadlines.insert(grant.validity.ends(), Due::Grant(id));
+            }
+            Some(Grant::Ended(EndedGrant { at, .. })) => self.shelve(*at, Over::Grant(id)),
+            None => {}
+        }
+        self.note(Undo::Grant(id, old.map(Box::new)));
+        if let Some(new) = new {
+            self.grants.insert(id, new);
+        }
+    }
+
+    fn put_session(&mut self, id: SessionId, new: Option<Session>) {
+        let old = self.sessions.remove(&id);
+        match &old {
+            Some(Session::Open(_)) => {
+                self.open.remove(&id);
+            }
+            Some(Session::Closed { at, .. }) => self.unshelve(*at, Over::Session(id)),
+            None => {}
+        }
+        match &new {
+            Some(Session::Open(_)) => {
+                self.open.insert(id);
+            }
+            Some(Session::Closed { at, .. }) => self.shelve(*at, Over::Session(id)),
+            None => {}
+        }
+        self.note(Undo::Session(id, old.map(Box::new)));
+        if let Some(new) = new {
+            self.sessions.insert(id, new);
+        }
+    }
+
+    fn put_marks(&mut self, new: Marks) {
+        let old = std::mem::replace(&mut self.marks, new);
+        self.note(Undo::Marks(old));
+    }
+
+    fn shelve(&mut self, at: WallTime, what: Over) {
+        if let Some(shelf) = self.over.get_mut(what.shelf()) {
+            shelf.insert((at, what));
+        }
+    }
+
+    fn unshelve(&mut self, at: WallTime, what: Over) {
+        if let Some(shelf) = self.over.get_mut(what.shelf()) {
+            shelf.remove(&(at, what));
+        }
+    }
+
+    /// Forgets what has been over for longest. The record still has it.
+    fn forget(&mut self) {
+        for shelf in 0..self.over.len() {
+            while let Some(oldest) = self.over.get_mut(shelf).filter(|shelf| shelf.len() > KEPT).and_then(BTreeSet::pop_first) {
+                match oldest.1 {
+                    Over::Request(id) => drop(self.requests.remove(&id)),
+                    Over::Grant(id) => drop(self.grants.remove(&id)),
+                    Over::Session(id) => drop(self.sessions.remove(&id)),
+                }
+            }
+        }
+    }
+}
+
+fn remove_from<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: &V) {
+    if let Some(values) = index.get_mut(&key) {
+        values.remove(value);
+        if values.is_empty() {
+            index.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

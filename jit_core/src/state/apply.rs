@@ -1,0 +1,184 @@
+//! The fold: what each event makes true.
+//!
+//! An event that does not fit what is known (a grant that was never issued) changes nothing: it was
+//! checked before it was recorded, and what is recorded is what happened.
+
+use super::{Marks, State};
+use crate::event::{Event, GrantIssued, RequestApproved, SessionOpened};
+use crate::grant::{EndedGrant, Ending, Grant, LiveGrant, Terms, Validity};
+use crate::id::{GrantId, RequestId, SessionId};
+use crate::request::{Approval, DecidedRequest, Outcome, PendingRequest, Request};
+use crate::session::{Session, SessionFacts};
+use crate::time::{BootId, Deadline, Now, WallTime};
+use std::collections::BTreeSet;
+
+impl State {
+    /// Makes one event true. `at` is the event's wall time.
+    pub fn apply(&mut self, at: WallTime, event: &Event) {
+        match event {
+            Event::RequestSubmitted(event) => {
+                self.put_request(event.id, Some(Request::Pending(PendingRequest::submitted(at, event))));
+            }
+            Event::RequestApproved(event) => self.approve(at, event),
+            Event::RequestGranted(event) => self.decide(at, event.id, Outcome::Granted(event.grant)),
+            Event::RequestDenied(event) => {
+                self.decide(at, event.id, Outcome::Denied { by: event.by.clone(), note: event.note.clone() });
+            }
+            Event::RequestCancelled(event) => self.decide(at, event.id, Outcome::Cancelled),
+            Event::RequestLapsed(event) => self.decide(at, event.id, Outcome::Lapsed),
+            Event::GrantIssued(event) => self.issue(at, event),
+            Event::GrantStarted(event) => {
+                self.start(at, event.id, Deadline { wall: event.until, boot: event.until_boot_ms });
+            }
+            Event::GrantExpired(event) => self.end_grant(at, event.id, Ending::Expired),
+            Event::GrantUsedUp(event) => self.end_grant(at, event.id, Ending::UsedUp),
+            Event::GrantDropped(event) => self.end_grant(at, event.id, Ending::Dropped),
+            Event::GrantRevoked(event) => {
+                self.end_grant(at, event.id, Ending::Revoked { by: event.by.clone(), note: event.note.clone() });
+            }
+            Event::SessionOpened(event) => self.open_session(at, event),
+            Event::SessionClosed(event) => self.close_session(at, event.id),
+            Event::AccessBreakglass(event) => {
+                let mut marks = self.marks.clone();
+                marks.breakglass.insert(event.line.clone());
+                self.put_marks(marks);
+            }
+            Event::ClockStepped(event) => {
+                let now = Now { wall: at, boot: event.boot_ms };
+                self.move_deadlines(|deadline| deadline.after_step(now));
+            }
+            Event::DaemonStarted(event) => self.begin_boot(Now { wall: at, boot: event.boot_ms }, &event.boot_id),
+            Event::AccessAllowed(_)
+            | Event::AccessDenied(_)
+            | Event::AccessObserved(_)
+            | Event::PolicyLoaded(_)
+            | Event::PolicyRejected(_)
+            | Event::SyslogLost(_)
+            | Event::SyslogBack(_)
+            | Event::StoreFailed(_)
+            | Event::StoreBack(_)
+            | Event::DaemonStopped(_) => {}
+        }
+        if self.marks.newest != Some(at) {
+            let marks = Marks { newest: Some(at), ..self.marks.clone() };
+            self.put_marks(marks);
+        }
+    }
+
+    fn approve(&mut self, at: WallTime, event: &RequestApproved) {
+        let Some(Request::Pending(request)) = self.requests.get(&event.id) else { return };
+        let mut request = request.clone();
+        let approval = Approval { by: event.by.clone(), uid: event.by_uid, humans: event.humans.clone(), at, note: event.note.clone() };
+        if let Some(stage) = usize::try_from(event.stage).ok().and_then(|stage| request.stages.get_mut(stage)) {
+            stage.approvals.push(approval);
+        }
+        request.shortened = event.for_s.map_or(request.shortened, |shorter| shorter.min(request.shortened));
+        self.put_request(event.id, Some(Request::Pending(request)));
+    }
+
+    fn decide(&mut self, at: WallTime, id: RequestId, outcome: Outcome) {
+        let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { return };
+        let PendingRequest { ask, stages, lapses, .. } = request;
+        let decided = DecidedRequest { ask, stages, outcome, at, lapses: lapses.wall };
+        self.put_request(id, Some(Request::Decided(decided)));
+    }
+
+    fn issue(&mut self, at: WallTime, event: &GrantIssued) {
+        let terms = Terms {
+            id: event.id,
+            uid: event.uid,
+            user: event.user.clone(),
+            service: event.service.clone(),
+            run_as: event.run_as.clone(),
+            from: event.from.clone(),
+            rule: event.rule.clone(),
+            kind: event.kind,
+            request: event.request,
+            by: event.by.clone(),
+            reason: event.reason.clone(),
+            stages: event.stages.clone(),
+            issued: at,
+            max_uses: event.uses,
+        };
+        let until = Deadline { wall: event.until, boot: event.until_boot_ms };
+        let validity = match event.waits_for_s {
+            Some(good_for) => Validity::Waiting { start_by: until, good_for },
+            None => Validity::Active { since: at, until },
+        };
+        let grant = LiveGrant { terms, validity, taken: 0, sessions: BTreeSet::new() };
+        self.put_grant(event.id, Some(Grant::Live(grant)));
+    }
+
+    fn start(&mut self, at: WallTime, id: GrantId, until: Deadline) {
+        let Some(Grant::Live(grant)) = self.grants.get(&id) else { return };
+        let started = LiveGrant { validity: Validity::Active { since: at, until }, ..grant.clone() };
+        self.put_grant(id, Some(Grant::Live(started)));
+    }
+
+    fn end_grant(&mut self, at: WallTime, id: GrantId, ending: Ending) {
+        let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
+        let LiveGrant { terms, validity, taken, sessions } = grant;
+        let (since, until) = match validity {
+            Validity::Waiting { start_by, .. } => (None, start_by.wall),
+            Validity::Active { since, until } => (Some(since), until.wall),
+        };
+        let ended = EndedGrant { terms, since, until, taken, sessions, ending, at };
+        self.put_grant(id, Some(Grant::Ended(ended)));
+    }
+
+    fn open_session(&mut self, at: WallTime, event: &SessionOpened) {
+        let facts = SessionFacts {
+            id: event.id,
+            grant: event.grant,
+            uid: event.uid,
+            user: event.user.clone(),
+            service: event.service.clone(),
+            run_as: event.run_as.clone(),
+            from: event.from,
+            tty: event.tty.clone(),
+            opened: at,
+            process: event.process,
+        };
+        self.put_session(event.id, Some(Session::Open(facts)));
+        if let Some(Grant::Live(grant)) = self.grants.get(&event.grant) {
+            let mut grant = grant.clone();
+            grant.taken = grant.taken.saturating_add(1);
+            grant.sessions.insert(event.id);
+            self.put_grant(event.grant, Some(Grant::Live(grant)));
+        }
+    }
+
+    fn close_session(&mut self, at: WallTime, id: SessionId) {
+        let Some(Session::Open(facts)) = self.sessions.get(&id).cloned() else { return };
+        self.put_session(id, Some(Session::Closed { facts, at }));
+    }
+
+    /// A boot clock that began again measures nothing of the one before.
+    fn begin_boot(&mut self, now: Now, boot: &BootId) {
+        if self.marks.boot.as_ref() == Some(boot) {
+            return;
+        }
+        let newest = self.marks.newest.unwrap_or(now.wall);
+        self.move_deadlines(|deadline| deadline.after_boot(now, newest));
+        let marks = Marks { boot: Some(boot.clone()), ..self.marks.clone() };
+        self.put_marks(marks);
+    }
+
+    fn move_deadlines(&mut self, moved: impl Fn(Deadline) -> Deadline) {
+        let requests: Vec<_> = self.pending_of.values().flatten().copied().collect();
+        for id in requests {
+            let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { continue };
+            let lapses = moved(request.lapses);
+            self.put_request(id, Some(Request::Pending(PendingRequest { lapses, ..request })));
+        }
+        let grants: Vec<_> = self.live_of.values().flatten().copied().collect();
+        for id in grants {
+            let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { continue };
+            let validity = match grant.validity {
+                Validity::Waiting { start_by, good_for } => Validity::Waiting { start_by: moved(start_by), good_for },
+                Validity::Active { since, until } => Validity::Active { since, until: moved(until) },
+            };
+            self.put_grant(id, Some(Grant::Live(LiveGrant { validity, ..grant })));
+        }
+    }
+}

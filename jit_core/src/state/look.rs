@@ -1,0 +1,164 @@
+//! Looking things up in the state; nothing here changes it.
+
+use super::State;
+use super::deadlines::Due;
+use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
+use crate::grant::{Grant, LiveGrant};
+use crate::id::{GrantId, RequestId, SessionId};
+use crate::policy::Policy;
+use crate::request::{PendingRequest, Request};
+use crate::session::{Process, Session, SessionFacts};
+use crate::span::Span;
+use crate::subject::Subject;
+use crate::time::{BootId, Now, WallTime};
+use std::collections::BTreeSet;
+
+impl State {
+    /// One request.
+    #[must_use]
+    pub fn request(&self, id: RequestId) -> Option<&Request> {
+        self.requests.get(&id)
+    }
+
+    /// One grant.
+    #[must_use]
+    pub fn grant(&self, id: GrantId) -> Option<&Grant> {
+        self.grants.get(&id)
+    }
+
+    /// One session.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// All requests that are at hand.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.requests.values()
+    }
+
+    /// All grants that are at hand.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.grants.values()
+    }
+
+    /// All sessions that are at hand.
+    pub fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.values()
+    }
+
+    /// The requests of an account that wait. Number and name must both match.
+    pub fn pending_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a PendingRequest> {
+        let ids = self.pending_of.get(&subject.uid).into_iter().flatten();
+        ids.filter_map(|id| match self.requests.get(id) {
+            Some(Request::Pending(request)) if request.ask.user == subject.name => Some(request),
+            Some(Request::Pending(_) | Request::Decided(_)) | None => None,
+        })
+    }
+
+    /// The grants of an account that let it in. Number and name must both match.
+    pub fn live_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a LiveGrant> {
+        let ids = self.live_of.get(&subject.uid).into_iter().flatten();
+        ids.filter_map(|id| match self.grants.get(id) {
+            Some(Grant::Live(grant)) if grant.terms.user == subject.name => Some(grant),
+            Some(Grant::Live(_) | Grant::Ended(_)) | None => None,
+        })
+    }
+
+    /// Every grant that lets somebody in.
+    pub fn live(&self) -> impl Iterator<Item = &LiveGrant> {
+        self.live_of.values().flatten().filter_map(|id| match self.grants.get(id) {
+            Some(Grant::Live(grant)) => Some(grant),
+            Some(Grant::Ended(_)) | None => None,
+        })
+    }
+
+    /// Every request that waits.
+    pub fn pending(&self) -> impl Iterator<Item = &PendingRequest> {
+        self.pending_of.values().flatten().filter_map(|id| match self.requests.get(id) {
+            Some(Request::Pending(request)) => Some(request),
+            Some(Request::Decided(_)) | None => None,
+        })
+    }
+
+    /// Every session that runs.
+    pub fn open_sessions(&self) -> impl Iterator<Item = &SessionFacts> {
+        self.open.iter().filter_map(|id| self.sessions.get(id).map(Session::facts))
+    }
+
+    /// What has passed its deadline.
+    pub(crate) fn overdue(&self, now: Now) -> BTreeSet<Due> {
+        self.deadlines.passed(now)
+    }
+
+    /// How long until something ends.
+    #[must_use]
+    pub fn next_deadline_in(&self, now: Now) -> Option<Span> {
+        self.deadlines.next_in(now)
+    }
+
+    /// The boot that the deadlines' boot clock belongs to.
+    #[must_use]
+    pub fn boot(&self) -> Option<&BootId> {
+        self.marks.boot.as_ref()
+    }
+
+    /// The wall time of the newest event.
+    #[must_use]
+    pub fn newest(&self) -> Option<WallTime> {
+        self.marks.newest
+    }
+
+    /// Whether a line of the break-glass log is in the record.
+    #[must_use]
+    pub fn knows_breakglass(&self, line: &str) -> bool {
+        self.marks.breakglass.contains(line)
+    }
+
+    /// The humans who could be behind an actor.
+    #[must_use]
+    pub fn behind(&self, actor: &Actor, policy: &Policy) -> Behind {
+        let mut humans = Humans::account(actor.subject.uid, actor.subject.name.clone());
+        match &actor.login {
+            LoginUid::Set(uid, name) => {
+                humans.uids.insert(*uid);
+                humans.names.extend(name.clone());
+            }
+            // Without a login uid nothing says how this process came to its account: by a session as it, perhaps.
+            LoginUid::Unset => self.add_those_acting_as(&actor.subject, &mut humans),
+            LoginUid::Unreadable => return Behind::Anybody,
+        }
+        match &actor.ancestry {
+            Ancestry::Known(processes) => self.add_subjects_of_sessions(processes, &mut humans),
+            Ancestry::Unreadable => return Behind::Anybody,
+        }
+        Behind::Known(with_other_accounts(humans, policy))
+    }
+
+    fn add_those_acting_as(&self, account: &Subject, humans: &mut Humans) {
+        for session in self.open_sessions().filter(|session| *session.run_as.account(&session.user) == account.name) {
+            humans.add(session.uid, &session.user);
+        }
+    }
+
+    fn add_subjects_of_sessions(&self, processes: &[Process], humans: &mut Humans) {
+        let in_it = |session: &&SessionFacts| session.process.is_some_and(|process| processes.contains(&process));
+        for session in self.open_sessions().filter(in_it) {
+            humans.add(session.uid, &session.user);
+        }
+    }
+
+    /// Whether this session runs.
+    #[must_use]
+    pub fn has_open_session(&self, id: SessionId) -> bool {
+        self.open.contains(&id)
+    }
+}
+
+/// The same humans with the other accounts that the policy knows of them.
+#[must_use]
+pub fn with_other_accounts(mut humans: Humans, policy: &Policy) -> Humans {
+    let others: Vec<_> = humans.names.iter().flat_map(|name| policy.accounts_of_same_person(name)).cloned().collect();
+    humans.names.extend(others);
+    humans
+}

@@ -1,0 +1,255 @@
+//! Two clocks. Wall time is what people read, and can be set back; boot time only runs forward, but
+//! begins again at each boot. A [`Deadline`] holds both and ends at whichever comes first.
+
+use crate::span::Span;
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// The last moment of the year 9999, the last that RFC 3339 can write.
+const LAST_MILLI: i64 = 253_402_300_799_999;
+
+/// A moment of wall time, in milliseconds since 1970-01-01T00:00:00Z, between 1970 and 9999.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallTime(i64);
+
+impl WallTime {
+    /// The moment that many milliseconds after 1970 began; held within the years 1970 to 9999.
+    #[must_use]
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.clamp(0, LAST_MILLI))
+    }
+
+    /// Milliseconds since 1970 began.
+    #[must_use]
+    pub fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The first moment after that day, in UTC.
+    #[must_use]
+    pub fn after_day(day: NaiveDate) -> Self {
+        let next = day.succ_opt().unwrap_or(day);
+        Self::from_millis(next.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())
+    }
+
+    /// The day in UTC.
+    #[must_use]
+    pub fn day(self) -> NaiveDate {
+        self.utc().date_naive()
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, span: Span) -> Self {
+        Self::from_millis(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long from here to a later moment; nothing if it is not later.
+    #[must_use]
+    pub fn until(self, later: Self) -> Span {
+        Span::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
+    /// This moment, or the next whole second after it.
+    #[must_use]
+    pub fn up_to_second(self) -> Self {
+        Self::from_millis(self.0.saturating_add(999).div_euclid(1000).saturating_mul(1000))
+    }
+
+    /// RFC 3339 in UTC with milliseconds: how an event's time is written.
+    #[must_use]
+    pub fn with_millis(self) -> String {
+        self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// Reads RFC 3339 with any offset.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self::from_millis(moment.timestamp_millis()))
+    }
+
+    fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+    }
+}
+
+/// RFC 3339 in UTC, whole seconds: `2026-11-23T15:04:05Z`.
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::Secs, true))
+    }
+}
+
+impl fmt::Debug for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.with_millis())
+    }
+}
+
+/// Whole seconds, as they stand in events: what is stored is rounded before, never by writing it.
+impl Serialize for WallTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for WallTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an RFC 3339 time"))
+    }
+}
+
+/// Milliseconds since the machine booted, time asleep included (CLOCK_BOOTTIME).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BootTime(u64);
+
+impl BootTime {
+    /// That many milliseconds after boot.
+    #[must_use]
+    pub fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since boot.
+    #[must_use]
+    pub fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.as_millis()))
+    }
+
+    /// How long from here to a later moment; nothing if it is not later.
+    #[must_use]
+    pub fn until(self, later: Self) -> Span {
+        Span::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+/// Which boot of which machine: `/proc/sys/kernel/random/boot_id`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BootId(pub String);
+
+/// Both clocks, read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Wall time.
+    pub wall: WallTime,
+    /// Boot time.
+    pub boot: BootTime,
+}
+
+/// A moment at which something ends, on both clocks; the earlier one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// On the wall clock, a whole second: what people are told.
+    pub wall: WallTime,
+    /// On the boot clock of the current boot.
+    pub boot: BootTime,
+}
+
+impl Deadline {
+    /// That long from now.
+    #[must_use]
+    pub fn after(now: Now, span: Span) -> Self {
+        Self { wall: now.wall.plus(span).up_to_second(), boot: now.boot.plus(span) }
+    }
+
+    /// At that moment of wall time, or what it is from now on the boot clock.
+    #[must_use]
+    pub fn at(now: Now, wall: WallTime) -> Self {
+        Self { wall, boot: now.boot.plus(now.wall.until(wall)) }
+    }
+
+    /// The earlier of the two on each clock.
+    #[must_use]
+    pub fn or_earlier(self, other: Self) -> Self {
+        Self { wall: self.wall.min(other.wall), boot: self.boot.min(other.boot) }
+    }
+
+    /// Whether either clock has reached it.
+    #[must_use]
+    pub fn has_passed(self, now: Now) -> bool {
+        now.wall >= self.wall || now.boot >= self.boot
+    }
+
+    /// How long is left, by the clock on which less is left.
+    #[must_use]
+    pub fn left(self, now: Now) -> Span {
+        now.wall.until(self.wall).min(now.boot.until(self.boot))
+    }
+
+    /// The same deadline after the wall clock was set: the boot clock holds what is left, and the wall
+    /// deadline can only come nearer.
+    #[must_use]
+    pub fn after_step(self, now: Now) -> Self {
+        let by_boot = now.wall.plus(now.boot.until(self.boot)).up_to_second();
+        Self { wall: self.wall.min(by_boot), boot: self.boot }
+    }
+
+    /// The same deadline in a new boot, whose boot clock began again. `newest` is the wall time of the
+    /// newest event: a wall clock behind it was set back or lost, and then only what was left counts.
+    #[must_use]
+    pub fn after_boot(self, now: Now, newest: WallTime) -> Self {
+        let left = newest.max(now.wall).until(self.wall);
+        Self { wall: self.wall.min(now.wall.plus(left).up_to_second()), boot: now.boot.plus(left) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(wall_s: i64, boot_s: u64) -> Now {
+        Now { wall: WallTime::from_millis(wall_s * 1000), boot: BootTime::from_millis(boot_s * 1000) }
+    }
+
+    #[test]
+    fn a_deadline_ends_at_whichever_clock_comes_first() {
+        let end = Deadline::after(now(1_000_000, 50), Span::from_secs(60));
+        assert!(!end.has_passed(now(1_000_059, 109)));
+        assert!(end.has_passed(now(1_000_060, 51)), "wall clock set forward");
+        assert!(end.has_passed(now(900_000, 110)), "wall clock set back");
+        assert_eq!(end.left(now(900_000, 100)), Span::from_secs(10));
+    }
+
+    #[test]
+    fn a_clock_set_back_never_lengthens_a_deadline_within_a_boot_or_across() {
+        let end = Deadline::after(now(1_000_000, 50), Span::from_secs(3600));
+        let stepped = end.after_step(now(990_000, 1850));
+        assert_eq!(stepped.wall, WallTime::from_millis(991_800_000), "half an hour is left on the new clock too");
+        let next_boot = stepped.after_boot(now(990_100, 5), WallTime::from_millis(990_000_000));
+        assert_eq!(next_boot.left(now(990_100, 5)), Span::from_secs(1700));
+    }
+
+    #[test]
+    fn a_dead_battery_leaves_what_was_left_at_the_newest_event() {
+        let end = Deadline::after(now(1_000_000, 50), Span::from_secs(3600));
+        let next_boot = end.after_boot(now(0, 5), WallTime::from_millis(1_000_600_000));
+        assert_eq!(next_boot.left(now(0, 5)), Span::from_secs(3000));
+        assert!(next_boot.has_passed(now(3000, 6)));
+    }
+
+    #[test]
+    fn a_boot_later_by_the_wall_clock_counts_the_time_off() {
+        let end = Deadline::after(now(1_000_000, 50), Span::from_secs(3600));
+        let next_boot = end.after_boot(now(1_003_000, 5), WallTime::from_millis(1_000_600_000));
+        assert_eq!(next_boot.left(now(1_003_000, 5)), Span::from_secs(600));
+    }
+
+    #[test]
+    fn times_are_written_in_utc_and_read_with_any_offset() {
+        let moment = WallTime::parse("2026-11-23T16:04:05+01:00").unwrap();
+        assert_eq!(moment.to_string(), "2026-11-23T15:04:05Z");
+        assert_eq!(moment.with_millis(), "2026-11-23T15:04:05.000Z");
+        assert_eq!(WallTime::from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
+    }
+}

@@ -1,0 +1,17 @@
+//! The words on jitd's two sockets, and how they are framed and sent.
+//!
+//! - [`pam`]: what the PAM module asks, on `/run/jit/pam.sock`.
+//! - [`user`]: what people ask, on `/run/jit/user.sock`; [`view`] is what they are shown.
+//! - [`frame`]: one version byte, four bytes of length, at most 64 KiB of content.
+//! - [`client`]: a small blocking client for both, fit for a setuid host: no thread, no signal, no
+//!   environment, every wait in slices that are counted.
+//!
+//! What is on the wire is not what the engine thinks in: the daemon translates, and checks as it does.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod frame;
+pub mod pam;
+pub mod time;
+pub mod user;
+pub mod view;

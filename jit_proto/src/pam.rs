@@ -1,0 +1,95 @@
+//! What the PAM module asks. The daemon believes it as far as it must: only root can reach the socket.
+//!
+//! Names are turned into accounts by the daemon, never by the module: a name service can hang, and the
+//! module runs inside sudo and sshd.
+
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// One question, on a connection of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PamAsk {
+    /// Comes back in the answer, so that an answer to somebody else's question is known for what it is.
+    pub token: u64,
+    /// The module lets everybody in for now, and wants it recorded what would have been.
+    pub observe: bool,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// May they come in? Changes nothing.
+    Check(Entry),
+    /// They come in: bind a grant. The session's process is the connection's peer.
+    Open {
+        /// Who, and where from.
+        entry: Entry,
+        /// sshd's SSH_AUTH_INFO_0: the method and key of the log-in.
+        auth: Option<String>,
+    },
+    /// The session's last line: the process can be put where it can be ended.
+    Enter {
+        /// The session, as [`PamAnswer::Opened`] named it.
+        session: String,
+    },
+    /// The session is over.
+    Close {
+        /// The session, as [`PamAnswer::Opened`] named it.
+        session: String,
+    },
+}
+
+/// Who is at the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Who {
+    /// The caller of a setuid program: its real uid.
+    Uid(u32),
+    /// Who logs in: PAM_USER.
+    Name(String),
+}
+
+/// Somebody at the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// PAM_SERVICE.
+    pub service: String,
+    /// Who.
+    pub who: Who,
+    /// As whom, by name, where PAM has said so; for a log-in it is the user themselves.
+    pub run_as: Option<String>,
+    /// From which address, where it is known for sure.
+    pub from: Option<IpAddr>,
+    /// PAM_TTY.
+    pub tty: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PamAnswer {
+    /// The question's.
+    pub token: u64,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// What the daemon says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use]
+pub enum Verdict {
+    /// They may come in.
+    Allowed,
+    /// They came in, by this session.
+    Opened {
+        /// Its id.
+        session: String,
+    },
+    /// They may not. A busy daemon, and one that cannot record, say so here too.
+    Denied {
+        /// The line for the user, under 200 bytes; empty where there is nothing to say.
+        message: String,
+    },
+    /// It was noted, and there is nothing to decide.
+    Noted,
+}

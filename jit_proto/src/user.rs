@@ -1,0 +1,186 @@
+//! What people ask. Who asks is the kernel's word about the connection, never a name in a message.
+
+use crate::time::Moment;
+use crate::view::{DaemonView, EventView, Failure, FileView, GrantView, MistakeView, RequestView, SessionView, Shown, StatusView};
+use serde::{Deserialize, Serialize};
+
+/// What the daemon sends first, on every connection of the user socket. The ask must bring the nonce
+/// back: it proves that the process which asks is alive after it was pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Random bytes.
+    pub nonce: [u8; 16],
+}
+
+/// One ask, on a connection of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserAsk {
+    /// The greeting's.
+    pub nonce: [u8; 16],
+    /// What is asked.
+    pub act: Act,
+}
+
+/// What is wished for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// The service; `ssh` is understood.
+    pub service: String,
+    /// The run-as user, or `self`; none: the rule's usual one (root; for sshd oneself).
+    pub run_as: Option<String>,
+    /// For how many seconds.
+    pub for_s: Option<u64>,
+    /// For how many sessions.
+    pub uses: Option<u32>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What to revoke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// A grant, by its whole id.
+    Grant(String),
+    /// All grants of a user.
+    User(String),
+}
+
+/// What to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Which {
+    /// Requests that wait.
+    Pending,
+    /// Grants that let somebody in, and sessions that run.
+    Active,
+    /// All of it.
+    All,
+}
+
+/// Which events.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EventFilter {
+    /// From this moment on.
+    pub since: Option<Moment>,
+    /// Up to this moment.
+    pub until: Option<Moment>,
+    /// About this user.
+    pub user: Option<String>,
+    /// Of this kind: `grant.issued`, or all of `grant`.
+    pub kind: Option<String>,
+    /// About this request, grant, session or denial.
+    pub id: Option<String>,
+    /// And then as they come.
+    pub follow: bool,
+}
+
+/// Something that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// What I hold, wait for, may ask for, must approve. Answer: [`UserAnswer::Status`].
+    Status,
+    /// Ask for a grant. Answer: [`UserAnswer::Request`].
+    Request(Wish),
+    /// Ask in another's name, with one's own approval. Answer: [`UserAnswer::Request`].
+    GrantTo {
+        /// Whose.
+        user: String,
+        /// What.
+        wish: Wish,
+    },
+    /// Say yes. Answer: [`UserAnswer::Request`].
+    Approve {
+        /// The whole id.
+        id: String,
+        /// For at most this long.
+        for_s: Option<u64>,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Say no. Answer: [`UserAnswer::Request`].
+    Deny {
+        /// The whole id.
+        id: String,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Take one's request back; none: the only one. Answer: [`UserAnswer::Request`].
+    Cancel(Option<String>),
+    /// Give one's grant back; none: the only one. Answer: [`UserAnswer::Grants`].
+    Drop(Option<String>),
+    /// Take somebody's grants away. Answer: [`UserAnswer::Grants`].
+    Revoke {
+        /// Which, or whose.
+        target: Target,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Wait for a request of one's own (none: the newest) to be decided. Answers: [`UserAnswer::Waiting`] at
+    /// once if it is pending, then [`UserAnswer::Request`].
+    Wait(Option<String>),
+    /// What there is. Answers: [`UserAnswer::Listing`] until one says that no more follows.
+    List(Which),
+    /// One thing and its events; a unique beginning of its id is enough. Answers: [`UserAnswer::Shown`], then
+    /// [`UserAnswer::Events`] until one says that no more follows.
+    Show(String),
+    /// Events. Answers: [`UserAnswer::Events`] until one says that no more follows.
+    Events(EventFilter),
+    /// Read the policy again. Answer: [`UserAnswer::Reloaded`].
+    Reload,
+    /// The text of the policy in force. Answers: [`UserAnswer::PolicyFile`] until one says that no more follows.
+    PolicyShow,
+    /// Which jitd this is. Answer: [`UserAnswer::Daemon`].
+    Version,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UserAnswer {
+    /// What I hold, wait for, may ask for, must approve.
+    Status(Box<StatusView>),
+    /// A request as it is now.
+    Request(Box<RequestView>),
+    /// A request that is waited for.
+    Waiting(Box<RequestView>),
+    /// Grants as they are now.
+    Grants(Vec<GrantView>),
+    /// A part of a list.
+    Listing {
+        /// Requests.
+        requests: Vec<RequestView>,
+        /// Grants.
+        grants: Vec<GrantView>,
+        /// Sessions.
+        sessions: Vec<SessionView>,
+        /// Whether another part follows.
+        more: bool,
+    },
+    /// One thing.
+    Shown(Box<Shown>),
+    /// A part of the events.
+    Events {
+        /// In order.
+        events: Vec<EventView>,
+        /// Whether another part follows.
+        more: bool,
+    },
+    /// How reading the policy again went; if it is not valid, the one before stays in force.
+    Reloaded {
+        /// Whether it is valid.
+        valid: bool,
+        /// What is wrong.
+        errors: Vec<MistakeView>,
+        /// What is doubtful.
+        warnings: Vec<MistakeView>,
+    },
+    /// A part of a policy file.
+    PolicyFile {
+        /// The part.
+        part: FileView,
+        /// Whether another part follows.
+        more: bool,
+    },
+    /// Which jitd this is.
+    Daemon(DaemonView),
+    /// It was not done.
+    Failed(Failure),
+}

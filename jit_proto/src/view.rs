@@ -1,0 +1,376 @@
+//! What people are shown: the objects of the JSON output, key by key.
+//!
+//! The same structs go over the wire, where their names do not matter and times are numbers.
+
+use crate::time::Moment;
+use serde::{Deserialize, Serialize};
+
+/// One approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// Who.
+    pub by: String,
+    /// Who, as a number.
+    pub uid: u32,
+    /// When.
+    pub at: Moment,
+    /// With which words.
+    pub note: Option<String>,
+}
+
+/// A stage of an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageView {
+    /// Who may: `group:leads`.
+    pub by: Vec<String>,
+    /// How many must.
+    pub count: u32,
+    /// Who has.
+    pub approved: Vec<ApprovalView>,
+}
+
+/// Who ended or decided something, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionView {
+    /// Who; null: time.
+    pub by: Option<String>,
+    /// When.
+    pub at: Moment,
+    /// With which words.
+    pub note: Option<String>,
+}
+
+/// When and by whom a grant ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndView {
+    /// When.
+    pub at: Moment,
+    /// Who; null: time, or its last use.
+    pub by: Option<String>,
+    /// With which words.
+    pub note: Option<String>,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestView {
+    /// `R-...`
+    pub id: String,
+    /// `pending`, `granted`, `denied`, `cancelled` or `lapsed`.
+    pub state: String,
+    /// Whose.
+    pub user: String,
+    /// Whose, as a number.
+    pub uid: u32,
+    /// For which service.
+    pub service: String,
+    /// As whom.
+    #[serde(rename = "as")]
+    pub run_as: String,
+    /// Why.
+    pub reason: String,
+    /// Under which rule.
+    pub rule: String,
+    /// For how long, in seconds.
+    pub for_s: u64,
+    /// For how many sessions; null: any number.
+    pub uses: Option<u32>,
+    /// From when on; null: at once.
+    pub start: Option<Moment>,
+    /// From which address it was asked for; null: not known.
+    pub from: Option<String>,
+    /// When it was made.
+    pub submitted: Moment,
+    /// When it lapses, or would have.
+    pub lapses: Moment,
+    /// Its stages, with the approvals so far.
+    pub stages: Vec<StageView>,
+    /// Who may approve now: names where they are known, else `group:leads`.
+    pub approvers: Vec<String>,
+    /// How it was decided; null: it is pending.
+    pub decided: Option<DecisionView>,
+    /// The grant that it became.
+    pub grant_id: Option<String>,
+    /// The grant that it would extend.
+    pub extends: Option<String>,
+}
+
+/// How often a grant may be used, and was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsesView {
+    /// At most; null: any number.
+    pub max: Option<u32>,
+    /// So far.
+    pub taken: u32,
+}
+
+/// The review of an emergency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewView {
+    /// `due`, `overdue`, `fine` or `misuse`.
+    pub state: String,
+    /// Until when.
+    pub due: Moment,
+    /// By whom.
+    pub by: Option<String>,
+    /// With which words.
+    pub note: Option<String>,
+}
+
+/// A grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantView {
+    /// `G-...`
+    pub id: String,
+    /// `waiting`, `active`, `expired`, `used-up`, `dropped` or `revoked`.
+    pub state: String,
+    /// Whose.
+    pub user: String,
+    /// Whose, as a number.
+    pub uid: u32,
+    /// For which service.
+    pub service: String,
+    /// As whom.
+    #[serde(rename = "as")]
+    pub run_as: String,
+    /// Under which rule.
+    pub rule: String,
+    /// `approved`, `self-service`, `login`, `emergency`, `repetitive` or `legacy`.
+    pub kind: String,
+    /// The request that it answers.
+    pub request_id: Option<String>,
+    /// Who approved it.
+    pub by: Vec<String>,
+    /// Why.
+    pub reason: String,
+    /// When it was given.
+    pub issued: Moment,
+    /// When its time began; null: not yet.
+    pub starts: Option<Moment>,
+    /// When it ends, or would have; while it waits: when it must have begun.
+    pub until: Moment,
+    /// How many seconds are left; 0 once it is over.
+    pub left_s: u64,
+    /// How often it may be used, and was.
+    pub uses: UsesView,
+    /// The sessions that it let in.
+    pub sessions: Vec<String>,
+    /// Its review, where it needs one.
+    pub review: Option<ReviewView>,
+    /// How it ended; null: it is live.
+    pub ended: Option<EndView>,
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// `S-...`
+    pub id: String,
+    /// `open`, `closed` or `ended`.
+    pub state: String,
+    /// The grant that let it in.
+    pub grant_id: String,
+    /// Whose.
+    pub user: String,
+    /// Whose, as a number.
+    pub uid: u32,
+    /// By which service.
+    pub service: String,
+    /// As whom.
+    #[serde(rename = "as")]
+    pub run_as: String,
+    /// From which address.
+    pub from: Option<String>,
+    /// On which terminal.
+    pub tty: Option<String>,
+    /// The process that PAM ran in.
+    pub pid: Option<u32>,
+    /// When it was opened.
+    pub opened: Moment,
+    /// When its grant ends.
+    pub ends: Option<Moment>,
+    /// When it closed.
+    pub closed: Option<Moment>,
+}
+
+/// A denial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DenialView {
+    /// `D-...`
+    pub id: String,
+    /// When it was first said.
+    pub at: Moment,
+    /// To whom.
+    pub user: String,
+    /// To whom, as a number; null: there is no such account.
+    pub uid: Option<u32>,
+    /// At which service.
+    pub service: String,
+    /// As whom, where it was known.
+    #[serde(rename = "as")]
+    pub run_as: Option<String>,
+    /// From which address.
+    pub from: Option<String>,
+    /// `account` or `session`.
+    pub phase: String,
+    /// Why.
+    pub why: String,
+    /// The rule under which one could ask.
+    pub rule: Option<String>,
+    /// What to do.
+    pub ask: Option<String>,
+}
+
+/// An event of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventView {
+    /// Its number.
+    pub seq: u64,
+    /// When, with milliseconds.
+    pub at: String,
+    /// Its name.
+    pub event: String,
+    /// Its data: a JSON object, byte by byte as it is stored and hashed.
+    pub data: String,
+    /// The hash of the one before, in hex.
+    pub prev: String,
+    /// Its own hash, in hex.
+    pub hash: String,
+}
+
+/// Something that one may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MayView {
+    /// Under which rule.
+    pub rule: String,
+    /// Which service.
+    pub service: String,
+    /// As whom.
+    #[serde(rename = "as")]
+    pub run_as: String,
+    /// For how long if one does not say, in seconds.
+    pub default_s: u64,
+    /// For how long at most, in seconds.
+    pub max_s: u64,
+    /// Whether one must say why.
+    pub reason_required: bool,
+    /// Who approves; empty: nobody has to.
+    pub approvers: Vec<String>,
+}
+
+/// What somebody holds, waits for, may ask for and must approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Who.
+    pub user: String,
+    /// Who, as a number.
+    pub uid: u32,
+    /// Their live grants.
+    pub grants: Vec<GrantView>,
+    /// Their requests that wait.
+    pub requests: Vec<RequestView>,
+    /// What they may ask for.
+    pub may_request: Vec<MayView>,
+    /// What they may take in an emergency.
+    pub may_emergency: Vec<MayView>,
+    /// Requests that wait for them.
+    pub to_approve: Vec<String>,
+    /// Reviews that wait for them.
+    pub to_review: Vec<String>,
+    /// What is wrong with the daemon, in words: no valid policy, a store that fails.
+    pub notices: Vec<String>,
+}
+
+/// One thing that `jit show` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shown {
+    /// A request.
+    Request(RequestView),
+    /// A grant.
+    Grant(GrantView),
+    /// A session.
+    Session(SessionView),
+    /// A denial.
+    Denial(DenialView),
+}
+
+/// A rule put to the test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleView {
+    /// Its name.
+    pub name: String,
+    /// `grant`, `legacy`.
+    pub kind: String,
+    /// Its file.
+    pub file: String,
+    /// Its line.
+    pub line: u32,
+    /// Whether it is the one that decides.
+    pub matched: bool,
+    /// Why, or why not.
+    pub because: String,
+}
+
+/// Something wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MistakeView {
+    /// In which file.
+    pub file: String,
+    /// In which line, from 1.
+    pub line: u32,
+    /// In which column, from 1.
+    pub column: u32,
+    /// What.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// Part of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileView {
+    /// Which file.
+    pub file: String,
+    /// The next part of its text.
+    pub text: String,
+}
+
+/// Which jitd answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonView {
+    /// Its version.
+    pub version: String,
+    /// The protocol that it speaks.
+    pub protocol: u8,
+    /// Since when it runs.
+    pub since: Moment,
+}
+
+/// Which kind of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureCode {
+    /// The rules, or the daemon's state, forbid it.
+    Refused,
+    /// It was asked for in a way that cannot be understood.
+    Usage,
+    /// The daemon does not answer.
+    Unreachable,
+    /// The wait is over.
+    Timeout,
+    /// No such thing, or not the asker's to see.
+    NotFound,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which kind.
+    pub code: FailureCode,
+    /// What.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// The rule that refused.
+    pub rule: Option<String>,
+}

@@ -1,0 +1,2 @@
+//! jitd
+fn main() {}
