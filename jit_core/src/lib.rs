@@ -11,6 +11,7 @@ pub mod engine;
 pub mod event;
 pub mod grant;
 pub mod id;
+pub mod line;
 pub mod name;
 pub mod policy;
 pub mod record;

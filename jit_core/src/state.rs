@@ -96,6 +96,19 @@ impl State {
         }
     }
 
+    /// Whether the batch that may be taken back changes what this account may do.
+    #[must_use]
+    pub fn is_in_doubt(&self, uid: Uid) -> bool {
+        self.undo.iter().flatten().any(|step| match step {
+            Undo::Grant(id, old) => {
+                let now = self.grants.get(id).map(Grant::terms);
+                let before = old.as_ref().map(|old| old.terms());
+                now.or(before).is_some_and(|terms| terms.uid == uid)
+            }
+            Undo::Request(..) | Undo::Session(..) | Undo::Marks(_) => false,
+        })
+    }
+
     fn note(&mut self, step: Undo) {
         if let Some(steps) = &mut self.undo {
             steps.push(step);

@@ -65,6 +65,10 @@ pub struct Entry {
     pub tty: Option<String>,
 }
 
+/// The token of an answer that was given before the question was read: only ever a denial, by a daemon that
+/// has too much to do. No question has it.
+pub const UNREAD: u64 = 0;
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PamAnswer {

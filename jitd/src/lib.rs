@@ -1,1 +1,23 @@
-//! jitd
+//! jitd: remembers who may come in, decides, and ends it in time.
+//!
+//! One engine task ([`engine`]) owns the state; one thread ([`writer`]) writes to disk and syslog; each
+//! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people.
+
+mod breakglass;
+pub mod cli;
+pub mod clock;
+pub mod daemon;
+mod directory;
+pub mod engine;
+mod inherited;
+mod limits;
+pub mod pam_door;
+mod privileges;
+mod reload;
+pub mod settings;
+mod sockets;
+pub mod store;
+pub mod syslog;
+pub mod user_door;
+mod wire;
+pub mod writer;

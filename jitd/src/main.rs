@@ -1,2 +1,5 @@
-//! jitd
-fn main() {}
+//! The access daemon.
+
+fn main() -> std::process::ExitCode {
+    jitd::cli::run()
+}

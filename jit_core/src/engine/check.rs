@@ -41,6 +41,8 @@ pub enum Why {
     GroupsUnknown,
     /// There is no such account.
     NoAccount,
+    /// The name service did not say whose account it is.
+    AccountUnknown,
     /// The daemon has more to do than it can.
     Busy,
     /// The change that the entry needs could not be recorded.
@@ -56,6 +58,7 @@ impl fmt::Display for Why {
             Self::NoGrant => "no grant",
             Self::GroupsUnknown => "groups unknown",
             Self::NoAccount => "no account",
+            Self::AccountUnknown => "account unknown",
             Self::Busy => "busy",
             Self::NotRecorded => "not recorded",
         })
@@ -120,6 +123,7 @@ impl Denial {
             Why::NoGrant => format!("no grant for {service}{target}"),
             Why::GroupsUnknown => format!("the groups of {user} cannot be looked up. Try again, or tell your administrator"),
             Why::NoAccount => "no such account".to_owned(),
+            Why::AccountUnknown => "the account cannot be looked up. Try again, or tell your administrator".to_owned(),
             Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
             Why::NotRecorded => "it cannot be recorded, so nobody is let in. Tell your administrator".to_owned(),
         };

@@ -9,7 +9,7 @@ mod see;
 mod session;
 
 pub use check::{Admission, Denial, Why};
-pub use see::{Viewer, approvers_in_words};
+pub use see::{Viewer, approvers_in_words, could_approve_something};
 
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};

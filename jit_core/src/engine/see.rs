@@ -1,9 +1,9 @@
 //! Who sees and may do what with a request or grant.
 
 use crate::grant::Terms;
-use crate::name::UserName;
+use crate::name::{RuleName, UserName};
 use crate::policy::{Fit, Policy, Principal, Stage, any_fits, may_approve};
-use crate::request::{Ask, Request};
+use crate::request::{Ask, PendingRequest, Request};
 use crate::session::SessionFacts;
 use crate::subject::Subject;
 use crate::text;
@@ -44,6 +44,20 @@ impl Viewer<'_> {
         self.owns(facts.uid.0, &facts.user) || terms.is_some_and(|terms| self.sees_grant(terms)) || self.sees_all()
     }
 
+    /// Whether a request waits for them: it is the turn of a stage that they may approve, and it is not theirs.
+    #[must_use]
+    pub fn may_approve_now(&self, pending: &PendingRequest) -> bool {
+        let own = pending.ask.humans.uids.contains(&self.subject.uid) || pending.ask.humans.names.contains(&self.subject.name);
+        let approved = pending.stages.iter().flat_map(|stage| &stage.approvals).any(|approval| approval.uid == self.subject.uid);
+        !own && !approved && may_approve(pending.approvers(), self.subject) == Fit::Yes
+    }
+
+    /// Whether they may approve what is asked under this rule.
+    #[must_use]
+    pub fn approves_by(&self, rule: &RuleName) -> bool {
+        self.policy.grants.iter().any(|known| known.name == *rule && could_approve(&known.stages, self.subject))
+    }
+
     fn owns(&self, uid: u32, user: &UserName) -> bool {
         self.subject.uid.0 == uid && self.subject.name == *user
     }
@@ -53,6 +67,12 @@ impl Viewer<'_> {
 #[must_use]
 pub fn could_approve(stages: &[Stage], subject: &Subject) -> bool {
     stages.iter().any(|stage| may_approve(&stage.by, subject) == Fit::Yes)
+}
+
+/// Whether a rule of the policy lets somebody approve anything at all.
+#[must_use]
+pub fn could_approve_something(policy: &Policy, subject: &Subject) -> bool {
+    policy.grants.iter().any(|rule| could_approve(&rule.stages, subject))
 }
 
 /// Whether somebody may take such a grant away: whoever could approve it, and root.

@@ -24,7 +24,7 @@ const DEFAULT_USE_WITHIN: Span = Span::from_secs(3600);
 pub const LONGEST_REASON: u32 = 1000;
 
 /// One file of a policy, as it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFile {
     /// What it is called.
     pub file: String,
@@ -67,7 +67,7 @@ pub type Loaded = Result<(Policy, Vec<Mistake>), Vec<Mistake>>;
 /// # Errors
 /// All mistakes, of all files: then nothing of it is used.
 pub fn load(files: &[PolicyFile], now: WallTime) -> Loaded {
-    let mut policy = Policy::default();
+    let mut policy = Policy { texts: std::sync::Arc::new(files.to_vec()), ..Policy::default() };
     let mut mistakes = Vec::new();
     for file in files {
         read_file(file, now, &mut policy, &mut mistakes);

@@ -4,7 +4,7 @@
 
 pub mod judge;
 pub mod load;
-mod reader;
+pub mod reader;
 mod suggest;
 
 use crate::name::{GroupName, RuleName, RunAs, Service, Uid, UserName};
@@ -243,8 +243,10 @@ pub struct Policy {
     pub grants: Vec<GrantRule>,
     /// `[[legacy]]`, in file order.
     pub legacy: Vec<LegacyRule>,
-    /// What it was read from.
+    /// The digests of the files that it was read from.
     pub files: Vec<FileDigest>,
+    /// Their texts: what is in force may no longer be what is on disk.
+    pub texts: std::sync::Arc<Vec<load::PolicyFile>>,
 }
 
 impl Policy {

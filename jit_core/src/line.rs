@@ -1,0 +1,96 @@
+//! An event as one line of syslog: its name, then `key=value`, then where it stands in the record.
+//!
+//! No input can forge a line or a key: a value is quoted where it holds anything but letters, digits and
+//! `_.:/@+-`, and inside the quotes everything that could end them, move a cursor or turn text round is
+//! escaped.
+
+use crate::record::Record;
+use crate::text;
+use serde_json::{Map, Value};
+
+/// The longest value, in bytes; the record has the whole of it.
+const LONGEST_VALUE: usize = 1500;
+
+/// The line of a record.
+#[must_use]
+pub fn of(record: &Record) -> String {
+    let mut line = record.event.clone();
+    let data: Map<String, Value> = serde_json::from_str(&record.data).unwrap_or_default();
+    for (key, value) in &data {
+        if let Some(value) = written(value) {
+            line.push(' ');
+            line.push_str(key);
+            line.push('=');
+            line.push_str(&value);
+        }
+    }
+    let (seq, hash) = (record.seq, record.hash.short());
+    format!("{line} seq={seq} hash={hash}")
+}
+
+/// A value as it stands in a line; none where there is nothing to say.
+fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Array(items) if items.is_empty() => None,
+        Value::Bool(answer) => Some(answer.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(quoted(text)),
+        Value::Array(items) => {
+            let words: Option<Vec<_>> = items.iter().map(Value::as_str).collect();
+            Some(quoted(&words.map_or_else(|| value.to_string(), |words| words.join(","))))
+        }
+        Value::Object(_) => Some(quoted(&value.to_string())),
+    }
+}
+
+/// A text, in quotes where it needs them.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_.:/@+-".contains(letter);
+    if !text.is_empty() && text.len() <= LONGEST_VALUE && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", text::printable(&escaped, LONGEST_VALUE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Head;
+    use crate::time::WallTime;
+
+    fn line(data: &str) -> String {
+        of(&Record::chained(Head::NONE, WallTime::from_millis(0), "grant.issued", data.to_owned()))
+    }
+
+    #[test]
+    fn a_line_reads_as_the_design_shows_it() {
+        let data = r#"{"id":"G-7F3KQ2ZD","user":"alice","uid":1001,"service":"sudo","as":"root","until":"2026-11-23T15:04:05Z","by":["carol"],"reason":"INC-42 disk full","request":null,"from":[]}"#;
+        let line = line(data);
+        assert!(
+            line.starts_with(r#"grant.issued id=G-7F3KQ2ZD user=alice uid=1001 service=sudo as=root until=2026-11-23T15:04:05Z by=carol reason="INC-42 disk full" seq=1 hash="#),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn no_value_can_forge_a_line_or_a_key() {
+        for reason in ["x\ngrant.issued id=G-00000000", "x\" user=root \"", "\\\" user=root", "\u{1b}[2J", "\u{202e}toor", "\u{9b}x", "\u{2028}x"] {
+            let data = serde_json::json!({ "reason": reason }).to_string();
+            let line = line(&data);
+            assert!(!line.chars().any(text::is_unsafe), "{line}");
+            let inside = line.strip_prefix("grant.issued reason=\"").unwrap();
+            let unescaped_quotes = inside.replace("\\\\", "").replace("\\\"", "").matches('"').count();
+            assert_eq!(unescaped_quotes, 1, "only the closing quote stands alone: {line}");
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut_and_a_nested_one_is_written_as_json() {
+        let long = serde_json::json!({ "reason": "é".repeat(100_000) }).to_string();
+        assert!(line(&long).len() < 2000);
+        assert!(line(r#"{"process":{"pid":7,"started":9}}"#).contains(r#"process="{\"pid\":7,\"started\":9}""#));
+    }
+}

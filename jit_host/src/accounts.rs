@@ -1,0 +1,103 @@
+//! Accounts and groups, as the name service knows them. Every call can block: the name service may ask
+//! the network.
+
+use jit_core::name::{GroupName, Uid, UserName};
+use jit_core::subject::{Groups, Subject};
+use nix::unistd::{Group, User, getgrouplist};
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fmt;
+
+/// Why an account is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountTrouble {
+    /// There is none.
+    NoSuch,
+    /// The name service failed, or took too long.
+    Failed(String),
+}
+
+impl fmt::Display for AccountTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuch => f.write_str("there is no such account"),
+            Self::Failed(why) => write!(f, "the name service failed: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for AccountTrouble {}
+
+/// The account of that number, with its groups.
+///
+/// # Errors
+/// There is none, or the name service failed. Groups that cannot be looked up are [`Groups::Unknown`].
+pub fn subject_by_uid(uid: Uid) -> Result<Subject, AccountTrouble> {
+    found(User::from_uid(nix::unistd::Uid::from_raw(uid.0)))
+}
+
+/// The account of that name, with its groups.
+///
+/// # Errors
+/// There is none, or the name service failed. Groups that cannot be looked up are [`Groups::Unknown`].
+pub fn subject_by_name(name: &UserName) -> Result<Subject, AccountTrouble> {
+    found(User::from_name(name.as_str()))
+}
+
+fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
+    let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or(AccountTrouble::NoSuch)?;
+    let groups = groups_of(&user).map_or(Groups::Unknown, Groups::Known);
+    Ok(Subject { uid: Uid(user.uid.as_raw()), name: UserName::new(user.name), groups })
+}
+
+/// The names of all groups of a user; a group without a name is one that no policy can mean.
+fn groups_of(user: &User) -> Option<BTreeSet<GroupName>> {
+    let name = CString::new(user.name.as_str()).ok()?;
+    let gids = getgrouplist(&name, user.gid).ok()?;
+    let mut groups = BTreeSet::new();
+    for gid in gids {
+        if let Some(group) = Group::from_gid(gid).ok()? {
+            groups.insert(GroupName::new(group.name));
+        }
+    }
+    Some(groups)
+}
+
+/// Who is in a group, as far as the name service lists it: its members, and local accounts whose primary group
+/// it is. For showing only; nothing is decided by it.
+#[must_use]
+pub fn members_of(group: &GroupName) -> Vec<UserName> {
+    let Ok(Some(group)) = Group::from_name(group.as_str()) else { return Vec::new() };
+    let mut names: BTreeSet<UserName> = group.mem.into_iter().map(UserName::new).collect();
+    if let Ok(passwd) = std::fs::read_to_string("/etc/passwd") {
+        let gid = group.gid.as_raw().to_string();
+        let primary = passwd.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(2)? == gid).then(|| UserName::new(name))
+        });
+        names.extend(primary);
+    }
+    names.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_found_by_number_and_by_name_and_is_in_its_group() {
+        let root = subject_by_uid(Uid::ROOT).unwrap();
+        assert_eq!(root.name, UserName::new("root"));
+        assert_eq!(subject_by_name(&root.name), Ok(root.clone()));
+        let Groups::Known(groups) = root.groups else { panic!("root's groups are unknown") };
+        assert!(groups.contains(&GroupName::new("root")));
+        assert!(members_of(&GroupName::new("root")).contains(&UserName::new("root")));
+    }
+
+    #[test]
+    fn an_account_that_is_not_there_is_said_not_to_be() {
+        assert_eq!(subject_by_uid(Uid(4_000_000_000)), Err(AccountTrouble::NoSuch));
+        assert!(subject_by_name(&UserName::new("no such account")).is_err());
+    }
+}

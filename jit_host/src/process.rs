@@ -1,0 +1,171 @@
+//! Processes, as `/proc` describes them.
+//!
+//! A number in `/proc` may pass to another process while it is read. Whoever asks must hold the process
+//! by a pidfd and look, before and after, whether it is still alive.
+
+use jit_core::actor::Ancestry;
+use jit_core::name::Uid;
+use jit_core::session::Process;
+use std::os::fd::OwnedFd;
+
+/// More ancestors than any process has.
+const MOST_ANCESTORS: usize = 4096;
+/// How often a chain of parents that changes while it is read is read again.
+const TRIES: usize = 5;
+/// What an unset login uid reads as.
+const UNSET: u32 = u32::MAX;
+
+/// A process that was held by a descriptor.
+#[derive(Debug)]
+pub struct Pinned {
+    pidfd: OwnedFd,
+    pid: u32,
+}
+
+impl Pinned {
+    /// A process that the kernel gave a descriptor for (SO_PEERPIDFD).
+    #[must_use]
+    pub fn new(pidfd: OwnedFd, pid: u32) -> Self {
+        Self { pidfd, pid }
+    }
+
+    /// The process that has this number now. Whoever uses this must get proof, afterwards, that the one
+    /// they mean was still alive.
+    #[must_use]
+    pub fn by_number(pid: u32) -> Option<Self> {
+        let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)?;
+        let pidfd = rustix::process::pidfd_open(number, rustix::process::PidfdFlags::empty()).ok()?;
+        Some(Self { pidfd, pid })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether it is still alive: then its number has not passed to another one.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use std::os::fd::AsFd;
+        poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0)
+    }
+}
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stat {
+    process: Process,
+    parent: u32,
+}
+
+/// Parses `/proc/PID/stat`. The name in it, in brackets, can hold anything, brackets too: the last one counts.
+fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
+    let after_name = stat.rsplit_once(')')?.1;
+    let mut fields = after_name.split_ascii_whitespace();
+    // After the name: 3 state, 4 parent, and 22 the start time (proc(5)).
+    let parent = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Stat { process: Process { pid, started }, parent })
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let bytes = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &String::from_utf8_lossy(&bytes))
+}
+
+/// A process with the time that it started, if it is there.
+#[must_use]
+pub fn identify(pid: u32) -> Option<Process> {
+    stat(pid).map(|stat| stat.process)
+}
+
+/// The process and those above it, up to the first of all.
+#[must_use]
+pub fn ancestry(pid: u32) -> Ancestry {
+    (0..TRIES).find_map(|_| chain(pid)).map_or(Ancestry::Unreadable, Ancestry::Known)
+}
+
+/// One reading of the chain; none if it changed meanwhile.
+fn chain(pid: u32) -> Option<Vec<Process>> {
+    let mut chain = Vec::new();
+    let mut next = pid;
+    while next != 0 && chain.len() < MOST_ANCESTORS {
+        let child = stat(next)?;
+        chain.push(child.process);
+        if child.parent != 0 {
+            let parent = stat(child.parent)?;
+            let still_its_child = stat(next).is_some_and(|again| again == child);
+            if parent.process.started > child.process.started || !still_its_child {
+                return None;
+            }
+        }
+        next = child.parent;
+    }
+    (next == 0).then_some(chain)
+}
+
+/// The login uid: one, none, or not to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginUid {
+    /// This one.
+    Set(Uid),
+    /// None was set.
+    Unset,
+    /// It could not be read.
+    Unreadable,
+}
+
+/// The login uid of a process. A kernel without the audit system has none.
+#[must_use]
+pub fn login_uid(pid: u32) -> LoginUid {
+    match std::fs::read_to_string(format!("/proc/{pid}/loginuid")) {
+        Ok(text) => match text.trim().parse() {
+            Ok(UNSET) => LoginUid::Unset,
+            Ok(uid) => LoginUid::Set(Uid(uid)),
+            Err(_) => LoginUid::Unreadable,
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !std::path::Path::new("/proc/self/loginuid").exists() => LoginUid::Unset,
+        Err(_) => LoginUid::Unreadable,
+    }
+}
+
+/// The real uid of a process: of a setuid program, who started it.
+#[must_use]
+pub fn real_uid(pid: u32) -> Option<Uid> {
+    let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = String::from_utf8_lossy(&status);
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok().map(Uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_shift_the_fields() {
+        let stat = "7 (a) 1 (b) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1";
+        assert_eq!(parse_stat(7, stat), Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3 }));
+    }
+
+    #[test]
+    fn ones_own_ancestry_begins_with_oneself_and_ends_with_the_first_process() {
+        let Ancestry::Known(chain) = ancestry(std::process::id()) else { panic!("unreadable") };
+        assert_eq!(chain[0], identify(std::process::id()).unwrap());
+        assert_eq!(chain.last().unwrap().pid, 1);
+        assert_eq!(ancestry(u32::MAX), Ancestry::Unreadable);
+    }
+
+    #[test]
+    fn a_pinned_process_is_known_to_be_alive_until_it_is_not() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pinned = Pinned::by_number(child.id()).unwrap();
+        assert!(pinned.is_alive());
+        assert_eq!(real_uid(child.id()), Some(Uid(nix::unistd::getuid().as_raw())));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!pinned.is_alive());
+    }
+}

@@ -1,0 +1,149 @@
+//! The engine task: it owns the state, and everything that reads or changes it goes through it.
+
+pub mod access;
+mod batch;
+mod task;
+
+pub use task::{Begun, Task};
+pub(crate) use task::policy_event;
+
+use access::Knock;
+use jit_core::engine::{Admission, Command, Denial, Reply};
+use jit_core::id::{DenialId, RequestId};
+use jit_core::policy::Policy;
+use jit_core::policy::load::Mistake;
+use jit_core::refusal::Refusal;
+use jit_core::state::State;
+use jit_core::subject::Entry;
+use jit_core::time::Now;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many jobs may queue before whoever brings one waits.
+const QUEUE: usize = 1024;
+
+/// What is true, for whoever asks.
+pub struct Snapshot<'a> {
+    /// All requests, grants and sessions.
+    pub state: &'a State,
+    /// The policy in force.
+    pub policy: Option<&'a Policy>,
+    /// Why there is none, or why a newer one was refused.
+    pub trouble: &'a [Mistake],
+    /// Both clocks.
+    pub now: Now,
+    /// Whether the last change could not be stored.
+    pub store_fails: Option<&'a str>,
+}
+
+/// What a check was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Checked {
+    /// May they come in?
+    pub admission: Admission,
+    /// The id under which a denial can be quoted.
+    pub denial: DenialId,
+}
+
+/// A policy that was read, or what is wrong with it.
+pub type Read = Result<(Policy, Vec<Mistake>), Vec<Mistake>>;
+
+type Query = Box<dyn FnOnce(&Snapshot<'_>) + Send>;
+
+/// What the engine is asked to do.
+pub(crate) enum Job {
+    /// May they come in?
+    Check { entry: Entry, observe: bool, answer: oneshot::Sender<Checked> },
+    /// Somebody was turned away before the engine was asked.
+    Turned { knock: Knock, denial: Denial, answer: oneshot::Sender<DenialId> },
+    /// Do this.
+    Command { command: Command, answer: oneshot::Sender<Result<Reply, Refusal>> },
+    /// Look.
+    Query(Query),
+    /// Put this policy in force, if it is valid.
+    Policy { read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// Say when this request is decided.
+    Watch { id: RequestId, decided: oneshot::Sender<()> },
+    /// Record what is not yet, and end.
+    Stop { done: oneshot::Sender<()> },
+}
+
+/// The way to the engine.
+#[derive(Clone)]
+pub struct Handle {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Handle {
+    /// A way to an engine, and the engine's end of it.
+    #[must_use]
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Job>) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        (Self { jobs }, queue)
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Option<T> {
+        let (answer, reply) = oneshot::channel();
+        self.jobs.send(job(answer)).await.ok()?;
+        reply.await.ok()
+    }
+
+    /// May they come in? None: the engine is stopping.
+    pub async fn check(&self, entry: Entry, observe: bool) -> Option<Checked> {
+        self.ask(|answer| Job::Check { entry, observe, answer }).await
+    }
+
+    /// Records that somebody was turned away before the engine was asked.
+    pub async fn turned_away(&self, knock: Knock, denial: Denial) -> Option<DenialId> {
+        self.ask(|answer| Job::Turned { knock, denial, answer }).await
+    }
+
+    /// Does something; the answer comes when it is stored.
+    ///
+    /// # Errors
+    /// A refusal, in words for whoever asked.
+    pub async fn command(&self, command: Command) -> Result<Reply, Refusal> {
+        self.ask(|answer| Job::Command { command, answer }).await.unwrap_or(Err(Refusal::Busy))
+    }
+
+    /// Looks at what is true.
+    ///
+    /// # Errors
+    /// The engine is stopping.
+    pub async fn query<T: Send + 'static>(&self, look: impl FnOnce(&Snapshot<'_>) -> T + Send + 'static) -> Result<T, Refusal> {
+        let query = |answer: oneshot::Sender<T>| {
+            Job::Query(Box::new(move |snapshot: &Snapshot<'_>| {
+                // Whoever asked may have gone.
+                let _ = answer.send(look(snapshot));
+            }))
+        };
+        self.ask(query).await.ok_or(Refusal::Busy)
+    }
+
+    /// Puts a policy in force, if it is valid; the one before stays otherwise.
+    ///
+    /// # Errors
+    /// It could not be recorded.
+    pub async fn policy(&self, read: Read, by: String) -> Result<(), Refusal> {
+        self.ask(|answer| Job::Policy { read, by, answer }).await.unwrap_or(Err(Refusal::Busy))
+    }
+
+    /// Waits until a request is decided.
+    pub async fn decided(&self, id: RequestId) {
+        self.ask(|decided| Job::Watch { id, decided }).await;
+    }
+
+    /// Ends the engine, in good order.
+    pub async fn stop(&self) {
+        self.ask(|done| Job::Stop { done }).await;
+    }
+}
+
+/// A policy as one value that can be shared.
+pub(crate) fn shared(policy: Policy) -> Arc<Policy> {
+    Arc::new(policy)
+}
+
+#[cfg(test)]
+mod tests;

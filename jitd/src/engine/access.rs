@@ -1,0 +1,234 @@
+//! The record of checks: the same subject, service and answer are one event a minute, with a count.
+
+use jit_core::engine::{Admission, Denial};
+use jit_core::event::{self, Event};
+use jit_core::id::{DenialId, Entropy};
+use jit_core::name::{RuleName, RunAs, Service, Uid, UserName};
+use jit_core::subject::{Entry, Phase};
+use jit_core::time::{BootTime, Now};
+use jit_core::{id::GrantId, span::Span};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// How long checks are counted together.
+const WINDOW: Span = Span::from_secs(60);
+/// The most different checks that are counted at a time.
+const MOST: usize = 4096;
+
+/// Who knocked, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// The name: the account's, or what was typed.
+    pub user: UserName,
+    /// The account's number; none: there is no account.
+    pub uid: Option<Uid>,
+    /// At which service.
+    pub service: Service,
+    /// As whom, where it was known.
+    pub run_as: Option<RunAs>,
+    /// From where.
+    pub from: Option<IpAddr>,
+    /// By which of PAM's questions.
+    pub phase: Phase,
+}
+
+impl From<&Entry> for Knock {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            user: entry.subject.name.clone(),
+            uid: Some(entry.subject.uid),
+            service: entry.service.clone(),
+            run_as: entry.run_as.clone(),
+            from: entry.remote.address(),
+            phase: entry.phase,
+        }
+    }
+}
+
+/// What they were told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Come in.
+    Allowed(Admission),
+    /// No.
+    Denied(Denial),
+    /// What they would have been told, had the module not been told to observe only.
+    Observed(Result<(), Denial>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    user: UserName,
+    uid: Option<Uid>,
+    service: Service,
+    run_as: Option<RunAs>,
+    phase: Phase,
+    answer: String,
+}
+
+#[derive(Debug)]
+struct Window {
+    since: BootTime,
+    denial: DenialId,
+    knock: Knock,
+    told: Told,
+    more: u32,
+}
+
+/// The checks of the last minute.
+#[derive(Debug, Default)]
+pub struct AccessLog {
+    windows: BTreeMap<Key, Window>,
+}
+
+impl AccessLog {
+    /// Counts one more, and returns the id under which a denial can be quoted, and the event if this is the
+    /// first of its minute.
+    pub fn note(&mut self, knock: Knock, told: Told, now: Now, entropy: &mut dyn Entropy) -> (DenialId, Option<Event>) {
+        let key = key_of(&knock, &told);
+        if let Some(window) = self.windows.get_mut(&key) {
+            window.more = window.more.saturating_add(1);
+            return (window.denial, None);
+        }
+        let denial = DenialId::random(entropy);
+        let first = event_of(denial, &knock, &told, 1);
+        if self.windows.len() < MOST {
+            self.windows.insert(key, Window { since: now.boot, denial, knock, told, more: 0 });
+        }
+        (denial, Some(first))
+    }
+
+    /// The events of minutes that are over. A check that goes on keeps its window and its id.
+    pub fn finished(&mut self, now: Now) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.windows.retain(|_, window| {
+            if window.since.until(now.boot) < WINDOW {
+                return true;
+            }
+            let more = std::mem::take(&mut window.more);
+            window.since = now.boot;
+            if more > 0 {
+                events.push(event_of(window.denial, &window.knock, &window.told, more));
+            }
+            more > 0
+        });
+        events
+    }
+
+    /// The events of all minutes, finished or not: the daemon stops.
+    pub fn all(&mut self) -> Vec<Event> {
+        let windows = std::mem::take(&mut self.windows);
+        let with_more = windows.into_values().filter(|window| window.more > 0);
+        with_more.map(|window| event_of(window.denial, &window.knock, &window.told, window.more)).collect()
+    }
+}
+
+fn key_of(knock: &Knock, told: &Told) -> Key {
+    let answer = match told {
+        Told::Allowed(_) => "allowed".to_owned(),
+        Told::Denied(denial) => denial.why.to_string(),
+        Told::Observed(Ok(())) => "observed".to_owned(),
+        Told::Observed(Err(denial)) => format!("observed {}", denial.why),
+    };
+    let Knock { user, uid, service, run_as, phase, .. } = knock.clone();
+    Key { user, uid, service, run_as, phase, answer }
+}
+
+fn event_of(id: DenialId, knock: &Knock, told: &Told, count: u32) -> Event {
+    let Knock { user, uid, service, run_as, from, phase } = knock.clone();
+    let phase = phase.word().to_owned();
+    match told {
+        Told::Allowed(admission) => {
+            let (grant, rule) = by_what(admission);
+            let uid = uid.unwrap_or(Uid(u32::MAX));
+            event::AccessAllowed { user, uid, service, run_as, from, phase, grant, rule, count }.into()
+        }
+        Told::Denied(denial) => {
+            let ask = denial.ask(&service, run_as.as_ref());
+            let (why, rule) = (denial.why.to_string(), denial.rule.clone());
+            event::AccessDenied { id, user, uid, service, run_as, from, phase, why, rule, ask, count }.into()
+        }
+        Told::Observed(answer) => {
+            let (answer, why) = match answer {
+                Ok(()) => ("allowed", String::new()),
+                Err(denial) => ("denied", denial.why.to_string()),
+            };
+            event::AccessObserved { user, uid, service, run_as, from, phase, answer: answer.to_owned(), why, count }.into()
+        }
+    }
+}
+
+fn by_what(admission: &Admission) -> (Option<GrantId>, Option<RuleName>) {
+    match admission {
+        Admission::Grant(id) => (Some(*id), None),
+        Admission::Rule(rule) => (None, Some(rule.clone())),
+        Admission::Denied(_) => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_core::engine::Why;
+    use jit_core::time::WallTime;
+
+    struct Counter(u64);
+    impl Entropy for Counter {
+        fn bits(&mut self) -> u64 {
+            self.0 += 1;
+            self.0
+        }
+    }
+
+    fn at(second: u64) -> Now {
+        Now { wall: WallTime::from_millis(0), boot: BootTime::from_millis(second * 1000) }
+    }
+
+    fn knock(user: &str) -> Knock {
+        Knock {
+            user: UserName::new(user),
+            uid: Some(Uid(1)),
+            service: Service::new("sudo"),
+            run_as: None,
+            from: None,
+            phase: Phase::Account,
+        }
+    }
+
+    fn denied() -> Told {
+        Told::Denied(Denial::plain(Why::NoRule))
+    }
+
+    fn count(event: &Event) -> u32 {
+        let Event::AccessDenied(denied) = event else { panic!("{event:?}") };
+        denied.count
+    }
+
+    #[test]
+    fn a_thousand_equal_checks_in_a_minute_are_two_events_with_one_id() {
+        let (mut log, mut entropy) = (AccessLog::default(), Counter(0));
+        let (id, first) = log.note(knock("alice"), denied(), at(0), &mut entropy);
+        assert_eq!(count(&first.unwrap()), 1);
+        for _ in 0..999 {
+            assert_eq!(log.note(knock("alice"), denied(), at(30), &mut entropy), (id, None));
+        }
+        assert!(log.finished(at(59)).is_empty());
+        assert_eq!(log.finished(at(60)).iter().map(count).collect::<Vec<_>>(), [999]);
+        assert!(log.finished(at(120)).is_empty(), "a window without checks ends");
+        let (next, event) = log.note(knock("alice"), denied(), at(121), &mut entropy);
+        assert!(next != id && event.is_some());
+    }
+
+    #[test]
+    fn another_subject_or_answer_is_another_event() {
+        let (mut log, mut entropy) = (AccessLog::default(), Counter(0));
+        for (knock, told) in [
+            (knock("alice"), denied()),
+            (knock("bob"), denied()),
+            (knock("alice"), Told::Denied(Denial::plain(Why::NoGrant))),
+            (knock("alice"), Told::Observed(Ok(()))),
+        ] {
+            assert!(log.note(knock, told, at(0), &mut entropy).1.is_some());
+        }
+    }
+}

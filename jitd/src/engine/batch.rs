@@ -1,0 +1,47 @@
+//! A batch: commands that are handled together, stored together, and answered together.
+
+use jit_core::engine::{Command, Reply};
+use jit_core::event::Event;
+use jit_core::policy::Policy;
+use jit_core::refusal::Refusal;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// An answer that somebody waits for.
+pub type Answer = oneshot::Sender<Result<Reply, Refusal>>;
+
+/// Something that waits to be done.
+pub enum Waiting {
+    /// Somebody's command.
+    Asked(Command, Answer),
+    /// The engine's own: time passed, a process is gone.
+    Own(Command),
+    /// A policy that was read, with the event that says so.
+    Policy(Event, Option<Arc<Policy>>, oneshot::Sender<Result<(), Refusal>>),
+}
+
+/// What is said once a batch is stored.
+pub enum Then {
+    /// To whoever gave the command.
+    Answer(Answer, Result<Reply, Refusal>),
+    /// The policy comes into force.
+    Policy(Option<Arc<Policy>>, oneshot::Sender<Result<(), Refusal>>),
+}
+
+/// A batch on its way to the disk.
+pub struct Flight {
+    /// Whether it is stored.
+    pub stored: oneshot::Receiver<Result<(), String>>,
+    /// What is said then.
+    pub then: Vec<Then>,
+}
+
+impl Flight {
+    /// Waits until the batch is stored, or cannot be.
+    pub async fn land(flight: &mut Option<Self>) -> Result<(), String> {
+        match flight {
+            Some(flight) => (&mut flight.stored).await.unwrap_or_else(|_| Err("the writer has stopped".to_owned())),
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The loop: take a job, notice the time, store what changed, answer.
+//!
+//! One batch is on its way to the disk at a time. Checks are answered meanwhile from what is true, but not
+//! those of an account whose grants the batch changes: they wait until it is stored, or taken back.
+
+use super::access::{AccessLog, Knock, Told};
+use super::batch::{Flight, Then, Waiting};
+use super::{Checked, Job, Read, Snapshot, shared};
+use crate::clock::{Clock, KernelEntropy};
+use crate::settings::RecordChecks;
+use crate::store::Fresh;
+use crate::writer::{Writer, fresh};
+use jit_core::engine::{self, Admission, Command, Context};
+use jit_core::event::{self, Event};
+use jit_core::id::RequestId;
+use jit_core::policy::Policy;
+use jit_core::policy::load::Mistake;
+use jit_core::refusal::Refusal;
+use jit_core::request::Request;
+use jit_core::span::Span;
+use jit_core::state::State;
+use jit_core::subject::Entry;
+use jit_core::time::Now;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// The longest pause: a suspended machine, or a clock that was set, is noticed within it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long checks are gathered before they are recorded.
+const GATHER: Span = Span::from_millis(40);
+/// How far the clocks may drift apart before it counts as a step.
+const STEP_MS: i64 = 2_000;
+/// How often it is looked whether the processes of sessions are still there.
+const SWEEP: Span = Span::from_secs(10);
+/// How long nothing is tried on a store that has just failed, unless somebody asks.
+const BACK_OFF: Span = Span::from_secs(1);
+/// The most commands in a batch.
+const MOST_IN_BATCH: usize = 256;
+
+/// A check that waits for a batch.
+struct Held {
+    entry: Entry,
+    observe: bool,
+    answer: oneshot::Sender<Checked>,
+}
+
+/// What the engine begins with.
+pub struct Begun {
+    /// The fold of all stored events.
+    pub state: State,
+    /// The policy in force, if it is valid.
+    pub policy: Option<Policy>,
+    /// What is wrong with it otherwise.
+    pub trouble: Vec<Mistake>,
+    /// When checks are recorded.
+    pub record: RecordChecks,
+}
+
+/// The engine.
+pub struct Task<C> {
+    clock: C,
+    writer: Writer,
+    jobs: mpsc::Receiver<Job>,
+    state: State,
+    policy: Option<Arc<Policy>>,
+    trouble: Vec<Mistake>,
+    record: RecordChecks,
+    waiting: VecDeque<Waiting>,
+    flight: Option<Flight>,
+    held: Vec<Held>,
+    access: AccessLog,
+    notes: Vec<Fresh>,
+    /// When the first of the notes was made.
+    noted: Now,
+    watchers: BTreeMap<RequestId, Vec<oneshot::Sender<()>>>,
+    drift: i64,
+    last: Now,
+    swept: Now,
+    counted: Now,
+    store_fails: Option<(Now, String)>,
+}
+
+fn drift(now: Now) -> i64 {
+    now.wall.as_millis().saturating_sub(i64::try_from(now.boot.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl<C: Clock> Task<C> {
+    /// An engine that takes its jobs from this queue.
+    pub(crate) fn new(clock: C, writer: Writer, jobs: mpsc::Receiver<Job>, begun: Begun) -> Self {
+        let now = clock.now();
+        Self {
+            clock,
+            writer,
+            jobs,
+            state: begun.state,
+            policy: begun.policy.map(shared),
+            trouble: begun.trouble,
+            record: begun.record,
+            waiting: VecDeque::new(),
+            flight: None,
+            held: Vec::new(),
+            access: AccessLog::default(),
+            notes: Vec::new(),
+            noted: now,
+            watchers: BTreeMap::new(),
+            drift: drift(now),
+            last: now,
+            swept: now,
+            counted: now,
+            store_fails: None,
+        }
+    }
+
+    /// Works until it is stopped.
+    pub async fn run(mut self) {
+        loop {
+            self.turn();
+            let pause = self.pause();
+            tokio::select! {
+                job = self.jobs.recv() => match job {
+                    None => break,
+                    Some(Job::Stop { done }) => {
+                        self.stop().await;
+                        // Whoever stops us may not wait for it.
+                        let _ = done.send(());
+                        break;
+                    }
+                    Some(job) => self.take(job),
+                },
+                stored = Flight::land(&mut self.flight) => self.landed(stored),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// What is due now, whatever else happens.
+    fn turn(&mut self) {
+        let now = self.clock.now();
+        self.notice_step(now);
+        let retry = self.store_fails.as_ref().is_none_or(|(at, _)| at.boot.until(now.boot) >= BACK_OFF);
+        let due = self.state.next_deadline_in(now) == Some(Span::from_millis(0));
+        if due && retry && self.flight.is_none() {
+            self.waiting.push_back(Waiting::Own(Command::Tick));
+        }
+        if self.swept.boot.until(now.boot) >= SWEEP && retry {
+            self.swept = now;
+            self.close_dead_sessions();
+        }
+        if self.counted.boot.until(now.boot) >= Span::from_secs(1) {
+            self.counted = now;
+            let counted = self.access.finished(now);
+            self.note(now, counted);
+            self.writer.catch_up(now.wall);
+        }
+        self.last = now;
+        self.take_off(now);
+    }
+
+    fn pause(&self) -> Duration {
+        let next = self.state.next_deadline_in(self.last).map_or(PAUSE, |span| Duration::from_millis(span.as_millis()));
+        let next = if self.store_fails.is_some() { PAUSE } else { next };
+        let most = if self.notes.is_empty() { PAUSE } else { Duration::from_millis(GATHER.as_millis()) };
+        // Never zero: a deadline that has passed is handled in the turn, or waits for a batch to land.
+        next.clamp(Duration::from_millis(1), most)
+    }
+
+    /// The wall clock was set if it went another way than the boot clock.
+    fn notice_step(&mut self, now: Now) {
+        let drift = drift(now);
+        let by_ms = drift.saturating_sub(self.drift);
+        if by_ms.abs() >= STEP_MS {
+            self.waiting.push_front(Waiting::Own(Command::Stepped(by_ms)));
+            self.drift = drift;
+        }
+    }
+
+    fn close_dead_sessions(&mut self) {
+        let gone = self.state.open_sessions().filter(|session| {
+            let process = session.process;
+            process.is_some_and(|process| jit_host::process::identify(process.pid) != Some(process))
+        });
+        self.waiting.extend(gone.map(|session| Waiting::Own(Command::Close(session.id))));
+    }
+
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Check { entry, observe, answer } => self.check(entry, observe, answer),
+            Job::Turned { knock, denial, answer } => {
+                let now = self.clock.now();
+                let (id, event) = self.access.note(knock, Told::Denied(denial), now, &mut KernelEntropy);
+                self.note(now, event);
+                // Whoever knocked may have gone.
+                let _ = answer.send(id);
+            }
+            Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
+            Job::Query(look) => look(&self.snapshot()),
+            Job::Policy { read, by, answer } => self.read_policy(read, by, answer),
+            Job::Watch { id, decided } => match self.state.request(id) {
+                Some(Request::Pending(_)) => self.watchers.entry(id).or_default().push(decided),
+                Some(Request::Decided(_)) | None => drop(decided.send(())),
+            },
+            // Handled where the loop can end.
+            Job::Stop { done } => drop(done),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            state: &self.state,
+            policy: self.policy.as_deref(),
+            trouble: &self.trouble,
+            now: self.clock.now(),
+            store_fails: self.store_fails.as_ref().map(|(_, why)| why.as_str()),
+        }
+    }
+
+    fn check(&mut self, entry: Entry, observe: bool, answer: oneshot::Sender<Checked>) {
+        if self.flight.is_some() && self.state.is_in_doubt(entry.subject.uid) {
+            self.held.push(Held { entry, observe, answer });
+            return;
+        }
+        let now = self.clock.now();
+        let admission = engine::check(&self.state, self.policy.as_deref(), &entry, now);
+        let told = match (observe, &admission) {
+            (true, Admission::Denied(denial)) => Told::Observed(Err(denial.clone())),
+            (true, Admission::Grant(_) | Admission::Rule(_)) => Told::Observed(Ok(())),
+            (false, Admission::Denied(denial)) => Told::Denied(denial.clone()),
+            (false, Admission::Grant(_) | Admission::Rule(_)) => Told::Allowed(admission.clone()),
+        };
+        let (denial, event) = self.access.note(Knock::from(&entry), told, now, &mut KernelEntropy);
+        let checked = Checked { admission, denial };
+        match (self.record, event) {
+            (RecordChecks::BeforeAnswer, Some(event)) => self.answer_when_stored(now, &event, checked, answer),
+            (RecordChecks::Grouped | RecordChecks::BeforeAnswer, event) => {
+                self.note(now, event);
+                let _ = answer.send(checked);
+            }
+        }
+    }
+
+    /// A check that is answered once it is on disk; one that cannot be stored gets no answer of ours, and its
+    /// connection says that the daemon is busy.
+    fn answer_when_stored(&self, now: Now, event: &Event, checked: Checked, answer: oneshot::Sender<Checked>) {
+        let Ok(fresh) = fresh(now.wall, event) else { return };
+        let stored = self.writer.commit(vec![fresh]);
+        tokio::spawn(async move {
+            if let Ok(Ok(())) = stored.await {
+                let _ = answer.send(checked);
+            }
+        });
+    }
+
+    /// Keeps events that nobody waits for, until they are stored together.
+    fn note(&mut self, now: Now, events: impl IntoIterator<Item = Event>) {
+        if self.notes.is_empty() {
+            self.noted = now;
+        }
+        self.notes.extend(events.into_iter().filter_map(|event| fresh(now.wall, &event).ok()));
+        if self.notes.len() >= MOST_IN_BATCH {
+            self.writer.note(std::mem::take(&mut self.notes));
+        }
+    }
+
+    fn read_policy(&mut self, read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>>) {
+        let (event, policy) = policy_event(&read, by);
+        self.trouble = match read {
+            Ok((_, _)) => Vec::new(),
+            Err(mistakes) => mistakes,
+        };
+        self.waiting.push_back(Waiting::Policy(event, policy.map(shared), answer));
+    }
+
+    /// Handles what waits and sends it to the disk, unless a batch is on its way.
+    fn take_off(&mut self, now: Now) {
+        if self.flight.is_some() {
+            return;
+        }
+        if self.waiting.is_empty() {
+            if self.noted.boot.until(now.boot) >= GATHER && !self.notes.is_empty() {
+                self.writer.note(std::mem::take(&mut self.notes));
+            }
+            return;
+        }
+        self.state.begin();
+        let mut batch = std::mem::take(&mut self.notes);
+        let mut then = Vec::new();
+        let count = self.waiting.len().min(MOST_IN_BATCH);
+        for waiting in self.waiting.drain(..count) {
+            let mut context = Context { now, policy: self.policy.as_deref(), entropy: &mut KernelEntropy };
+            let mut events = match waiting {
+                Waiting::Policy(event, policy, answer) => {
+                    then.push(Then::Policy(policy, answer));
+                    vec![event]
+                }
+                Waiting::Own(command) => engine::handle(&self.state, command, &mut context).map_or(Vec::new(), |(_, events)| events),
+                Waiting::Asked(command, answer) => match engine::handle(&self.state, command, &mut context) {
+                    Ok((reply, events)) => {
+                        then.push(Then::Answer(answer, Ok(reply)));
+                        events
+                    }
+                    Err(refusal) => {
+                        then.push(Then::Answer(answer, Err(refusal)));
+                        Vec::new()
+                    }
+                },
+            };
+            for event in events.drain(..) {
+                self.state.apply(now.wall, &event);
+                batch.extend(fresh(now.wall, &event).ok());
+            }
+        }
+        if batch.is_empty() {
+            self.state.keep();
+            self.say(then);
+        } else {
+            self.flight = Some(Flight { stored: self.writer.commit(batch), then });
+        }
+    }
+
+    /// The batch is stored, or is not.
+    fn landed(&mut self, stored: Result<(), String>) {
+        let Some(flight) = self.flight.take() else { return };
+        match stored {
+            Ok(()) => {
+                self.state.keep();
+                self.store_fails = None;
+                self.say(flight.then);
+                self.tell_watchers();
+            }
+            Err(why) => {
+                self.state.take_back();
+                self.store_fails = Some((self.clock.now(), why.clone()));
+                for then in flight.then {
+                    refuse(then, &why);
+                }
+            }
+        }
+        for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
+            self.check(entry, observe, answer);
+        }
+    }
+
+    fn say(&mut self, then: Vec<Then>) {
+        for then in then {
+            match then {
+                // Whoever asked may have gone.
+                Then::Answer(answer, reply) => drop(answer.send(reply)),
+                Then::Policy(policy, answer) => {
+                    if policy.is_some() {
+                        self.policy = policy;
+                    }
+                    let _ = answer.send(Ok(()));
+                }
+            }
+        }
+    }
+
+    fn tell_watchers(&mut self) {
+        let state = &self.state;
+        self.watchers.retain(|id, watchers| {
+            watchers.retain(|watcher| !watcher.is_closed());
+            let pending = matches!(state.request(*id), Some(Request::Pending(_)));
+            if !pending {
+                watchers.drain(..).for_each(|watcher| drop(watcher.send(())));
+            }
+            !watchers.is_empty()
+        });
+    }
+
+    /// Records what is not yet recorded.
+    async fn stop(&mut self) {
+        if self.flight.is_some() {
+            let stored = Flight::land(&mut self.flight).await;
+            self.landed(stored);
+        }
+        let now = self.clock.now();
+        let counted = self.access.all();
+        self.note(now, counted);
+        let stopped = Event::from(event::DaemonStopped { version: env!("CARGO_PKG_VERSION").to_owned() });
+        self.note(now, [stopped]);
+        // There is nobody left to tell if this fails; the writer says so itself.
+        let _ = self.writer.commit(std::mem::take(&mut self.notes)).await;
+    }
+}
+
+/// What is recorded about a policy that was read, and the policy itself if it is valid.
+pub(crate) fn policy_event(read: &Read, by: String) -> (Event, Option<Policy>) {
+    match read {
+        Ok((policy, _)) => {
+            let rules = u32::try_from(policy.rules()).unwrap_or(u32::MAX);
+            (event::PolicyLoaded { by, rules, files: policy.files.clone() }.into(), Some(policy.clone()))
+        }
+        Err(mistakes) => {
+            let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+            let mistakes = u32::try_from(mistakes.len()).unwrap_or(u32::MAX);
+            (event::PolicyRejected { by, mistakes, first }.into(), None)
+        }
+    }
+}
+
+fn refuse(then: Then, why: &str) {
+    let refusal = Refusal::NotRecorded { why: why.to_owned() };
+    match then {
+        Then::Answer(answer, _) => drop(answer.send(Err(refusal))),
+        Then::Policy(_, answer) => drop(answer.send(Err(refusal))),
+    }
+}

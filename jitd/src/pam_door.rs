@@ -1,0 +1,190 @@
+//! The PAM socket: checks and sessions.
+//!
+//! Every question is answered within [`ANSWER`], if only by "busy": silence would let the module believe
+//! that the daemon is away, and some administrators let people in then.
+
+mod knock;
+
+use crate::clock::KernelEntropy;
+use crate::directory::Directory;
+use crate::engine::Handle;
+use crate::engine::access::Knock;
+use crate::limits::{Door, Slots, Standing};
+use crate::wire;
+use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why};
+use jit_core::id::{DenialId, SessionId};
+use jit_core::name::Uid;
+use jit_core::session::Process;
+use jit_core::subject::{Entry, Phase};
+use jit_proto::pam::{PamAnswer, PamAsk, Question, UNREAD, Verdict};
+use knock::Unknown;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::unistd::geteuid;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+
+/// How long a question may take to arrive. A sudo that its user stopped holds a slot that long.
+const ARRIVE: Duration = Duration::from_secs(5);
+/// Within which time an answer is given: less than the least timeout of the module, one second.
+const ANSWER: Duration = Duration::from_millis(800);
+/// Connection slots: for callers, for one caller, and kept for root and sshd.
+const SLOTS: Slots = Slots { common: 192, each: 8, kept: 64 };
+
+/// What a connection is served with.
+#[derive(Clone)]
+struct Service {
+    engine: Handle,
+    directory: Directory,
+    door: Door,
+}
+
+/// Serves the PAM socket for ever.
+pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory) {
+    let service = Service { engine, directory, door: Door::new(SLOTS) };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
+            // No descriptor left, most likely: others are about to give theirs back.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// One connection: one question, one answer.
+async fn connection(mut stream: UnixStream, service: Service) {
+    let Some((process, caller)) = caller(&stream) else { return };
+    let standing = if caller.is_root() { Standing::Kept } else { Standing::Common };
+    let Some(_slot) = service.door.enter(caller, standing) else {
+        let _ = tokio::time::timeout(ANSWER, wire::write(&mut stream, &busy(UNREAD))).await;
+        return;
+    };
+    let ask = match tokio::time::timeout(ARRIVE, wire::read::<PamAsk>(&mut stream)).await {
+        Ok(Ok(ask)) => ask,
+        Ok(Err(wire::Unread::Gone)) => return,
+        Ok(Err(wire::Unread::Wrong(wrong))) => {
+            let message = format!("jit: the module and the daemon do not understand each other: {wrong}. Tell your administrator.");
+            let _ = wire::write(&mut stream, &PamAnswer { token: UNREAD, verdict: Verdict::Denied { message } }).await;
+            return;
+        }
+        Err(_) => {
+            let _ = tokio::time::timeout(ANSWER, wire::write(&mut stream, &busy(UNREAD))).await;
+            return;
+        }
+    };
+    let token = ask.token;
+    let answered = service.answer(ask, process);
+    let verdict = match tokio::time::timeout(ANSWER, answered).await {
+        Ok(verdict) => verdict,
+        Err(_) => busy(token).verdict,
+    };
+    let opened = match &verdict {
+        Verdict::Opened { session } => session.parse().ok(),
+        Verdict::Allowed | Verdict::Denied { .. } | Verdict::Noted => None,
+    };
+    let written = tokio::time::timeout(ARRIVE, wire::write(&mut stream, &PamAnswer { token, verdict })).await;
+    if let (Some(session), true) = (opened, !matches!(written, Ok(Ok(())))) {
+        // Nobody came in: whoever asked is gone.
+        let _ = service.engine.command(Command::Close(session)).await;
+    }
+}
+
+fn busy(token: u64) -> PamAnswer {
+    let message = "jit: the access daemon is busy. Try again in a moment.".to_owned();
+    PamAnswer { token, verdict: Verdict::Denied { message } }
+}
+
+/// The process at the other end, and on whose behalf it runs. Only root may ask, or whoever jitd runs as where
+/// that is not root.
+fn caller(stream: &UnixStream) -> Option<(Option<Process>, Uid)> {
+    let peer = getsockopt(stream, PeerCredentials).ok()?;
+    let own = geteuid();
+    if peer.uid() != 0 && peer.uid() != own.as_raw() {
+        return None;
+    }
+    let pid = u32::try_from(peer.pid()).ok()?;
+    // A setuid program's real uid is its caller's. One that cannot be read is nobody in particular.
+    let real = jit_host::process::real_uid(pid).unwrap_or(Uid(u32::MAX));
+    Some((jit_host::process::identify(pid), real))
+}
+
+impl Service {
+    async fn answer(&self, ask: PamAsk, process: Option<Process>) -> Verdict {
+        match ask.question {
+            Question::Check(entry) => match knock::entry(&self.directory, entry, Phase::Account).await {
+                Ok(entry) => self.check(entry, ask.observe).await,
+                Err(unknown) => self.turn_away(unknown).await,
+            },
+            Question::Open { entry, auth } => match knock::entry(&self.directory, entry, Phase::Session).await {
+                Ok(entry) if ask.observe => self.check(entry, true).await,
+                Ok(entry) => self.open(Arrival { entry, process, auth: auth.map(|auth| knock::auth_in_short(&auth)) }).await,
+                Err(unknown) => self.turn_away(unknown).await,
+            },
+            Question::Enter { session } => self.enter(&session, process).await,
+            Question::Close { session } => {
+                if let Ok(session) = session.parse() {
+                    let _ = self.engine.command(Command::Close(session)).await;
+                }
+                Verdict::Noted
+            }
+        }
+    }
+
+    async fn check(&self, entry: Entry, observe: bool) -> Verdict {
+        let asked = entry.clone();
+        let Some(checked) = self.engine.check(entry, observe).await else { return busy(UNREAD).verdict };
+        match checked.admission {
+            Admission::Grant(_) | Admission::Rule(_) => Verdict::Allowed,
+            Admission::Denied(denial) => Verdict::Denied { message: denial.line(&asked, checked.denial) },
+        }
+    }
+
+    /// Opens a session. The command goes on if the answer comes too late, and then the session is closed.
+    async fn open(&self, arrival: Arrival) -> Verdict {
+        let entry = arrival.entry.clone();
+        let engine = self.engine.clone();
+        let (told, mut reply) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let opened = engine.command(Command::Open(arrival)).await;
+            if let Err(Ok(Reply::Session(id, _))) = told.send(opened) {
+                let _ = engine.command(Command::Close(id)).await;
+            }
+        });
+        match (&mut reply).await {
+            Ok(Ok(Reply::Session(id, _))) => Verdict::Opened { session: id.to_string() },
+            Ok(Ok(Reply::Denied(denial))) => self.deny(&entry, denial).await,
+            Ok(Err(_)) => self.deny(&entry, Denial::plain(Why::NotRecorded)).await,
+            Ok(Ok(Reply::Request(_) | Reply::Grants(_) | Reply::Done)) | Err(_) => busy(UNREAD).verdict,
+        }
+    }
+
+    /// A session's last line: it must be one that was opened here, and still runs.
+    async fn enter(&self, session: &str, process: Option<Process>) -> Verdict {
+        let Ok(id) = session.parse::<SessionId>() else { return unknown_session() };
+        let known = self.engine.query(move |snapshot| {
+            let session = snapshot.state.open_sessions().find(|session| session.id == id);
+            session.is_some_and(|session| session.process == process)
+        });
+        match known.await {
+            Ok(true) => Verdict::Noted,
+            Ok(false) => unknown_session(),
+            Err(_) => busy(UNREAD).verdict,
+        }
+    }
+
+    async fn deny(&self, entry: &Entry, denial: Denial) -> Verdict {
+        let id = self.engine.turned_away(Knock::from(entry), denial.clone()).await;
+        let id = id.unwrap_or_else(|| DenialId::random(&mut KernelEntropy));
+        Verdict::Denied { message: denial.line(entry, id) }
+    }
+
+    async fn turn_away(&self, unknown: Unknown) -> Verdict {
+        let Unknown { knock, entry, denial } = unknown;
+        let id = self.engine.turned_away(knock, denial.clone()).await;
+        let id = id.unwrap_or_else(|| DenialId::random(&mut KernelEntropy));
+        Verdict::Denied { message: denial.line(&entry, id) }
+    }
+}
+
+fn unknown_session() -> Verdict {
+    Verdict::Denied { message: "jit: this session was not opened here. Tell your administrator.".to_owned() }
+}

@@ -1,0 +1,57 @@
+//! From root to the user that jitd runs as.
+
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Group, Uid, User, chown, geteuid, setgroups, setresgid, setresuid};
+use std::path::Path;
+
+/// The user that jitd becomes, and its groups.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    uid: Uid,
+    gid: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Identity {
+    /// The identity to take on: the user of the settings where root started us, nobody else otherwise.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn to_take(user: &str) -> Result<Option<Self>, String> {
+        if !geteuid().is_root() || user == "root" {
+            return Ok(None);
+        }
+        let found = User::from_name(user).map_err(|errno| format!("user {user} cannot be looked up: {}", errno.desc()))?;
+        let account = found.ok_or_else(|| format!("there is no user {user}; make it: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {user}"))?;
+        // Group tty may write to terminals, to warn before a session ends.
+        let tty = Group::from_name("tty").ok().flatten().map(|group| group.gid);
+        let groups = [account.gid].into_iter().chain(tty).collect();
+        Ok(Some(Self { uid: account.uid, gid: account.gid, groups }))
+    }
+
+    /// Gives a directory to this identity.
+    ///
+    /// # Errors
+    /// It cannot be given.
+    pub fn give(&self, path: &Path) -> Result<(), String> {
+        chown(path, Some(self.uid), Some(self.gid)).map_err(|errno| format!("{}: {}", path.display(), errno.desc()))
+    }
+
+    /// Becomes this identity, for good. The process has one thread yet.
+    ///
+    /// # Errors
+    /// The kernel does not let us, and jitd must not go on as root.
+    pub fn become_it(&self) -> Result<(), String> {
+        let failed = |what: &'static str| move |errno: nix::errno::Errno| format!("{what}: {}", errno.desc());
+        setgroups(&self.groups).map_err(failed("setgroups"))?;
+        setresgid(self.gid, self.gid, self.gid).map_err(failed("setresgid"))?;
+        setresuid(self.uid, self.uid, self.uid).map_err(failed("setresuid"))?;
+        nix::sys::prctl::set_no_new_privs().map_err(failed("no_new_privs"))?;
+        if geteuid() == self.uid { Ok(()) } else { Err("the kernel did not change the user".to_owned()) }
+    }
+}
+
+/// What files of ours are made with: nobody else reads the record.
+pub fn set_umask() {
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
+}

@@ -1,0 +1,64 @@
+//! Reading the policy again: all of it or none of it.
+
+use crate::clock::{Clock, SystemClock};
+use crate::directory::Directory;
+use crate::engine::{Handle, Read};
+use crate::user_door::mistake_view;
+use jit_core::policy::load::{self, Mistake};
+use jit_core::refusal::Refusal;
+use jit_proto::user::UserAnswer;
+use std::path::Path;
+
+/// How many mistakes are told at a time; whoever mends them sees the next ones.
+const MOST_TOLD: usize = 50;
+
+/// How it went.
+pub struct Reloaded {
+    errors: Vec<Mistake>,
+    warnings: Vec<Mistake>,
+}
+
+impl Reloaded {
+    /// What is said of it.
+    #[must_use]
+    pub fn answer(&self) -> UserAnswer {
+        let told = |mistakes: &[Mistake]| mistakes.iter().take(MOST_TOLD).map(mistake_view).collect();
+        UserAnswer::Reloaded { valid: self.errors.is_empty(), errors: told(&self.errors), warnings: told(&self.warnings) }
+    }
+
+    /// Says it on standard error.
+    pub fn say(&self) {
+        for warning in &self.warnings {
+            eprintln!("jitd: warning: {warning}");
+        }
+        for error in &self.errors {
+            eprintln!("jitd: {error}");
+        }
+        if !self.errors.is_empty() {
+            eprintln!("jitd: the policy was not reloaded; the one before stays in force");
+        }
+    }
+}
+
+/// Reads the policy's files.
+#[must_use]
+pub fn read(policy: &Path) -> Read {
+    let files = jit_host::policy_files::read(policy)?;
+    load::load(&files, SystemClock.now().wall)
+}
+
+/// Reads the policy again and puts it in force if it is valid; the one before stays otherwise.
+///
+/// # Errors
+/// It could not be recorded: then the one before stays too.
+pub async fn reload(engine: &Handle, directory: &Directory, policy: &Path, by: String) -> Result<Reloaded, Refusal> {
+    let path = policy.to_owned();
+    let read = tokio::task::spawn_blocking(move || read(&path)).await.map_err(|_| Refusal::Busy)?;
+    directory.forget();
+    let reloaded = match &read {
+        Ok((_, warnings)) => Reloaded { errors: Vec::new(), warnings: warnings.clone() },
+        Err(errors) => Reloaded { errors: errors.clone(), warnings: Vec::new() },
+    };
+    engine.policy(read, by).await?;
+    Ok(reloaded)
+}

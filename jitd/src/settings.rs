@@ -1,0 +1,136 @@
+//! `/etc/jit/jitd.toml`: where things are, and how soon checks are recorded.
+
+use jit_core::policy::load::Mistake;
+use jit_core::policy::reader::{Source, Table, parse};
+use std::path::{Path, PathBuf};
+
+/// Where the settings are unless one says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/jit/jitd.toml";
+
+/// When a check is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordChecks {
+    /// In groups, within 50 ms.
+    Grouped,
+    /// Before it is answered.
+    BeforeAnswer,
+}
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The user that jitd becomes when root started it.
+    pub user: String,
+    /// When a check is recorded.
+    pub record: RecordChecks,
+    /// Where the sockets are.
+    pub run: PathBuf,
+    /// Where the record is.
+    pub state: PathBuf,
+    /// The policy; `policy.d` lies beside it.
+    pub policy: PathBuf,
+    /// Where syslog listens.
+    pub syslog: PathBuf,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            user: "jitd".to_owned(),
+            record: RecordChecks::Grouped,
+            run: PathBuf::from("/run/jit"),
+            state: PathBuf::from("/var/lib/jit"),
+            policy: PathBuf::from("/etc/jit/policy.toml"),
+            syslog: PathBuf::from("/dev/log"),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of a file; without one, the usual file's, or the defaults if that is not there.
+    ///
+    /// # Errors
+    /// All that is wrong with the file.
+    pub fn read(file: Option<&Path>) -> Result<Self, Vec<Mistake>> {
+        let usual = Path::new(DEFAULT_FILE);
+        if file.is_none() && !usual.exists() {
+            return Ok(Self::default());
+        }
+        let file = jit_host::policy_files::read_one(file.unwrap_or(usual)).map_err(|mistake| vec![mistake])?;
+        Self::parse(&file.file, &file.text)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+        let source = Source { file, text };
+        let (document, broken) = parse(text);
+        if !broken.is_empty() {
+            let mistake = |(span, what): &(std::ops::Range<usize>, String)| {
+                Mistake::new(source.place(span.start), what.clone(), "this is not TOML".to_owned())
+            };
+            return Err(broken.iter().map(mistake).collect());
+        }
+        let mut settings = Self::default();
+        let mut top = Table::new(&source, "the settings", document.get_ref(), 0..0);
+        if let Some(value) = top.take("user") {
+            settings.user = top.string("user", &value).unwrap_or_default().to_owned();
+        }
+        if let Some(value) = top.take("record") {
+            let read = |text: &str| match text {
+                "grouped" => Ok(RecordChecks::Grouped),
+                "before-answer" => Ok(RecordChecks::BeforeAnswer),
+                _ => Err("not a way to record".to_owned()),
+            };
+            let record = top.parsed("record", &value, read, "write \"grouped\" or \"before-answer\"");
+            settings.record = record.unwrap_or(RecordChecks::Grouped);
+        }
+        if let Some(value) = top.take("paths") {
+            top.table("paths", "[paths]", &value, |table| {
+                path(table, "run", &mut settings.run);
+                path(table, "state", &mut settings.state);
+                path(table, "policy", &mut settings.policy);
+            });
+        }
+        if let Some(value) = top.take("syslog") {
+            top.table("syslog", "[syslog]", &value, |table| path(table, "socket", &mut settings.syslog));
+        }
+        let mistakes = top.finish();
+        if mistakes.is_empty() { Ok(settings) } else { Err(mistakes) }
+    }
+}
+
+fn path(table: &mut Table<'_>, key: &'static str, into: &mut PathBuf) {
+    let Some(value) = table.take(key) else { return };
+    let absolute = |text: &str| if text.starts_with('/') { Ok(PathBuf::from(text)) } else { Err("not an absolute path".to_owned()) };
+    if let Some(path) = table.parsed(key, &value, absolute, "begin it with /") {
+        *into = path;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_gives_the_defaults_and_each_key_can_be_set() {
+        assert_eq!(Settings::parse("f", ""), Ok(Settings::default()));
+        let text = "user = \"x\"\nrecord = \"before-answer\"\n[paths]\nrun = \"/r\"\nstate = \"/s\"\npolicy = \"/p\"\n[syslog]\nsocket = \"/l\"\n";
+        let all = Settings {
+            user: "x".to_owned(),
+            record: RecordChecks::BeforeAnswer,
+            run: "/r".into(),
+            state: "/s".into(),
+            policy: "/p".into(),
+            syslog: "/l".into(),
+        };
+        assert_eq!(Settings::parse("f", text), Ok(all));
+    }
+
+    #[test]
+    fn a_misspelt_key_a_relative_path_and_an_unknown_word_are_named_with_line_and_column() {
+        let mistakes = Settings::parse("f", "recrod = \"grouped\"\nrecord = \"late\"\n[paths]\nrun = \"r\"\n").unwrap_err();
+        let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        assert!(lines.iter().any(|line| line.starts_with("f:1:1:") && line.contains("did you mean `record`?")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with("f:2:10:")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.starts_with("f:4:7:") && line.contains("begin it with /")), "{lines:?}");
+    }
+}

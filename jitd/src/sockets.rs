@@ -1,0 +1,102 @@
+//! The two sockets: from systemd where it gives them, made here otherwise.
+
+use crate::inherited;
+use nix::fcntl::{Flock, FlockArg};
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// The sockets, listening.
+#[derive(Debug)]
+pub struct Sockets {
+    /// `pam.sock`: root alone.
+    pub pam: UnixListener,
+    /// `user.sock`: everybody.
+    pub user: UnixListener,
+}
+
+/// Why there are none.
+#[derive(Debug)]
+pub struct SocketTrouble {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl fmt::Display for SocketTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.error)
+    }
+}
+
+impl std::error::Error for SocketTrouble {}
+
+/// A directory that one jitd holds for itself while it lives.
+#[derive(Debug)]
+pub struct Held {
+    _lock: Flock<File>,
+}
+
+/// Takes a directory for this process alone.
+///
+/// # Errors
+/// Another jitd has it, or the lock file cannot be made.
+pub fn hold(directory: &Path) -> Result<Held, String> {
+    let path = directory.join("jitd.lock");
+    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits()).open(&path);
+    let file = options.map_err(|error| format!("{}: {error}", path.display()))?;
+    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
+    lock.map(|lock| Held { _lock: lock }).map_err(|_| format!("another jitd runs on {}", directory.display()))
+}
+
+/// Opens the sockets in this directory. To be called as root, before changing user: what listens is then root's,
+/// and the module can know it.
+///
+/// # Errors
+/// A socket cannot be made.
+pub fn open(run: &Path) -> Result<Sockets, SocketTrouble> {
+    let pam_path = run.join("pam.sock");
+    let user_path = run.join("user.sock");
+    let mut given = inherited::listeners();
+    let mut take = |path: &Path| {
+        let is_it = |listener: &UnixListener| listener.local_addr().is_ok_and(|address| address.as_pathname() == Some(path));
+        given.iter().position(is_it).map(|place| given.swap_remove(place))
+    };
+    let (pam, user) = (take(&pam_path), take(&user_path));
+    let pam = pam.map_or_else(|| bind(&pam_path, 0o600), Ok)?;
+    let user = user.map_or_else(|| bind(&user_path, 0o666), Ok)?;
+    for listener in [&pam, &user] {
+        listener.set_nonblocking(true).map_err(|error| SocketTrouble { path: run.to_owned(), error })?;
+    }
+    Ok(Sockets { pam, user })
+}
+
+/// Makes the directory of the sockets, if it is not there: everybody may look in, its owner alone may write.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_directory(path: &Path, mode: u32) -> Result<(), SocketTrouble> {
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => std::fs::set_permissions(path, Permissions::from_mode(mode)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+    .map_err(|error| SocketTrouble { path: path.to_owned(), error })
+}
+
+/// Binds a socket in place of a dead one. Its mode is set before it gets its name, so that nobody connects in between.
+fn bind(path: &Path, mode: u32) -> Result<UnixListener, SocketTrouble> {
+    let trouble = |error| SocketTrouble { path: path.to_owned(), error };
+    let fresh = path.with_extension("new");
+    match std::fs::remove_file(&fresh) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(trouble(error)),
+    }
+    let listener = UnixListener::bind(&fresh).map_err(trouble)?;
+    std::fs::set_permissions(&fresh, Permissions::from_mode(mode)).map_err(trouble)?;
+    std::fs::rename(&fresh, path).map_err(trouble)?;
+    Ok(listener)
+}

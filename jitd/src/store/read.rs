@@ -1,0 +1,94 @@
+//! Reading the record: all of it, or the part that somebody asks for.
+
+use jit_core::record::{Hash, Record};
+use jit_core::time::WallTime;
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, OpenFlags, Row, ToSql};
+use std::path::Path;
+
+/// Which events.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Numbers above this one.
+    pub after: u64,
+    /// From this moment on.
+    pub since: Option<WallTime>,
+    /// Up to this moment.
+    pub until: Option<WallTime>,
+    /// About this user.
+    pub user: Option<String>,
+    /// Of this name, or this family: `grant`.
+    pub kind: Option<String>,
+    /// About this request, grant, session or denial.
+    pub id: Option<String>,
+}
+
+/// Opens a store for reading alone; the daemon may be writing to it.
+///
+/// # Errors
+/// It is not there, or cannot be read.
+pub fn open_to_read(path: &Path) -> Result<Connection, rusqlite::Error> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+/// The next events that a filter lets through, in order, at most so many.
+///
+/// # Errors
+/// The disk.
+pub fn events(connection: &Connection, filter: &Filter, most: u32) -> Result<Vec<Record>, rusqlite::Error> {
+    let mut wanted = vec!["seq > ?1".to_owned()];
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(i64::try_from(filter.after).unwrap_or(i64::MAX))];
+    let mut want = |condition: &str, value: Box<dyn ToSql>| {
+        values.push(value);
+        wanted.push(condition.replace('?', &format!("?{}", values.len())));
+    };
+    if let Some(since) = filter.since {
+        want("at >= ?", Box::new(since.as_millis()));
+    }
+    if let Some(until) = filter.until {
+        want("at <= ?", Box::new(until.as_millis()));
+    }
+    if let Some(user) = &filter.user {
+        want("json_extract(data, '$.user') = ?", Box::new(user.clone()));
+    }
+    if let Some(kind) = &filter.kind {
+        want("(event = ? OR substr(event, 1, length(?) + 1) = ? || '.')", Box::new(kind.clone()));
+    }
+    if let Some(id) = &filter.id {
+        want("seq IN (SELECT seq FROM about WHERE id = ?)", Box::new(id.clone()));
+    }
+    let query = format!("SELECT seq, at, event, data, prev, hash FROM events WHERE {} ORDER BY seq LIMIT {most}", wanted.join(" AND "));
+    let mut statement = connection.prepare_cached(&query)?;
+    let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
+    statement.query_map(values.as_slice(), record)?.collect()
+}
+
+/// The ids that begin so, at most two: enough to know whether it is one.
+///
+/// # Errors
+/// The disk.
+pub fn ids_beginning(connection: &Connection, prefix: &str) -> Result<Vec<String>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT id FROM about WHERE id >= ?1 AND id < ?1 || '~' LIMIT 2")?;
+    statement.query_map([prefix], |row| row.get(0))?.collect()
+}
+
+fn record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
+    let seq: i64 = row.get(0)?;
+    Ok(Record {
+        seq: u64::try_from(seq).unwrap_or(0),
+        at: WallTime::from_millis(row.get(1)?),
+        event: row.get(2)?,
+        data: row.get(3)?,
+        prev: Hash(row.get(4)?),
+        hash: Hash(row.get(5)?),
+    })
+}
+
+/// A digest as it is stored.
+pub(super) struct Digest(pub Hash);
+
+impl ToSql for Digest {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>, rusqlite::Error> {
+        Ok(ToSqlOutput::from(self.0.0.as_slice()))
+    }
+}

@@ -1,0 +1,197 @@
+//! The user socket: everything people do.
+
+mod acts;
+mod looks;
+mod peer;
+mod views;
+
+use crate::clock::KernelEntropy;
+use crate::directory::Directory;
+use crate::engine::Handle;
+use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slots, Standing};
+use crate::wire;
+use jit_core::actor::Actor;
+use jit_core::engine::could_approve_something;
+use jit_core::name::Uid;
+use jit_core::refusal::{Code, Refusal};
+use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk};
+use jit_proto::view::{Failure, FailureCode};
+use peer::Peer;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+/// How long an ask may take to arrive.
+const ARRIVE: Duration = Duration::from_secs(10);
+/// How long a part of an answer may take to be read.
+const READ: Duration = Duration::from_secs(10);
+/// Connection slots: for everybody, for one user, and kept for root and approvers.
+const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64 };
+
+/// What the user socket needs to know of the daemon.
+#[derive(Clone)]
+pub struct About {
+    /// The way to the engine.
+    pub engine: Handle,
+    /// Accounts and groups.
+    pub directory: Directory,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The number of the newest stored event.
+    pub head: watch::Receiver<u64>,
+    /// The policy's file.
+    pub policy: PathBuf,
+    /// When the daemon began, in milliseconds since 1970.
+    pub since: i64,
+}
+
+/// What a connection is served with.
+#[derive(Clone)]
+struct Service {
+    about: Arc<About>,
+    door: Door,
+    acts: Acts,
+}
+
+/// Serves the user socket for ever.
+pub async fn serve(listener: UnixListener, about: About) {
+    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), acts: Acts::default() };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
+            // No descriptor left, most likely: others are about to give theirs back.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// One connection: a greeting, one ask, its answers.
+async fn connection(stream: UnixStream, service: Service) {
+    let Some(peer) = Peer::pin(&stream) else { return };
+    let mut line = Line { stream };
+    let uid = peer.uid();
+    let slot = match service.door.enter(uid, if uid.is_root() { Standing::Kept } else { Standing::Common }) {
+        Some(slot) => Some(slot),
+        None if service.approves(uid).await => service.door.enter(uid, Standing::Kept),
+        None => None,
+    };
+    let nonce = KernelEntropy::bytes();
+    if line.send(&Greeting { nonce }).await.is_err() {
+        return;
+    }
+    if slot.is_none() {
+        let _ = line.refuse(&Refusal::Busy).await;
+        return;
+    }
+    let ask = match tokio::time::timeout(ARRIVE, peer.read_ask(&mut line.stream)).await {
+        Ok(Ok(ask)) => ask,
+        Ok(Err(peer::Unproved::Gone)) | Err(_) => return,
+        Ok(Err(unproved)) => {
+            let _ = line.fail(FailureCode::Usage, unproved.to_string(), Some("use the jit of this version".to_owned())).await;
+            return;
+        }
+    };
+    if ask.nonce != nonce {
+        let _ = line.fail(FailureCode::Usage, "the ask does not answer the greeting".to_owned(), None).await;
+        return;
+    }
+    // What is left of the conversation is between this line and the verbs.
+    let _ = service.answer(&mut line, &peer, ask).await;
+    drop(slot);
+}
+
+/// The peer is gone; there is nobody to tell.
+pub(crate) struct Gone;
+
+pub(crate) use views::mistake as mistake_view;
+
+/// A connection that answers are written to.
+pub(crate) struct Line {
+    pub(crate) stream: UnixStream,
+}
+
+impl Line {
+    pub(crate) async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), Gone> {
+        match tokio::time::timeout(READ, wire::write(&mut self.stream, message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+
+    pub(crate) async fn refuse(&mut self, refusal: &Refusal) -> Result<(), Gone> {
+        let code = match refusal.code() {
+            Code::Refused => FailureCode::Refused,
+            Code::Usage => FailureCode::Usage,
+            Code::NotFound => FailureCode::NotFound,
+        };
+        let rule = refusal.rule().map(ToString::to_string);
+        self.send(&UserAnswer::Failed(Failure { code, message: refusal.to_string(), help: refusal.help(), rule })).await
+    }
+
+    async fn fail(&mut self, code: FailureCode, message: String, help: Option<String>) -> Result<(), Gone> {
+        self.send(&UserAnswer::Failed(Failure { code, message, help, rule: None })).await
+    }
+
+    /// Waits until the peer hangs up.
+    pub(crate) async fn hung_up(&mut self) {
+        let mut byte = [0];
+        while let Ok(1..) = tokio::io::AsyncReadExt::read(&mut self.stream, &mut byte).await {}
+    }
+}
+
+impl Service {
+    /// Whether somebody is an approver of anything: they have slots of their own.
+    async fn approves(&self, uid: Uid) -> bool {
+        let Ok(subject) = self.about.directory.by_uid(uid).await else { return false };
+        let approves = self.about.engine.query(move |snapshot| snapshot.policy.is_some_and(|policy| could_approve_something(policy, &subject)));
+        approves.await.unwrap_or(false)
+    }
+
+    async fn answer(&self, line: &mut Line, peer: &Peer, ask: UserAsk) -> Result<(), Gone> {
+        let actor = match peer.actor(&self.about.directory).await {
+            Ok(actor) => actor,
+            Err(unknown) => return line.fail(FailureCode::Refused, unknown.to_string(), None).await,
+        };
+        if changes_something(&ask.act) && !self.acts.allow(actor.subject.uid, Instant::now()) {
+            return line.refuse(&Refusal::TooOften { most: ACTS_A_MINUTE }).await;
+        }
+        self.act(line, actor, ask.act).await
+    }
+
+    async fn act(&self, line: &mut Line, actor: Actor, act: Act) -> Result<(), Gone> {
+        let about = &self.about;
+        match act {
+            Act::Status => looks::status(about, line, actor).await,
+            Act::Request(wish) => acts::request(about, line, actor, wish).await,
+            Act::GrantTo { user, wish } => acts::grant_to(about, line, actor, user, wish).await,
+            Act::Approve { id, for_s, note } => acts::approve(about, line, actor, &id, for_s, note).await,
+            Act::Deny { id, note } => acts::deny(about, line, actor, &id, note).await,
+            Act::Cancel(id) => acts::cancel(about, line, actor, id.as_deref()).await,
+            Act::Drop(id) => acts::drop_grant(about, line, actor, id.as_deref()).await,
+            Act::Revoke { target, note } => acts::revoke(about, line, actor, target, note).await,
+            Act::Wait(id) => looks::wait(about, line, actor, id.as_deref()).await,
+            Act::List(which) => looks::list(about, line, actor, which).await,
+            Act::Show(id) => looks::show(about, line, actor, &id).await,
+            Act::Events(filter) => looks::events(about, line, actor, filter).await,
+            Act::Reload => acts::reload(about, line, actor).await,
+            Act::PolicyShow => looks::policy(about, line, actor).await,
+            Act::Version => looks::version(about, line).await,
+        }
+    }
+}
+
+fn changes_something(act: &Act) -> bool {
+    match act {
+        Act::Request(_)
+        | Act::GrantTo { .. }
+        | Act::Approve { .. }
+        | Act::Deny { .. }
+        | Act::Cancel(_)
+        | Act::Drop(_)
+        | Act::Revoke { .. }
+        | Act::Reload => true,
+        Act::Status | Act::Wait(_) | Act::List(_) | Act::Show(_) | Act::Events(_) | Act::PolicyShow | Act::Version => false,
+    }
+}

@@ -1,0 +1,205 @@
+//! From the engine's requests, grants and sessions to what people are shown.
+
+use crate::directory::Directory;
+use jit_core::engine::Viewer;
+use jit_core::grant::{Ending, Grant, LiveGrant, Validity};
+use jit_core::name::GroupName;
+use jit_core::policy::load::Mistake;
+use jit_core::policy::{GrantRule, Principal};
+use jit_core::request::{Outcome, Request};
+use jit_core::session::Session;
+use jit_core::state::State;
+use jit_core::subject::Subject;
+use jit_core::text::printable;
+use jit_core::time::{Now, WallTime};
+use jit_proto::time::Moment;
+use jit_proto::view::{
+    ApprovalView, DecisionView, EndView, GrantView, MayView, MistakeView, RequestView, SessionView, StageView, UsesView,
+};
+
+pub fn moment(time: WallTime) -> Moment {
+    Moment(time.as_millis())
+}
+
+pub fn request(request: &Request) -> RequestView {
+    let ask = request.ask();
+    let stages = request.stages().iter().map(|progress| StageView {
+        by: progress.stage.by.iter().map(Principal::to_string).collect(),
+        count: progress.stage.count,
+        approved: progress
+            .approvals
+            .iter()
+            .map(|approval| ApprovalView {
+                by: approval.by.to_string(),
+                uid: approval.uid.0,
+                at: moment(approval.at),
+                note: approval.note.clone(),
+            })
+            .collect(),
+    });
+    let (lapses, approvers, for_s, decided, grant_id) = match request {
+        Request::Pending(pending) => {
+            let approvers = pending.approvers().iter().map(Principal::to_string).collect();
+            (pending.lapses.wall, approvers, pending.shortened, None, None)
+        }
+        Request::Decided(decided) => {
+            let approvals: Vec<_> = decided.stages.iter().flat_map(|stage| &stage.approvals).collect();
+            let last = approvals.last();
+            let (by, note, grant) = match &decided.outcome {
+                Outcome::Granted(grant) => (last.map(|approval| approval.by.to_string()), last.and_then(|approval| approval.note.clone()), Some(grant)),
+                Outcome::Denied { by, note } => (Some(by.to_string()), note.clone(), None),
+                Outcome::Cancelled => (Some(decided.ask.user.to_string()), None, None),
+                Outcome::Lapsed => (None, None, None),
+            };
+            let decision = DecisionView { by, at: moment(decided.at), note };
+            (decided.lapses, Vec::new(), decided.ask.wanted, Some(decision), grant.map(ToString::to_string))
+        }
+    };
+    RequestView {
+        id: ask.id.to_string(),
+        state: request.word().to_owned(),
+        user: ask.user.to_string(),
+        uid: ask.uid.0,
+        service: ask.service.to_string(),
+        run_as: ask.run_as.to_string(),
+        reason: ask.reason.clone(),
+        rule: ask.rule.to_string(),
+        for_s: for_s.as_secs(),
+        uses: ask.uses,
+        start: None,
+        from: None,
+        submitted: moment(ask.submitted),
+        lapses: moment(lapses),
+        stages: stages.collect(),
+        approvers,
+        decided,
+        grant_id,
+        extends: None,
+    }
+}
+
+pub fn grant(grant: &Grant, now: Now) -> GrantView {
+    let terms = grant.terms();
+    let (state, starts, until, left_s, taken, sessions, ended) = match grant {
+        Grant::Live(live) => {
+            let starts = match live.validity {
+                Validity::Waiting { .. } => None,
+                Validity::Active { since, .. } => Some(since),
+            };
+            let ends = live.validity.ends();
+            (live.word(), starts, ends.wall, ends.left(now).as_secs(), live.taken, &live.sessions, None)
+        }
+        Grant::Ended(over) => {
+            let (by, note) = match &over.ending {
+                Ending::Expired | Ending::UsedUp => (None, None),
+                Ending::Dropped => (Some(terms.user.to_string()), None),
+                Ending::Revoked { by, note } => (Some(by.to_string()), note.clone()),
+            };
+            let end = EndView { at: moment(over.at), by, note };
+            (over.word(), over.since, over.until, 0, over.taken, &over.sessions, Some(end))
+        }
+    };
+    GrantView {
+        id: terms.id.to_string(),
+        state: state.to_owned(),
+        user: terms.user.to_string(),
+        uid: terms.uid.0,
+        service: terms.service.to_string(),
+        run_as: terms.run_as.to_string(),
+        rule: terms.rule.to_string(),
+        kind: terms.kind.word().to_owned(),
+        request_id: terms.request.map(|id| id.to_string()),
+        by: terms.by.iter().map(ToString::to_string).collect(),
+        reason: terms.reason.clone(),
+        issued: moment(terms.issued),
+        starts: starts.map(moment),
+        until: moment(until),
+        left_s,
+        uses: UsesView { max: terms.max_uses, taken },
+        sessions: sessions.iter().map(ToString::to_string).collect(),
+        review: None,
+        ended,
+    }
+}
+
+pub fn live(live: &LiveGrant, now: Now) -> GrantView {
+    grant(&Grant::Live(live.clone()), now)
+}
+
+pub fn session(session: &Session, state: &State) -> SessionView {
+    let facts = session.facts();
+    let closed = match session {
+        Session::Open(_) => None,
+        Session::Closed { at, .. } => Some(moment(*at)),
+    };
+    let ends = match state.grant(facts.grant) {
+        Some(Grant::Live(grant)) => Some(moment(grant.validity.ends().wall)),
+        Some(Grant::Ended(grant)) => Some(moment(grant.at)),
+        None => None,
+    };
+    SessionView {
+        id: facts.id.to_string(),
+        state: session.word().to_owned(),
+        grant_id: facts.grant.to_string(),
+        user: facts.user.to_string(),
+        uid: facts.uid.0,
+        service: facts.service.to_string(),
+        run_as: facts.run_as.to_string(),
+        from: facts.from.map(|from| from.to_string()),
+        tty: facts.tty.as_ref().map(|tty| printable(tty, 64)),
+        pid: facts.process.map(|process| process.pid),
+        opened: moment(facts.opened),
+        ends,
+        closed,
+    }
+}
+
+pub fn may(rule: &GrantRule, service: &str) -> impl Iterator<Item = MayView> {
+    let approvers: Vec<_> = rule.stages.first().map(|stage| stage.by.iter().map(Principal::to_string).collect()).unwrap_or_default();
+    let targets: Vec<_> = if service == "sshd" { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
+    let service = service.to_owned();
+    targets.into_iter().map(move |run_as| MayView {
+        rule: rule.name.to_string(),
+        service: service.clone(),
+        run_as,
+        default_s: rule.default.as_secs(),
+        max_s: rule.max.as_secs(),
+        reason_required: rule.reason.required,
+        approvers: approvers.clone(),
+    })
+}
+
+pub fn mistake(mistake: &Mistake) -> MistakeView {
+    MistakeView {
+        file: mistake.place.file.clone(),
+        line: mistake.place.line,
+        column: mistake.place.column,
+        message: mistake.message.clone(),
+        help: mistake.help.clone(),
+    }
+}
+
+/// What a viewer may see, checked for each thing.
+pub fn viewer<'a>(subject: &'a Subject, policy: &'a jit_core::policy::Policy) -> Viewer<'a> {
+    Viewer { subject, policy }
+}
+
+/// The approvers as names, where they are known: the members of a group, but for whoever asked.
+pub async fn named(directory: &Directory, approvers: &[String], but: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for approver in approvers {
+        let members = match approver.split_once(':') {
+            Some(("group", group)) => directory.members(GroupName::new(group)).await.iter().map(ToString::to_string).collect(),
+            Some(("user", name)) => vec![name.to_owned()],
+            Some(_) | None => Vec::new(),
+        };
+        let members: Vec<_> = members.into_iter().filter(|name| name != but).collect();
+        if members.is_empty() {
+            names.push(approver.clone());
+        }
+        names.extend(members);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
+}

@@ -1,0 +1,44 @@
+//! Frames over tokio's sockets.
+
+use jit_proto::frame::{self, HEADER, Wrong};
+use serde::{Serialize, de::DeserializeOwned};
+use std::io;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+/// Why a message could not be read.
+#[derive(Debug)]
+pub enum Unread {
+    /// The peer is gone.
+    Gone,
+    /// What it sent makes no sense.
+    Wrong(Wrong),
+}
+
+impl From<io::Error> for Unread {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// The peer is gone, or what it sent makes no sense.
+pub async fn read<T: DeserializeOwned>(stream: &mut UnixStream) -> Result<T, Unread> {
+    let mut header = [0; HEADER];
+    stream.read_exact(&mut header).await?;
+    let length = frame::content_length(header).map_err(Unread::Wrong)?;
+    let mut content = vec![0; length];
+    stream.read_exact(&mut content).await?;
+    frame::decode(&content).map_err(Unread::Wrong)
+}
+
+/// Writes one message.
+///
+/// # Errors
+/// The peer is gone, or the message is too long.
+pub async fn write<T: Serialize>(stream: &mut UnixStream, message: &T) -> io::Result<()> {
+    let frame = frame::encode(message).map_err(io::Error::other)?;
+    stream.write_all(&frame).await
+}
