@@ -196,6 +196,6 @@ fn humans_behind(state: &State, actor: &Actor, policy: &Policy) -> Result<Humans
 }
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

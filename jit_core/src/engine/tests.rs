@@ -1,1 +1,487 @@
+use super::fixture::{World, actor, entry, subject, wish};
+use super::{Admission, Command, Target, Wish};
+use crate::actor::{Ancestry, LoginUid};
+use crate::event::Event;
+use crate::name::{RunAs, Service, Uid, UserName};
+use crate::refusal::Refusal;
+use crate::session::Process;
+use crate::span::Span;
+use crate::subject::{Groups, Remote};
+use crate::time::{BootTime, Now};
 
+const MINUTE: Span = Span::from_secs(60);
+const HOUR: Span = Span::from_secs(3600);
+
+#[test]
+fn a_user_is_refused_asks_is_approved_is_let_in_and_is_refused_again_when_it_ends() {
+    let mut world = World::new();
+    assert_eq!(
+        world.denial("alice", "sudo", None),
+        "jit: no grant for sudo. Ask: jit request sudo --reason \"...\". Approves: group leads. D-7F3KQ2ZD"
+    );
+    let id = world.request("alice").unwrap();
+    assert!(!world.lets_in("alice", "sudo", None));
+    world.approve("carol", id).unwrap();
+    assert_eq!(world.outcome(id), "granted");
+    assert!(world.lets_in("alice", "sudo", None));
+    assert!(world.lets_in("alice", "sudo-i", Some("root")));
+    world.pass(Span::from_secs(30 * 60 - 1));
+    assert!(world.lets_in("alice", "sudo", None));
+    world.pass(Span::from_secs(1));
+    assert!(!world.lets_in("alice", "sudo", None));
+    let names: Vec<_> = world.log.iter().map(|(_, event)| event.name()).collect();
+    assert_eq!(names, ["daemon.started", "request.submitted", "request.approved", "request.granted", "grant.issued", "grant.expired"]);
+}
+
+#[test]
+fn a_grant_is_for_one_account_one_service_and_one_run_as_user() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    assert!(!world.lets_in("bob", "sudo", None));
+    assert!(!world.lets_in("alice", "su", Some("root")));
+    assert!(!world.lets_in("alice", "sshd", Some("alice")));
+    assert!(!world.lets_in("alice", "sudo", Some("postgres")));
+    assert!(!world.lets_in("alice", "sudo", Some("alice")), "sudo -g is oneself, which the rule does not name");
+    let mut renamed = entry("alice", "sudo", None);
+    renamed.subject.name = UserName::new("alicia");
+    assert!(matches!(world.check(&renamed), Admission::Denied(_)), "the same number, another name");
+    let mut recycled = entry("alice", "sudo", None);
+    recycled.subject.uid = Uid(2000);
+    assert!(matches!(world.check(&recycled), Admission::Denied(_)), "the same name, another number");
+}
+
+#[test]
+fn nobody_approves_their_own_request_in_whatever_clothes() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    let own = Err(Refusal::Own { id: Some(id) });
+    assert_eq!(world.approve("alice", id), own, "as herself");
+    assert_eq!(world.approve("alice-adm", id), own, "by a second account of the same person");
+
+    let mut by_sudo = actor("carol");
+    by_sudo.login = LoginUid::Set(Uid(1001), Some(UserName::new("alice")));
+    assert_eq!(world.approve_of(by_sudo, id), own, "sudo -u carol: the login uid is still hers");
+
+    let mut unreadable = actor("carol");
+    unreadable.ancestry = Ancestry::Unreadable;
+    assert_eq!(world.approve_of(unreadable, id), Err(Refusal::Unreadable));
+    let mut unreadable = actor("carol");
+    unreadable.login = LoginUid::Unreadable;
+    assert_eq!(world.approve_of(unreadable, id), Err(Refusal::Unreadable));
+    assert_eq!(world.outcome(id), "pending");
+}
+
+#[test]
+fn a_process_inside_a_session_acts_for_the_subject_of_the_session_too() {
+    let mut world = World::new();
+    let first = world.request("alice").unwrap();
+    world.approve("carol", first).unwrap();
+    let sudo = 4711;
+    world.open(entry("alice", "sudo", Some("root")), sudo).unwrap();
+    let second = world.request_of(&actor("alice"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).unwrap();
+
+    let mut inside = actor("carol");
+    inside.login = LoginUid::Unset;
+    inside.ancestry = Ancestry::Known(vec![Process { pid: 5000, started: 9 }, Process { pid: sudo, started: 1 }, Process { pid: 1, started: 0 }]);
+    assert_eq!(world.approve_of(inside.clone(), second), Err(Refusal::Own { id: Some(second) }));
+
+    inside.ancestry = Ancestry::Known(vec![Process { pid: 5000, started: 9 }, Process { pid: sudo, started: 2 }]);
+    assert_eq!(world.approve_of(inside, second), Ok(()), "another process with the same number is somebody else");
+}
+
+#[test]
+fn without_a_login_uid_an_account_that_somebody_acts_as_is_theirs_too() {
+    let policy = super::fixture::POLICY.replace(r#"as = ["root", "postgres"]"#, r#"as = ["root", "dave"]"#);
+    let mut world = World::with(&policy);
+    let first = world.request_of(&actor("alice"), Wish { run_as: RunAs::as_typed("dave"), ..wish() }).unwrap();
+    world.approve("carol", first).unwrap();
+    world.open(entry("alice", "sudo", Some("dave")), 4711).unwrap();
+    let second = world.request("alice").unwrap();
+    let mut detached = actor("dave");
+    detached.login = LoginUid::Unset;
+    detached.ancestry = Ancestry::Known(vec![Process { pid: 6000, started: 9 }, Process { pid: 1, started: 0 }]);
+    assert_eq!(world.approve_of(detached, second), Err(Refusal::Own { id: Some(second) }));
+    assert_eq!(world.approve("dave", second), Ok(()), "dave himself, by his own log-in, may");
+}
+
+#[test]
+fn a_request_made_in_anothers_clothes_is_not_approved_by_its_maker() {
+    let mut world = World::new();
+    let mut carol_as_alice = actor("alice");
+    carol_as_alice.login = LoginUid::Set(Uid(1003), Some(UserName::new("carol")));
+    let id = world.request_of(&carol_as_alice, wish()).unwrap();
+    assert_eq!(world.approve("carol", id), Err(Refusal::Own { id: Some(id) }));
+    assert_eq!(world.approve("dave", id), Ok(()));
+}
+
+#[test]
+fn only_whom_the_policy_names_approves_and_root_only_where_it_is_named() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    assert_eq!(world.approve("bob", id), Err(Refusal::NoSuch { what: id.to_string() }), "who may not see it does not learn of it");
+    assert!(matches!(world.approve("root", id), Err(Refusal::NotApprover { .. })));
+    assert!(matches!(world.approve("erin", id), Err(Refusal::NotApprover { .. })), "an auditor sees and does not approve");
+    let mut unknown = actor("carol");
+    unknown.subject.groups = Groups::Unknown;
+    assert!(world.approve_of(unknown, id).is_err());
+    assert_eq!(world.outcome(id), "pending");
+}
+
+#[test]
+fn stages_come_in_order_and_one_person_counts_once() {
+    let mut world = World::new();
+    let ssh = Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+    let id = world.request_of(&actor("bob"), ssh).unwrap();
+    assert!(matches!(world.approve("erin", id), Err(Refusal::NotApprover { .. })), "not yet her turn");
+    world.approve("carol", id).unwrap();
+    assert!(matches!(world.approve("dave", id), Err(Refusal::NotApprover { .. })), "the first stage is complete");
+    assert_eq!(world.outcome(id), "pending");
+    world.approve("erin", id).unwrap();
+    assert_eq!(world.outcome(id), "granted");
+}
+
+#[test]
+fn two_of_one_stage_must_be_two_people() {
+    let two = super::fixture::POLICY.replace(r#"by = ["group:leads"], count = 1"#, r#"by = ["group:leads"], count = 2"#);
+    let mut world = World::with(&two);
+    let id = world.request("bob").unwrap();
+    world.approve("carol", id).unwrap();
+    assert_eq!(world.approve("carol", id), Err(Refusal::ApprovedAlready { id }));
+    let mut carol_again = actor("dave");
+    carol_again.login = LoginUid::Set(Uid(1003), Some(UserName::new("carol")));
+    assert_eq!(world.approve_of(carol_again, id), Err(Refusal::ApprovedAlready { id }), "carol in dave's clothes");
+    world.approve("dave", id).unwrap();
+    assert_eq!(world.outcome(id), "granted");
+}
+
+#[test]
+fn deciding_twice_names_who_decided() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    assert_eq!(world.approve("dave", id), Err(Refusal::Decided { id, word: "granted", by: vec!["carol".to_owned()] }));
+    let deny = Command::Deny { actor: actor("dave"), id, note: Some("no".to_owned()) };
+    assert!(matches!(world.command(deny), Err(Refusal::Decided { .. })));
+}
+
+#[test]
+fn a_denial_needs_a_note_and_ends_the_request() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    assert_eq!(world.command(Command::Deny { actor: actor("carol"), id, note: None }).unwrap_err(), Refusal::NoteMissing);
+    assert!(world.command(Command::Deny { actor: actor("bob"), id, note: Some("x".to_owned()) }).is_err());
+    let _ = world.command(Command::Deny { actor: actor("carol"), id, note: Some("not today".to_owned()) }).unwrap();
+    assert_eq!(world.outcome(id), "denied");
+    assert!(!world.lets_in("alice", "sudo", None));
+}
+
+#[test]
+fn a_second_request_while_the_same_waits_or_is_held_is_refused_with_its_id() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    assert_eq!(world.request("alice"), Err(Refusal::AlreadyPending { id }));
+    world.approve("carol", id).unwrap();
+    let held = world.grant_of(id);
+    assert_eq!(world.request("alice"), Err(Refusal::AlreadyHeld { id: held }));
+    assert!(world.request_of(&actor("alice"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).is_ok());
+}
+
+#[test]
+fn a_duration_above_the_maximum_is_refused_with_the_longest_possible_and_an_approver_only_shortens() {
+    let mut world = World::new();
+    let long = Wish { wanted: Some(Span::from_secs(5 * 3600)), ..wish() };
+    assert!(matches!(world.request_of(&actor("alice"), long), Err(Refusal::TooLong { longest, .. }) if longest == Span::from_secs(4 * 3600)));
+    let id = world.request_of(&actor("alice"), Wish { wanted: Some(HOUR), ..wish() }).unwrap();
+    let shorten = |by| Command::Approve { actor: actor("carol"), id, shorten: Some(by), note: None };
+    assert!(matches!(world.command(shorten(Span::from_secs(3601))), Err(Refusal::NotLonger { .. })));
+    let _ = world.command(shorten(MINUTE)).unwrap();
+    assert!(world.lets_in("alice", "sudo", None));
+    world.pass(MINUTE);
+    assert!(!world.lets_in("alice", "sudo", None));
+}
+
+#[test]
+fn a_request_without_its_reason_is_refused() {
+    let mut world = World::new();
+    for reason in [None, Some(String::new()), Some("  \n ".to_owned())] {
+        let refused = world.request_of(&actor("alice"), Wish { reason, ..wish() });
+        assert!(matches!(refused, Err(Refusal::ReasonMissing { .. })));
+    }
+    let endless = Wish { reason: Some("x".repeat(1001)), ..wish() };
+    assert!(matches!(world.request_of(&actor("alice"), endless), Err(Refusal::ReasonLong { .. })));
+    let self_service = Wish { service: Service::new("su"), run_as: RunAs::as_typed("postgres"), reason: None, ..wish() };
+    let id = world.request_of(&actor("carol"), self_service).unwrap();
+    assert_eq!(world.outcome(id), "granted", "nobody has to approve it, and it is on record");
+}
+
+#[test]
+fn an_unanswered_request_lapses() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.pass(HOUR);
+    assert_eq!(world.outcome(id), "lapsed");
+    assert!(matches!(world.approve("carol", id), Err(Refusal::Decided { word: "lapsed", .. })));
+}
+
+#[test]
+fn a_grant_in_anothers_name_is_approved_by_whoever_gives_it_and_never_for_oneself() {
+    let mut world = World::new();
+    let give = |by: &str, to: &str| Command::GrantTo(actor(by), subject(to), wish());
+    assert!(world.command(give("bob", "alice")).is_err());
+    assert_eq!(world.command(give("alice-adm", "alice")).unwrap_err(), Refusal::Own { id: None });
+    let _ = world.command(give("carol", "alice")).unwrap();
+    assert!(world.lets_in("alice", "sudo", None));
+    let ssh = Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+    let _ = world.command(Command::GrantTo(actor("carol"), subject("bob"), ssh)).unwrap();
+    assert!(!world.lets_in("bob", "sshd", Some("bob")), "a second stage still applies");
+}
+
+#[test]
+fn drop_and_revoke_end_a_grant_at_once_and_only_for_whom_they_are() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    let grant = world.grant_of(id);
+    assert!(matches!(world.revoke("bob", grant), Err(Refusal::NoSuch { .. })));
+    assert!(matches!(world.revoke("erin", grant), Err(Refusal::MayNotRevoke { .. })));
+    assert!(matches!(world.revoke("alice", grant), Err(Refusal::OwnGrant { .. })));
+    world.revoke("dave", grant).unwrap();
+    assert_eq!(world.grant_word(grant), "revoked");
+    assert!(!world.lets_in("alice", "sudo", None));
+    assert!(matches!(world.revoke("dave", grant), Err(Refusal::Over { .. })));
+
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    let _ = world.command(Command::Drop(actor("alice"), None)).unwrap();
+    assert!(!world.lets_in("alice", "sudo", None));
+    assert!(matches!(world.command(Command::Drop(actor("alice"), None)), Err(Refusal::NoneOfYours { .. })));
+
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    let all = |by: &str| Command::Revoke { actor: actor(by), target: Target::User(UserName::new("alice")), note: None };
+    assert!(matches!(world.command(all("bob")), Err(Refusal::NothingToRevoke { .. })));
+    let _ = world.command(all("root")).unwrap();
+    assert!(!world.lets_in("alice", "sudo", None));
+}
+
+#[test]
+fn cancel_takes_back_ones_own_request_alone() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    assert!(matches!(world.command(Command::Cancel(actor("bob"), Some(id))), Err(Refusal::NoSuch { .. })));
+    let _ = world.command(Command::Cancel(actor("alice"), None)).unwrap();
+    assert_eq!(world.outcome(id), "cancelled");
+    assert!(matches!(world.command(Command::Cancel(actor("alice"), Some(id))), Err(Refusal::Decided { .. })));
+}
+
+#[test]
+fn a_grant_that_starts_at_login_is_minted_when_the_session_opens_and_lasts_its_time() {
+    let mut world = World::new();
+    assert!(matches!(world.check(&entry("carol", "sshd", Some("carol"))), Admission::Rule(_)));
+    let (_, first) = world.open(entry("carol", "sshd", Some("carol")), 1).unwrap();
+    let (_, second) = world.open(entry("carol", "sshd", Some("carol")), 2).unwrap();
+    assert_eq!(first, second, "a second log-in rides on the same grant");
+    world.pass(HOUR);
+    assert_eq!(world.grant_word(first), "expired");
+    let (_, third) = world.open(entry("carol", "sshd", Some("carol")), 3).unwrap();
+    assert_ne!(first, third, "the next log-in is a new grant, on record");
+    assert!(world.open(entry("alice", "sshd", Some("alice")), 4).is_none());
+    assert!(world.request_of(&actor("carol"), Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() }).is_err());
+}
+
+#[test]
+fn a_grant_that_starts_with_its_first_use_waits_for_it_and_only_so_long() {
+    let mut world = World::new();
+    let ssh = Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+    let id = world.request_of(&actor("bob"), ssh.clone()).unwrap();
+    world.approve("carol", id).unwrap();
+    world.approve("erin", id).unwrap();
+    let grant = world.grant_of(id);
+    assert_eq!(world.grant_word(grant), "waiting");
+    world.pass(HOUR);
+    assert!(world.lets_in("bob", "sshd", Some("bob")));
+    assert!(world.open(entry("bob", "sshd", Some("bob")), 1).is_some());
+    assert_eq!(world.grant_word(grant), "active");
+    world.pass(Span::from_secs(29 * 60));
+    assert!(world.lets_in("bob", "sshd", Some("bob")));
+    world.pass(MINUTE);
+    assert_eq!(world.grant_word(grant), "expired");
+
+    let id = world.request_of(&actor("bob"), ssh).unwrap();
+    world.approve("carol", id).unwrap();
+    world.approve("erin", id).unwrap();
+    world.pass(Span::from_secs(2 * 3600));
+    assert!(!world.lets_in("bob", "sshd", Some("bob")), "never used in time");
+}
+
+#[test]
+fn an_address_outside_the_rule_or_unknown_is_not_let_in() {
+    let mut world = World::new();
+    let ssh = Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+    let id = world.request_of(&actor("bob"), ssh).unwrap();
+    world.approve("carol", id).unwrap();
+    world.approve("erin", id).unwrap();
+    let from = |remote| crate::subject::Entry { remote, ..entry("bob", "sshd", Some("bob")) };
+    let address = |text: &str| Remote::from_address(text.parse().ok());
+    assert!(matches!(world.check(&from(address("10.9.9.9"))), Admission::Grant(_)));
+    assert!(matches!(world.check(&from(address("::ffff:10.9.9.9"))), Admission::Grant(_)), "IPv4 in IPv6's clothes");
+    assert!(matches!(world.check(&from(address("11.0.0.1"))), Admission::Denied(_)));
+    assert!(matches!(world.check(&from(Remote::Unknown)), Admission::Denied(_)));
+}
+
+#[test]
+fn a_legacy_rule_lets_in_while_it_stands_and_stops_with_the_rule() {
+    let mut world = World::new();
+    let backup = || entry("postgres", "sshd", Some("postgres"));
+    let (_, first) = world.open(backup(), 1).unwrap();
+    let (_, again) = world.open(backup(), 2).unwrap();
+    assert_eq!(first, again, "a day has one grant");
+    let elsewhere = crate::subject::Entry { remote: Remote::from_address("10.1.2.4".parse().ok()), ..backup() };
+    assert!(matches!(world.check(&elsewhere), Admission::Denied(_)));
+    let policy = world.policy.take().unwrap();
+    world.policy = Some(crate::policy::Policy { legacy: Vec::new(), ..policy.clone() });
+    assert!(!world.lets_in("postgres", "sshd", Some("postgres")), "its grant alone lets nobody in");
+    world.policy = Some(policy);
+    assert!(world.lets_in("postgres", "sshd", Some("postgres")));
+    world.pass(Span::from_secs(40 * 86_400));
+    assert!(!world.lets_in("postgres", "sshd", Some("postgres")), "it ended with the year");
+}
+
+#[test]
+fn uses_are_counted_when_sessions_open_and_the_grant_ends_with_the_last_of_them() {
+    let mut world = World::new();
+    let id = world.request_of(&actor("alice"), Wish { uses: Some(2), ..wish() }).unwrap();
+    world.approve("carol", id).unwrap();
+    let grant = world.grant_of(id);
+    for _ in 0..50 {
+        assert!(world.lets_in("alice", "sudo", None), "a check takes nothing");
+    }
+    let (first, _) = world.open(entry("alice", "sudo", Some("root")), 1).unwrap();
+    let (second, _) = world.open(entry("alice", "sudo", Some("root")), 2).unwrap();
+    assert!(!world.lets_in("alice", "sudo", None));
+    assert!(world.open(entry("alice", "sudo", Some("root")), 3).is_none());
+    let _ = world.command(Command::Close(second)).unwrap();
+    assert_eq!(world.grant_word(grant), "active", "a session of it still runs");
+    let _ = world.command(Command::Close(first)).unwrap();
+    assert_eq!(world.grant_word(grant), "used-up");
+}
+
+#[test]
+fn no_policy_lets_nobody_in_whatever_was_granted_before() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.policy = None;
+    assert!(!world.lets_in("alice", "sudo", None));
+    assert!(!world.lets_in("carol", "sshd", Some("carol")));
+    assert_eq!(world.request("bob"), Err(Refusal::NoPolicy));
+    assert!(world.denial("alice", "sudo", None).contains("no valid policy"));
+}
+
+#[test]
+fn a_service_that_no_rule_names_is_denied_and_says_so() {
+    let world = World::with("version = 1\n[[grant]]\nname = \"typo\"\nwho = [\"any\"]\non = [\"sudp\"]\napprove = []\n");
+    assert!(world.denial("alice", "sudo", None).contains("no rule names the service sudo"));
+}
+
+#[test]
+fn a_clock_set_back_never_lengthens_a_grant_and_a_clock_set_forward_ends_it() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.step_wall(-3600);
+    world.pass(Span::from_secs(30 * 60 - 1));
+    assert!(world.lets_in("alice", "sudo", None));
+    world.pass(Span::from_secs(1));
+    assert!(!world.lets_in("alice", "sudo", None));
+
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.step_wall(86_400);
+    assert!(!world.lets_in("alice", "sudo", None));
+    let steps = world.log.iter().filter(|(_, event)| matches!(event, Event::ClockStepped(_))).count();
+    assert_eq!(steps, 2);
+}
+
+#[test]
+fn a_reboot_with_a_clock_that_was_set_back_gives_only_what_was_left() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.pass(Span::from_secs(20 * 60));
+    world.step_wall(-7200);
+    world.now = Now { wall: world.now.wall, boot: BootTime::from_millis(5000) };
+    world.start("boot-2");
+    world.pass(Span::from_secs(10 * 60 - 2));
+    assert!(world.lets_in("alice", "sudo", None));
+    world.pass(Span::from_secs(3));
+    assert!(!world.lets_in("alice", "sudo", None));
+}
+
+#[test]
+fn sessions_of_another_boot_are_closed_at_the_start() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.open(entry("alice", "sudo", Some("root")), 1).unwrap();
+    world.start("boot-1");
+    assert_eq!(world.state.open_sessions().count(), 1, "a restart in the same boot keeps them");
+    world.start("boot-2");
+    assert_eq!(world.state.open_sessions().count(), 0);
+}
+
+#[test]
+fn the_state_is_the_fold_of_the_stored_events() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.open(entry("alice", "sudo", Some("root")), 1).unwrap();
+    world.open(entry("carol", "sshd", Some("carol")), 2).unwrap();
+    let other = world.request("bob").unwrap();
+    world.step_wall(-10);
+    let _ = world.command(Command::Deny { actor: actor("carol"), id: other, note: Some("no".to_owned()) }).unwrap();
+    world.pass(HOUR);
+    let replayed = world.replayed();
+    assert_eq!(format!("{:?}", world.state), format!("{replayed:?}"));
+}
+
+#[test]
+fn a_batch_that_could_not_be_stored_is_taken_back_whole() {
+    let mut world = World::new();
+    let kept = world.request("alice").unwrap();
+    world.approve("carol", kept).unwrap();
+    let before = format!("{:?}", world.state);
+    world.state.begin();
+    let grant = world.grant_of(kept);
+    world.open(entry("alice", "sudo", Some("root")), 1).unwrap();
+    world.revoke("carol", grant).unwrap();
+    let lost = world.request("bob").unwrap();
+    world.approve("dave", lost).unwrap();
+    assert!(world.state.is_in_doubt(Uid(1001)) && world.state.is_in_doubt(Uid(1002)) && !world.state.is_in_doubt(Uid(1003)));
+    world.state.take_back();
+    assert_eq!(format!("{:?}", world.state), before);
+    assert!(world.lets_in("alice", "sudo", None) && !world.lets_in("bob", "sudo", None));
+}
+
+#[test]
+fn a_denial_says_what_can_be_done_from_there_in_under_200_bytes() {
+    let world = World::new();
+    assert_eq!(
+        world.denial("bob", "sshd", Some("bob")),
+        "jit: no grant for ssh. Ask an approver (group leads) to grant it. D-7F3KQ2ZD",
+        "no command can be typed by somebody who cannot log in"
+    );
+    assert_eq!(world.denial("erin", "sudo", None), "jit: no rule lets erin use sudo. D-7F3KQ2ZD");
+    assert_eq!(
+        world.denial("alice", "sudo", Some("postgres")),
+        "jit: no grant for sudo as postgres. Ask: jit request sudo --as postgres --reason \"...\". Approves: group leads. D-7F3KQ2ZD"
+    );
+    let mut odd = entry("alice", "sudo", None);
+    odd.subject.name = UserName::new("x".repeat(300) + "\u{1b}[2J\n");
+    odd.service = Service::new("sudo");
+    let Admission::Denied(denial) = world.check(&odd) else { panic!("let in") };
+    let line = denial.line(&odd, "D-7F3KQ2ZD".parse().unwrap());
+    assert!(line.len() < 200 && !line.chars().any(crate::text::is_unsafe), "{line}");
+    assert!(line.ends_with("D-7F3KQ2ZD"));
+}

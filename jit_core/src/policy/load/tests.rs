@@ -1,1 +1,145 @@
+use super::*;
 
+fn now() -> WallTime {
+    WallTime::parse("2026-11-23T12:00:00Z").unwrap()
+}
+
+fn read(text: &str) -> Loaded {
+    load(&[PolicyFile { file: "policy.toml".to_owned(), text: text.to_owned() }], now())
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    read(text).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// A valid rule with one line of it replaced or added.
+fn rule_with(line: &str) -> String {
+    let key = line.split([' ', '=']).next().unwrap();
+    let rule = [
+        "name = \"ops\"",
+        "who = [\"group:ops\"]",
+        "on = [\"sudo\"]",
+        "approve = [ { by = [\"group:leads\"] } ]",
+    ];
+    let kept: Vec<_> = rule.iter().filter(|other| !other.starts_with(&format!("{key} "))).copied().collect();
+    format!("version = 1\n[[grant]]\n{}\n{line}\n", kept.join("\n"))
+}
+
+#[test]
+fn the_defaults_are_those_of_the_design() {
+    let (policy, warnings) = read(&rule_with("lapse = \"1h\"")).unwrap();
+    assert!(warnings.is_empty());
+    let rule = &policy.grants[0];
+    assert_eq!(rule.run_as, [RunAs::root()]);
+    assert_eq!((rule.default, rule.max, rule.lapse), (Span::from_secs(1800), Span::from_secs(4 * 3600), Span::from_secs(3600)));
+    assert_eq!(rule.reason, ReasonRule { required: true, min: 1 });
+    assert_eq!(rule.starts, Starts::Approval);
+    assert_eq!(rule.stages[0].count, 1);
+    assert_eq!((rule.place.line, rule.place.file.as_str()), (2, "policy.toml"));
+    assert_eq!(policy.files[0].sha256.len(), 64);
+}
+
+#[test]
+fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
+    for (line, expected) in [
+        ("aprove = []", "policy.toml:7:1: [[grant]] has an unknown key `aprove` (did you mean `approve`?)"),
+        ("colour = \"red\"", "policy.toml:7:1: [[grant]] has an unknown key `colour` (known here: "),
+        ("who = [\"ops\"]", "policy.toml:6:8: [[grant]]: `who` is \"ops\": nobody that a policy can name (write user:NAME, group:NAME, uid:NUMBER or any)"),
+        ("who = []", "`who` is []: empty: the rule is about nobody"),
+        ("who = \"group:ops\"", "policy.toml:6:7: [[grant]]: `who` is \"group:ops\": not a list (put it in brackets: [\"...\"])"),
+        ("on = [\"ssh\"]", "the PAM service of ssh is sshd"),
+        ("on = []", "the rule is about no service"),
+        ("as = []", "as nobody"),
+        ("from = [\"10.0.0.0/8\"]", "only sshd has addresses (give sshd a rule of its own)"),
+        ("for = { default = \"30\" }", "`default` is \"30\": a unit is missing"),
+        ("for = { max = \"1M\" }", "M is not a unit"),
+        ("for = { default = \"2h\", max = \"1h\" }", "its default is longer than its max"),
+        ("for = \"30m\"", "not a table (put it in braces: { ... })"),
+        ("approve = [ { by = [], count = 1 } ]", "nobody could approve"),
+        ("approve = [ { by = [\"group:leads\"], count = 0 } ]", "write a whole number from 1 to 16"),
+        ("approve = [ { by = [\"group:leads\"], cuont = 1 } ]", "unknown key `cuont` (did you mean `count`?)"),
+        ("approve = [ \"group:leads\" ]", "not a table"),
+        ("approve = [ { by = [\"user:root\"] } ]", "lets people act as root, who may approve it"),
+        ("lapse = \"soon\"", "not a duration"),
+        ("reason = { min = -1 }", "write a whole number from 1 to 1000"),
+        ("reason = { required = \"yes\" }", "write true or false, without quotes"),
+        ("starts = \"logon\"", "write \"approval\", \"first-use\" or \"login\""),
+        ("starts = \"login\"", "a grant that starts at login needs approve = []"),
+        ("use_within = \"1h\"", "it goes with starts = \"first-use\""),
+        ("name = \"two words\"", "use letters, digits, - _ and ., at most 64"),
+        ("hours = [\"mon-fri 08:00-19:00\"]", "unknown key `hours`"),
+    ] {
+        let found = mistakes(&rule_with(line));
+        assert!(found.iter().any(|found| found.contains(expected)), "{line}\n expected {expected}\n found {found:#?}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_at_the_rule() {
+    let found = mistakes("version = 1\n\n[[grant]]\nname = \"x\"\n");
+    for key in ["who", "on", "approve"] {
+        assert!(found.iter().any(|found| found.starts_with(&format!("policy.toml:3:1: [[grant]] has no `{key}` (add it, for example: "))), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_version_that_is_missing_old_or_misplaced_gets_a_hint() {
+    assert!(mistakes("auditors = []\n")[0].contains("has no `version` (add it, for example: version = 1, on the first line)"));
+    for wrong in ["version = \"1\"\n", "version = 2\n", "version = 0.9\n"] {
+        assert!(mistakes(wrong)[0].contains("write version = 1, a number without quotes"), "{wrong}");
+    }
+    let misplaced = mistakes("[[grant]]\nversion = 1\nname = \"x\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\n");
+    assert!(misplaced.iter().any(|found| found.contains("first line")), "{misplaced:#?}");
+}
+
+#[test]
+fn all_mistakes_of_all_files_are_found_at_once() {
+    let file = |file: &str, text: &str| PolicyFile { file: file.to_owned(), text: text.to_owned() };
+    let found = load(&[file("a", "version = 2\nx = 1\n"), file("b", "version = 1\n[[grant]\n"), file("c", &rule_with("y = 1"))], now()).unwrap_err();
+    let files: Vec<_> = found.iter().map(|mistake| mistake.place.file.as_str()).collect();
+    assert!(files.contains(&"a") && files.contains(&"b") && files.contains(&"c"), "{found:#?}");
+}
+
+#[test]
+fn a_name_that_comes_twice_names_both_places() {
+    let rule = rule_with("lapse = \"1h\"");
+    let twice = format!("{rule}{}", rule.replace("version = 1\n", ""));
+    assert_eq!(mistakes(&twice), ["policy.toml:8:1: a second rule named `ops`; the first is at policy.toml:2 (names must differ: grants and the record refer to them)"]);
+}
+
+fn legacy(line: &str) -> String {
+    let rest = "owner = \"group:storage\"\nreason = \"cannot ask\"\n";
+    format!("version = 1\n[[legacy]]\nname = \"backup\"\nwho = [\"user:backup\"]\non = [\"sshd\"]\n{rest}{line}\n")
+}
+
+#[test]
+fn a_legacy_rule_needs_an_end_at_most_366_days_ahead() {
+    for fine in ["until = 2027-11-24", "until = \"2027-03-31\"", "until = 2026-01-01"] {
+        assert!(read(&legacy(fine)).is_ok(), "{fine}");
+    }
+    for wrong in ["until = 2027-11-25", "until = \"next year\"", "until = 2027-01-01T00:00:00Z", "until = 7", "", "until = 2027-02-30"] {
+        assert!(read(&legacy(wrong)).is_err(), "{wrong}");
+    }
+    let (policy, _) = read(&legacy("until = 2026-12-31")).unwrap();
+    assert_eq!(policy.legacy[0].ends.to_string(), "2027-01-01T00:00:00Z", "its last day is whole");
+}
+
+#[test]
+fn what_is_valid_and_hardly_meant_is_a_warning() {
+    let warns = |text: &str| read(text).unwrap().1.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(warns(&rule_with("on = [\"sudp\"]"))[0].contains("did you mean `sudo`?"));
+    assert!(warns(&legacy("until = 2026-12-01"))[0].contains("ends within a month"));
+    assert!(warns(&legacy("until = 2026-11-01"))[0].contains("has ended"));
+}
+
+#[test]
+fn a_person_has_two_accounts_at_least() {
+    assert!(mistakes("version = 1\n[[person]]\naccounts = [\"alice\"]\n")[0].contains("fewer than two accounts"));
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    for text in ["\u{0}", "[[grant]]\n[[grant]]", "version = 1\ngrant = 1", "version = 1\n[grant]\nx=1", "a.b.c = {", "\"\\uD800\" = 1", "version=1\n[[grant]]\nwho=[[[[]]]]"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
