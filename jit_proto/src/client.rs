@@ -95,6 +95,14 @@ impl Patience {
         Self { left: None }
     }
 
+    /// Waits a moment, at most one slice. False: there is no patience left.
+    ///
+    /// # Errors
+    /// Something on our side failed.
+    pub fn rest(&mut self) -> Result<bool, Trouble> {
+        self.wait(None)
+    }
+
     /// Waits one slice at most. False: there is no patience left.
     fn wait(&mut self, on: Option<(&OwnedFd, PollFlags)>) -> Result<bool, Trouble> {
         let left_ms = self.left.map_or(u128::from(SLICE_MS), |left| left.as_micros().div_ceil(1000));

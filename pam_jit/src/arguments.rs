@@ -1,0 +1,164 @@
+//! What stands behind `pam_jit.so` in a PAM file. A typo there must not weaken the gate: what is not known denies.
+
+use chrono::{Days, NaiveDate};
+use std::ffi::CStr;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The most days ahead that observing may go on.
+pub const OBSERVE_DAYS: u64 = 90;
+const SOCKET: &str = "/run/jit/pam.sock";
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The daemon answers within 800 ms whatever it has to do; a shorter patience would call it away when it is not.
+const TIMEOUTS: std::ops::RangeInclusive<u64> = 1..=60;
+
+/// The arguments of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments {
+    /// `socket=`: where jitd listens.
+    pub socket: PathBuf,
+    /// `timeout=`: how long one waits for it.
+    pub timeout: Duration,
+    /// `observe=`: until when everybody is let in, and it is only noted what would have been.
+    pub observe: Option<NaiveDate>,
+    /// `quiet`: the user is told nothing.
+    pub quiet: bool,
+    /// `debug`: more in the log.
+    pub debug: bool,
+    /// `enter`: this is the last session line.
+    pub enter: bool,
+    /// The first argument that is wrong: then nobody is let in.
+    pub wrong: Option<Wrong>,
+}
+
+/// An argument that cannot be followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    argument: String,
+    why: &'static str,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "argument \"{}\": {}; mend the line in pam.d, until then nobody is let in", self.argument, self.why)
+    }
+}
+
+impl Default for Arguments {
+    fn default() -> Self {
+        Self { socket: PathBuf::from(SOCKET), timeout: TIMEOUT, observe: None, quiet: false, debug: false, enter: false, wrong: None }
+    }
+}
+
+impl Arguments {
+    /// Reads the arguments of a line, all of them, even behind a wrong one.
+    #[must_use]
+    pub fn read(line: &[&CStr]) -> Self {
+        let mut arguments = Self::default();
+        let mut seen = Vec::new();
+        for argument in line {
+            let text = argument.to_string_lossy();
+            let (key, value) = text.split_once('=').map_or((text.as_ref(), None), |(key, value)| (key, Some(value)));
+            let result = if seen.contains(&key.to_owned()) { Err("it stands there twice") } else { arguments.set(key, value) };
+            seen.push(key.to_owned());
+            if let Err(why) = result
+                && arguments.wrong.is_none()
+            {
+                arguments.wrong = Some(Wrong { argument: crate::report::printable(&text, 100), why });
+            }
+        }
+        arguments
+    }
+
+    fn set(&mut self, key: &str, value: Option<&str>) -> Result<(), &'static str> {
+        match (key, value) {
+            ("quiet", None) => self.quiet = true,
+            ("debug", None) => self.debug = true,
+            ("enter", None) => self.enter = true,
+            ("socket", Some(path)) if path.starts_with('/') => self.socket = PathBuf::from(path),
+            ("socket", Some(_)) => return Err("not an absolute path"),
+            ("timeout", Some(text)) => self.timeout = seconds(text).ok_or("not a time from 1s to 60s")?,
+            ("observe", Some(text)) => {
+                self.observe = Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "not a date, YYYY-MM-DD")?);
+            }
+            ("socket" | "timeout" | "observe", None) => return Err("it needs a value"),
+            ("quiet" | "debug" | "enter", Some(_)) => return Err("it takes no value"),
+            _ => return Err("it is not known"),
+        }
+        Ok(())
+    }
+
+    /// Whether one only observes today, or why that cannot be.
+    ///
+    /// # Errors
+    /// The date is too far ahead: observing must not become the rule.
+    pub fn observes(&self, today: NaiveDate) -> Result<bool, Wrong> {
+        let Some(until) = self.observe else { return Ok(false) };
+        let latest = today.checked_add_days(Days::new(OBSERVE_DAYS)).unwrap_or(today);
+        if until > latest {
+            return Err(Wrong { argument: format!("observe={until}"), why: "it is more than 90 days ahead" });
+        }
+        Ok(today <= until)
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let number: u64 = text.strip_suffix('s')?.parse().ok()?;
+    (TIMEOUTS.contains(&number) && !text.starts_with('+')).then(|| Duration::from_secs(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CString;
+
+    fn read(line: &str) -> Arguments {
+        let words: Vec<_> = line.split_whitespace().map(|word| CString::new(word).unwrap()).collect();
+        Arguments::read(&words.iter().map(CString::as_c_str).collect::<Vec<_>>())
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn no_argument_gives_the_defaults_and_each_can_be_given() {
+        assert_eq!(read(""), Arguments::default());
+        let all = read("enter socket=/x/y timeout=5s observe=2026-12-01 quiet debug");
+        let expected = Arguments {
+            socket: "/x/y".into(),
+            timeout: Duration::from_secs(5),
+            observe: Some(day("2026-12-01")),
+            quiet: true,
+            debug: true,
+            enter: true,
+            wrong: None,
+        };
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn an_unknown_or_malformed_argument_is_wrong_and_named() {
+        for line in [
+            "quite", "quiet=yes", "debug=1", "enter=1", "socket", "socket=run/jit", "timeout=2", "timeout=0s", "timeout=61s", "timeout=-1s",
+            "timeout=+2s", "timeout=2ms", "observe=tomorrow", "observe=2026-13-01", "observe", "quiet quiet", "socket=/a socket=/b", "ask",
+            "wait=90s", "Quiet", "timeout=99999999999999999999s", "=", "",
+        ] {
+            let wrong = read(line).wrong;
+            assert_eq!(wrong.is_none(), line.is_empty(), "{line}: {wrong:?}");
+            assert!(wrong.is_none_or(|wrong| wrong.to_string().contains(line.split(' ').next_back().unwrap())), "{line}");
+        }
+    }
+
+    #[test]
+    fn observing_ends_with_its_day_and_cannot_be_set_far_ahead() {
+        let until = |text: &str| read(&format!("observe={text}"));
+        let today = day("2026-11-23");
+        assert_eq!(until("2026-11-23").observes(today), Ok(true));
+        assert_eq!(until("2026-11-22").observes(today), Ok(false));
+        assert_eq!(until("2027-02-21").observes(today), Ok(true));
+        assert!(until("2027-02-22").observes(today).is_err());
+        assert_eq!(read("").observes(today), Ok(false));
+    }
+}

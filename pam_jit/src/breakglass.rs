@@ -1,0 +1,184 @@
+//! `/etc/jit/breakglass`: who comes in while jitd is proved away. Nothing else opens a dead gate, and each entry is
+//! written down, for jitd to take into its record.
+
+use crate::host::{Host, Priority};
+use crate::report::printable;
+use crate::subject::Phase;
+use chrono::{DateTime, SecondsFormat};
+use jit_proto::pam::{Entry, Who};
+use nix::fcntl::OFlag;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{User, geteuid};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// The longest file that is read, in bytes.
+const MOST: u64 = 64 * 1024;
+
+/// Where the exceptions stand, and where entries are written down.
+pub trait Keyhole {
+    /// The text of the exceptions; none if there is no such file.
+    ///
+    /// # Errors
+    /// The file is not one that root alone could have written and read.
+    fn exceptions(&self) -> Result<Option<String>, String>;
+
+    /// The account of somebody, by name, if they have one: the name and the number.
+    fn account(&self, who: &Who) -> Option<(String, u32)>;
+
+    /// Writes an entry down.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn write_down(&self, line: &str) -> Result<(), String>;
+}
+
+/// The files of this system.
+pub struct Files<'a> {
+    exceptions: &'a str,
+    log: &'a str,
+}
+
+/// Where they are; no argument and no environment moves them.
+pub const SYSTEM: Files<'static> = Files { exceptions: "/etc/jit/breakglass", log: "/var/log/jit-breakglass" };
+
+impl Keyhole for Files<'_> {
+    fn exceptions(&self) -> Result<Option<String>, String> {
+        let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+        let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(Path::new(self.exceptions)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        private(&file)?;
+        let mut text = String::new();
+        Read::by_ref(&mut file).take(MOST).read_to_string(&mut text).map_err(|error| error.to_string())?;
+        Ok(Some(text))
+    }
+
+    fn account(&self, who: &Who) -> Option<(String, u32)> {
+        let user = match who {
+            Who::Uid(uid) => User::from_uid(nix::unistd::Uid::from_raw(*uid)),
+            Who::Name(name) => User::from_name(name),
+        };
+        let user = user.ok().flatten()?;
+        // Two accounts can share a number: then only the name that the number leads back to is meant.
+        let again = User::from_name(&user.name).ok().flatten()?;
+        (again.uid == user.uid).then(|| (user.name, user.uid.as_raw()))
+    }
+
+    fn write_down(&self, line: &str) -> Result<(), String> {
+        let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+        let open = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(Path::new(self.log));
+        let mut file = open.map_err(|error| error.to_string())?;
+        private(&file)?;
+        file.write_all(format!("{line}\n").as_bytes()).map_err(|error| error.to_string())?;
+        file.sync_data().map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a file is the host's own and nobody else's: root's, where the host is root.
+fn private(file: &File) -> Result<(), String> {
+    let about = file.metadata().map_err(|error| error.to_string())?;
+    if !about.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    if about.uid() != geteuid().as_raw() {
+        return Err(format!("it belongs to uid {}", about.uid()));
+    }
+    if about.mode() & 0o077 != 0 {
+        return Err(format!("its mode is {:04o}, and must be 0600", about.mode() & 0o7777));
+    }
+    Ok(())
+}
+
+/// Whether the file lets this entry in; then it has been logged and written down.
+pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, phase: Phase, away: &str) -> bool {
+    let text = match keyhole.exceptions() {
+        Ok(Some(text)) => text,
+        Ok(None) => return false,
+        Err(why) => {
+            host.log(Priority::Warning, &format!("the break-glass file lets nobody in: {}", printable(&why, 200)));
+            return false;
+        }
+    };
+    let Some((name, uid)) = keyhole.account(&entry.who) else { return false };
+    let is_meant = match &entry.who {
+        Who::Uid(real) => *real == uid,
+        Who::Name(user) => *user == name,
+    };
+    if !is_meant || !text.lines().any(|line| names(line, &name, &entry.service)) {
+        return false;
+    }
+    let (user, service) = (plain(&name), plain(&entry.service));
+    let written = line_of(&user, &service, phase).and_then(|line| keyhole.write_down(&line));
+    let and = match &written {
+        Ok(()) => String::new(),
+        Err(why) => format!("; it could not be written down for jitd, so this line is the only record: {}", printable(why, 200)),
+    };
+    host.log(Priority::Alert, &format!("access.breakglass user={user} service={service} phase={} why=\"jitd is away: {away}\"{and}", phase.word()));
+    true
+}
+
+/// Whether a line, `user service`, is about them.
+fn names(line: &str, user: &str, service: &str) -> bool {
+    let line = line.split('#').next().unwrap_or_default();
+    let words: Vec<_> = line.split_ascii_whitespace().collect();
+    match words.as_slice() {
+        [named, door] => *named == user && (*door == service || matches!((*door, service), ("sudo", "sudo-i") | ("su", "su-l"))),
+        _ => false,
+    }
+}
+
+fn plain(text: &str) -> String {
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter.to_string() } else { format!("\\x{:x}", u32::from(letter)) };
+    text.chars().map(letter).collect()
+}
+
+fn line_of(user: &str, service: &str, phase: Phase) -> Result<String, String> {
+    let mut nonce = [0; 8];
+    getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).map_err(|errno| errno.desc().to_owned())?;
+    let when = DateTime::from_timestamp(now.tv_sec(), 0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true);
+    Ok(format!("{when} user={user} service={service} phase={} nonce={:016x}", phase.word(), u64::from_ne_bytes(nonce)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_about_one_user_and_one_service_or_its_login_form() {
+        for line in ["alice sudo", "  alice\tsudo  ", "alice sudo # until the new disk is in"] {
+            assert!(names(line, "alice", "sudo") && names(line, "alice", "sudo-i"), "{line}");
+        }
+        for line in ["", "# alice sudo", "alice", "alice sudo now", "bob sudo", "alice su", "* sudo", "alice *", "ALICE sudo"] {
+            assert!(!names(line, "alice", "sudo"), "{line}");
+        }
+        assert!(!names("alice sudo-i", "alice", "sudo"));
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_or_a_link_lets_nobody_in() {
+        let directory = std::env::temp_dir().join(format!("jit-breakglass-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("breakglass");
+        let files = |path: &Path| {
+            let text = path.to_str().unwrap().to_owned();
+            Files { exceptions: &text, log: "" }.exceptions()
+        };
+        assert_eq!(files(&path), Ok(None));
+        std::fs::write(&path, "alice sudo\n").unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(files(&path).unwrap_err().contains("0644"));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        assert_eq!(files(&path), Ok(Some("alice sudo\n".to_owned())));
+        let link = directory.join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(files(&link).is_err());
+        assert!(files(&directory).is_err());
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

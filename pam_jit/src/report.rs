@@ -1,0 +1,33 @@
+//! What is said, to the log and to the user.
+
+use std::fmt::Write as _;
+
+/// What the user is told when jitd is proved away.
+pub const AWAY: &str = "jit: the access daemon does not answer; nobody is let in. Tell your administrator.";
+/// What the user is told when something on our side failed.
+pub const FAILED: &str = "jit: the access check failed; nobody is let in. Tell your administrator.";
+/// What the user is told when the line in the PAM file is wrong.
+pub const MISCONFIGURED: &str = "jit: the access check is not configured as it must be; nobody is let in. Tell your administrator.";
+/// The longest line for a user, in bytes; libpam takes 512.
+pub const LONGEST: usize = 400;
+
+/// The text with control characters and the like written as escapes, cut at `most` bytes.
+#[must_use]
+pub fn printable(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    for letter in text.chars() {
+        let before = shown.len();
+        let invisible = matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if letter.is_control() || invisible {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(letter));
+        } else {
+            shown.push(letter);
+        }
+        if shown.len() > most {
+            shown.truncate(before);
+            break;
+        }
+    }
+    shown
+}

@@ -1,0 +1,115 @@
+//! The session phase: they come in. The first line decides again, in full; the last one registers the process.
+
+use crate::account::{arrive, conclude, deny, fail, observes, without_daemon};
+use crate::arguments::Arguments;
+use crate::breakglass::{self, Keyhole};
+use crate::daemon::Daemon;
+use crate::host::{Host, Item, Memory, Opened, Priority, Variable};
+use crate::report::MISCONFIGURED;
+use crate::subject::Phase;
+use crate::verdict::Outcome;
+use jit_proto::pam::{Question, Verdict};
+
+/// Answers the session phase, for the first and for the last line.
+pub fn open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Outcome {
+    let outcome = if arguments.enter { enter(host, daemon, arguments) } else { ask_open(host, daemon, arguments, &breakglass::SYSTEM) };
+    conclude(host, arguments, Phase::Session, outcome)
+}
+
+/// The first line.
+pub(crate) fn ask_open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, keyhole: &dyn Keyhole) -> Outcome {
+    if host.memory().denied_session {
+        return Outcome::Denied;
+    }
+    let entry = match arrive(host, arguments, Phase::Session) {
+        Ok(entry) => entry,
+        Err(Outcome::NotOurs) => return unguarded(host, Outcome::NotOurs),
+        Err(outcome @ (Outcome::Allowed | Outcome::Denied | Outcome::Away | Outcome::Failed | Outcome::Observed)) => return outcome,
+    };
+    let run_as = entry.run_as.clone().unwrap_or_default();
+    match host.memory().opened {
+        Some(Opened::ByDaemon { run_as: before, .. }) if before == run_as => return Outcome::Allowed,
+        Some(Opened::ByDaemon { .. } | Opened::ByBreakglass | Opened::Unguarded) | None => {}
+    }
+    let observe = observes(host, arguments);
+    let auth = if entry.service == "sshd" { host.variable(Variable::SshAuthInfo) } else { None };
+    let auth = auth.and_then(|auth| auth.lines().next().map(|line| line.chars().take(1024).collect()));
+    match daemon.ask(Question::Open { entry: entry.clone(), auth }, observe) {
+        Ok(Verdict::Opened { session }) => keep_session(host, daemon, arguments, session, run_as),
+        Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
+        Ok(Verdict::Allowed) if observe => unguarded(host, Outcome::Allowed),
+        Ok(Verdict::Allowed | Verdict::Noted) => fail(host, arguments, Phase::Session, "an answer that opens no session"),
+        Err(trouble) => {
+            let outcome = without_daemon(host, arguments, Phase::Session, &entry, &trouble, keyhole);
+            if outcome == Outcome::Allowed { remember(host, Opened::ByBreakglass) } else { outcome }
+        }
+    }
+}
+
+/// A session that cannot be remembered could not be closed: then it is closed at once, and nobody comes in.
+fn keep_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, session: String, run_as: String) -> Outcome {
+    let kept = host.remember(Memory { opened: Some(Opened::ByDaemon { session: session.clone(), run_as }), ..host.memory() });
+    if kept.is_ok() {
+        return Outcome::Allowed;
+    }
+    // Nobody came in, whether jitd hears of it or not; it finds out by itself when the process is gone.
+    let _ = daemon.ask(Question::Close { session }, false);
+    fail(host, arguments, Phase::Session, "libpam cannot keep our data")
+}
+
+fn remember(host: &mut dyn Host, opened: Opened) -> Outcome {
+    match host.remember(Memory { opened: Some(opened), ..host.memory() }) {
+        Ok(()) => Outcome::Allowed,
+        Err(crate::host::Forgotten) => Outcome::Failed,
+    }
+}
+
+/// Nobody's session: the last line has nothing to do for it.
+fn unguarded(host: &mut dyn Host, outcome: Outcome) -> Outcome {
+    // Without this note the last line would deny; it would be wrong, and safe.
+    let _ = host.remember(Memory { opened: Some(Opened::Unguarded), ..host.memory() });
+    outcome
+}
+
+/// The last line: the process of a session that is open says which one it is.
+fn enter(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Outcome {
+    let opened = host.memory().opened;
+    if observes(host, arguments) {
+        return Outcome::Observed;
+    }
+    match opened {
+        Some(Opened::Unguarded) => Outcome::NotOurs,
+        Some(Opened::ByBreakglass) => Outcome::Allowed,
+        Some(Opened::ByDaemon { .. }) if arguments.wrong.is_some() => deny(host, arguments, Phase::Session, MISCONFIGURED),
+        Some(Opened::ByDaemon { session, .. }) => match daemon.ask(Question::Enter { session }, false) {
+            Ok(Verdict::Noted) => Outcome::Allowed,
+            Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
+            Ok(Verdict::Allowed | Verdict::Opened { .. }) => fail(host, arguments, Phase::Session, "an answer that enters no session"),
+            Err(trouble) => {
+                // jitd let this session in a moment ago, and knows its process since.
+                host.log(Priority::Warning, &format!("the session could not be entered: {trouble}"));
+                Outcome::Allowed
+            }
+        },
+        None if host.memory().denied_session => Outcome::Denied,
+        None => {
+            let service = host.item(Item::Service).ok().flatten().unwrap_or_default();
+            host.log(Priority::Warning, &format!("no session was opened: is our first session line missing in pam.d/{service}?"));
+            deny(host, arguments, Phase::Session, MISCONFIGURED)
+        }
+    }
+}
+
+/// The session is over.
+pub fn close(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) {
+    let memory = host.memory();
+    if let Some(Opened::ByDaemon { session, .. }) = memory.opened.clone() {
+        if let Err(trouble) = daemon.ask(Question::Close { session }, false) {
+            host.log(Priority::Notice, &format!("jitd was not told that a session closed: {trouble}"));
+        } else if arguments.debug {
+            host.log(Priority::Debug, "session closed");
+        }
+    }
+    // A handle that opens another session begins anew.
+    let _ = host.remember(Memory { opened: None, ..memory });
+}
