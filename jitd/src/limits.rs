@@ -10,6 +10,9 @@ pub const ACTS_A_MINUTE: u32 = 30;
 /// The most users whose acts are remembered.
 const MOST_USERS: usize = 10_000;
 
+/// Whoever takes a slot while nobody asks whose it is.
+const NOBODY: Uid = Uid(u32::MAX);
+
 /// Connection slots: some for everybody, some kept for those who must always come through.
 #[derive(Debug, Clone, Copy)]
 pub struct Slots {
@@ -63,6 +66,14 @@ impl Door {
     #[must_use]
     pub fn new(slots: Slots) -> Self {
         Self { slots, held: Arc::default() }
+    }
+
+    /// Takes a slot for nobody in particular, while so few are taken that it does not matter whose they are.
+    pub fn enter_quietly(&self, quiet: usize) -> Option<Slot> {
+        if lock(&self.held).common >= quiet {
+            return None;
+        }
+        self.enter(NOBODY, Standing::Kept)
     }
 
     /// Takes a slot, if there is one for this user.
@@ -142,6 +153,16 @@ mod tests {
         assert!(door.enter(Uid::ROOT, Standing::Kept).is_none());
         drop(alice);
         assert!(door.enter(Uid(1), Standing::Common).is_some(), "slots come back");
+    }
+
+    #[test]
+    fn a_quiet_door_asks_nobodys_name_and_a_busy_one_does() {
+        let door = Door::new(Slots { common: 4, each: 1, kept: 0 });
+        let quiet: Vec<_> = (0..3).filter_map(|_| door.enter_quietly(2)).collect();
+        assert_eq!(quiet.len(), 2);
+        let counted = door.enter(Uid(1), Standing::Common);
+        assert!(counted.is_some());
+        assert!(door.enter(Uid(1), Standing::Common).is_none());
     }
 
     #[test]

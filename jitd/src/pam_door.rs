@@ -9,13 +9,14 @@ use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::engine::access::Knock;
-use crate::limits::{Door, Slots, Standing};
+use crate::limits::{Door, Slot, Slots, Standing};
 use crate::wire;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why};
 use jit_core::id::{DenialId, SessionId};
 use jit_core::name::Uid;
 use jit_core::session::Process;
 use jit_core::subject::{Entry, Phase};
+use jit_host::process::identify;
 use jit_proto::pam::{PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use knock::Unknown;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -29,6 +30,9 @@ const ARRIVE: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_millis(800);
 /// Connection slots: for callers, for one caller, and kept for root and sshd.
 const SLOTS: Slots = Slots { common: 192, each: 8, kept: 64 };
+
+/// So many connections are served without asking whose they are.
+const QUIET: usize = 16;
 
 /// What a connection is served with.
 #[derive(Clone)]
@@ -52,9 +56,8 @@ pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory)
 
 /// One connection: one question, one answer.
 async fn connection(mut stream: UnixStream, service: Service) {
-    let Some((process, caller)) = caller(&stream) else { return };
-    let standing = if caller.is_root() { Standing::Kept } else { Standing::Common };
-    let Some(_slot) = service.door.enter(caller, standing) else {
+    let Some(pid) = trusted_peer(&stream) else { return };
+    let Some(_slot) = slot(&service.door, pid) else {
         let _ = tokio::time::timeout(ANSWER, wire::write(&mut stream, &busy(UNREAD))).await;
         return;
     };
@@ -72,7 +75,7 @@ async fn connection(mut stream: UnixStream, service: Service) {
         }
     };
     let token = ask.token;
-    let answered = service.answer(ask, process);
+    let answered = service.answer(ask, pid);
     let verdict = match tokio::time::timeout(ANSWER, answered).await {
         Ok(verdict) => verdict,
         Err(_) => busy(token).verdict,
@@ -93,22 +96,26 @@ fn busy(token: u64) -> PamAnswer {
     PamAnswer { token, verdict: Verdict::Denied { message } }
 }
 
-/// The process at the other end, and on whose behalf it runs. Only root may ask, or whoever jitd runs as where
-/// that is not root.
-fn caller(stream: &UnixStream) -> Option<(Option<Process>, Uid)> {
+/// The process at the other end. Only root may ask, or whoever jitd runs as where that is not root.
+fn trusted_peer(stream: &UnixStream) -> Option<u32> {
     let peer = getsockopt(stream, PeerCredentials).ok()?;
-    let own = geteuid();
-    if peer.uid() != 0 && peer.uid() != own.as_raw() {
-        return None;
+    let trusted = peer.uid() == 0 || peer.uid() == geteuid().as_raw();
+    if trusted { u32::try_from(peer.pid()).ok() } else { None }
+}
+
+/// A slot: while few are taken, whose they are is not asked, which spares a look into /proc; then the real uid
+/// counts, which for a setuid program is its caller's.
+fn slot(door: &Door, pid: u32) -> Option<Slot> {
+    if let Some(slot) = door.enter_quietly(QUIET) {
+        return Some(slot);
     }
-    let pid = u32::try_from(peer.pid()).ok()?;
-    // A setuid program's real uid is its caller's. One that cannot be read is nobody in particular.
-    let real = jit_host::process::real_uid(pid).unwrap_or(Uid(u32::MAX));
-    Some((jit_host::process::identify(pid), real))
+    // One whose caller cannot be read is nobody in particular.
+    let caller = jit_host::process::real_uid(pid).unwrap_or(Uid(u32::MAX));
+    door.enter(caller, if caller.is_root() { Standing::Kept } else { Standing::Common })
 }
 
 impl Service {
-    async fn answer(&self, ask: PamAsk, process: Option<Process>) -> Verdict {
+    async fn answer(&self, ask: PamAsk, pid: u32) -> Verdict {
         match ask.question {
             Question::Check(entry) => match knock::entry(&self.directory, entry, Phase::Account).await {
                 Ok(entry) => self.check(entry, ask.observe).await,
@@ -116,10 +123,13 @@ impl Service {
             },
             Question::Open { entry, auth } => match knock::entry(&self.directory, entry, Phase::Session).await {
                 Ok(entry) if ask.observe => self.check(entry, true).await,
-                Ok(entry) => self.open(Arrival { entry, process, auth: auth.map(|auth| knock::auth_in_short(&auth)) }).await,
+                Ok(entry) => {
+                    let auth = auth.map(|auth| knock::auth_in_short(&auth));
+                    self.open(Arrival { entry, process: identify(pid), auth }).await
+                }
                 Err(unknown) => self.turn_away(unknown).await,
             },
-            Question::Enter { session } => self.enter(&session, process).await,
+            Question::Enter { session } => self.enter(&session, identify(pid)).await,
             Question::Close { session } => {
                 if let Ok(session) = session.parse() {
                     let _ = self.engine.command(Command::Close(session)).await;

@@ -363,7 +363,10 @@ impl<C: Clock> Task<C> {
             watchers.retain(|watcher| !watcher.is_closed());
             let pending = matches!(state.request(*id), Some(Request::Pending(_)));
             if !pending {
-                watchers.drain(..).for_each(|watcher| drop(watcher.send(())));
+                for watcher in watchers.drain(..) {
+                    // Whoever waited may have gone.
+                    let _ = watcher.send(());
+                }
             }
             !watchers.is_empty()
         });

@@ -1,0 +1,48 @@
+//! A jitd of the benchmark's own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+/// A running jitd; it ends with this.
+pub struct Daemon {
+    child: Child,
+}
+
+/// A file that the release build made.
+pub fn built(name: &str) -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let path = here.parent().unwrap().join(name);
+    assert!(path.exists(), "{} is missing; build first: cargo build --release --workspace", path.display());
+    path
+}
+
+impl Daemon {
+    /// Starts jitd with everything in this directory.
+    pub fn start(place: &Path) -> Self {
+        let text = place.display();
+        let settings = format!("user = \"root\"\n[paths]\nrun = \"{text}/run\"\nstate = \"{text}/state\"\npolicy = \"{text}/policy.toml\"\n[syslog]\nsocket = \"{text}/log\"\n");
+        std::fs::write(place.join("jitd.toml"), settings).unwrap();
+        let policy = "version = 1\n[[grant]]\nname = \"bench\"\nwho = [\"any\"]\non = [\"bench\"]\napprove = []\nstarts = \"login\"\nas = [\"self\"]\n";
+        std::fs::write(place.join("policy.toml"), policy).unwrap();
+        let child = Command::new(built("jitd")).arg("--config").arg(place.join("jitd.toml")).spawn().unwrap();
+        while !place.join("run/pam.sock").exists() {
+            std::thread::yield_now();
+        }
+        Self { child }
+    }
+
+    /// How much memory it holds, in KB.
+    pub fn resident_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
