@@ -1,2 +1,5 @@
-//! jit
-fn main() {}
+//! The command that people use.
+
+fn main() -> std::process::ExitCode {
+    jit::run()
+}

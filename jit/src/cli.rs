@@ -1,0 +1,298 @@
+//! The words of the command line.
+
+use crate::chain::Known;
+use crate::show::times::When;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use jit_core::span::Span;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Ask for sudo or ssh access, approve it, give it back, and see what was done.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jit",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  jit status\n  jit request sudo --for 1h --reason \"INC-42 disk full\"\n  jit approve\n\n\
+                  Exit codes: 0 done, 1 refused, denied or lapsed, 2 usage, 3 jitd unreachable,\n\
+                  4 timed out waiting, 5 no such id, or not yours to see."
+)]
+pub struct Cli {
+    /// Print one JSON object instead of words
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where jitd listens [default: $JIT_SOCKET, else /run/jit/user.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show what you hold, wait for, may ask for, and have to approve
+    #[command(after_help = "Example:\n  jit status")]
+    Status,
+    /// Ask for access
+    #[command(after_help = "Example:\n  jit request sudo --for 1h --reason \"INC-42 disk full\" --wait=15m")]
+    Request(RequestArgs),
+    /// Wait for a request of yours to be decided
+    #[command(after_help = "Example:\n  jit wait R-7F3KQ2ZD\n\nExit code 0 if it is granted, 1 if it is denied, cancelled or lapsed.")]
+    Wait {
+        /// Which request [default: your newest]
+        #[arg(value_name = "R")]
+        id: Option<String>,
+    },
+    /// Give a grant of yours back
+    #[command(after_help = "Example:\n  jit drop")]
+    Drop {
+        /// Which grant [default: your only one]
+        #[arg(value_name = "G")]
+        id: Option<String>,
+    },
+    /// Take a request of yours back
+    #[command(after_help = "Example:\n  jit cancel R-7F3KQ2ZD")]
+    Cancel {
+        /// Which request [default: your only one]
+        #[arg(value_name = "R")]
+        id: Option<String>,
+    },
+    /// List requests, grants and sessions: yours, and those that you may approve
+    #[command(after_help = "Example:\n  jit list --pending\n\nWithout an option: what waits, and what is active.")]
+    List(ListArgs),
+    /// Show one request, grant, session or denial in full, and what happened to it
+    #[command(after_help = "Example:\n  jit show G-7F3K")]
+    Show {
+        /// Its id, or the beginning of it
+        id: String,
+    },
+    /// Approve a request
+    #[command(
+        after_help = "Examples:\n  jit approve                       shows the only one, and asks\n  jit approve R-7F3KQ2ZD --for 15m"
+    )]
+    Approve {
+        /// Which request; on a terminal it can be left out
+        #[arg(value_name = "R")]
+        id: Option<String>,
+        /// For at most this long: it can only be made shorter
+        #[arg(long = "for", value_name = "D")]
+        time: Option<Span>,
+        /// A word to whoever asked; it is kept
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// Deny a request
+    #[command(after_help = "Example:\n  jit deny R-7F3KQ2ZD --note \"not during the freeze\"")]
+    Deny {
+        /// Which request
+        #[arg(value_name = "R")]
+        id: String,
+        /// Why; whoever asked will read it, and it is kept
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
+    /// Grant something to somebody who has not asked, with your approval
+    #[command(after_help = "Example:\n  jit grant alice ssh --for 1h --reason \"INC-42, she cannot log in to ask\"\n\n\
+                      It files a request in their name with your approval on it. Where the policy wants\n\
+                      further approvals, it waits for them.")]
+    Grant(GrantArgs),
+    /// Take a grant away from somebody
+    #[command(after_help = "Examples:\n  jit revoke G-7F3KQ2ZD --note \"wrong host\"\n  jit revoke --user alice")]
+    Revoke(RevokeArgs),
+    /// Check and explain the policy
+    #[command(after_help = "Example:\n  jit policy explain alice sudo", arg_required_else_help = true)]
+    Policy {
+        /// What to do.
+        #[command(subcommand)]
+        verb: PolicyVerb,
+    },
+    /// Read and verify the record
+    #[command(after_help = "Example:\n  jit audit log --since 2h --user alice", arg_required_else_help = true)]
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        verb: AuditVerb,
+    },
+    /// Let jitd read its policy again
+    #[command(
+        after_help = "Example:\n  jit policy check && jit reload\n\nA policy that is not valid changes nothing: the old one stays in force."
+    )]
+    Reload,
+    /// Show the versions of jit and jitd
+    #[command(after_help = "Example:\n  jit version --json")]
+    Version,
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Write the man pages
+    #[command(hide = true)]
+    Man {
+        /// Into which directory
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+}
+
+/// `jit request`.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// For which service: sudo, ssh, su
+    #[arg(default_value = "sudo")]
+    pub service: String,
+    /// As whom [default: root; for ssh always yourself]
+    #[arg(long = "as", value_name = "U")]
+    pub run_as: Option<String>,
+    /// For how long: 90s, 30m, 2h30m, 7d [default: what the policy says]
+    #[arg(long = "for", value_name = "D")]
+    pub time: Option<Span>,
+    /// For at most this many sessions [default: any number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub uses: Option<u32>,
+    /// Why: shown to the approver and kept; never a password
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Wait until it is decided, at most this long
+    #[arg(long, value_name = "D", num_args = 0..=1, require_equals = true)]
+    pub wait: Option<Option<Span>>,
+}
+
+/// `jit grant`.
+#[derive(Debug, Args)]
+pub struct GrantArgs {
+    /// To whom; never yourself
+    pub user: String,
+    /// For which service: sudo, ssh, su
+    pub service: String,
+    /// As whom [default: root; for ssh always themselves]
+    #[arg(long = "as", value_name = "U")]
+    pub run_as: Option<String>,
+    /// For how long [default: what the policy says]
+    #[arg(long = "for", value_name = "D")]
+    pub time: Option<Span>,
+    /// Why; it is kept
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `jit revoke`.
+#[derive(Debug, Args)]
+pub struct RevokeArgs {
+    /// Which grant
+    #[arg(value_name = "G", required_unless_present = "user", conflicts_with = "user")]
+    pub id: Option<String>,
+    /// All grants of this user
+    #[arg(long, value_name = "U")]
+    pub user: Option<String>,
+    /// Why; it is kept
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+/// `jit list`.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct ListArgs {
+    /// What waits for an answer
+    #[arg(long)]
+    pub pending: bool,
+    /// Grants that let somebody in, and sessions that run
+    #[arg(long)]
+    pub active: bool,
+    /// Everything, what is over too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `jit policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyVerb {
+    /// Check policy files; jitd is not asked
+    #[command(after_help = "Example:\n  jit policy check new-policy.toml\n\nExit code 0 if it is valid, 1 if it is not.")]
+    Check {
+        /// This file alone [default: /etc/jit/policy.toml and /etc/jit/policy.d/*.toml]
+        file: Option<PathBuf>,
+    },
+    /// Say what the policy answers somebody, and how each rule fared; jitd is not asked
+    #[command(after_help = "Example:\n  jit policy explain alice ssh --from 10.1.2.3")]
+    Explain(ExplainArgs),
+    /// Print the policy in force (root)
+    #[command(after_help = "Example:\n  jit policy show")]
+    Show,
+}
+
+/// `jit policy explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// For whom
+    pub user: String,
+    /// By which service
+    #[arg(default_value = "sudo")]
+    pub service: String,
+    /// As whom [default: root; for ssh always themselves]
+    #[arg(long = "as", value_name = "U")]
+    pub run_as: Option<String>,
+    /// From which address (ssh)
+    #[arg(long, value_name = "IP")]
+    pub from: Option<IpAddr>,
+    /// At this time: 2026-12-01T15:00:00Z, 2026-12-01 [default: now]
+    #[arg(long, value_name = "T")]
+    pub at: Option<When>,
+    /// By this file alone, instead of the files of /etc/jit
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+/// `jit audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditVerb {
+    /// Print events (auditors and root)
+    #[command(after_help = "Examples:\n  jit audit log --since 2h --user alice\n  jit audit log --kind access.denied --follow\n\n\
+                      T is a time (2026-12-01T15:00:00Z), a day (2026-12-01), or how long ago (2h).")]
+    Log(LogArgs),
+    /// Prove that no event was altered, removed or inserted (auditors and root)
+    #[command(after_help = "Example:\n  jit audit verify --head 4711:9f2c41d07be1a355\n\n\
+                      A head from elsewhere, such as the syslog of another host, proves that nothing before it\n\
+                      was rewritten and nothing cut off. Exit code 0 if all is whole, 1 if not.")]
+    Verify {
+        /// An export in JSON lines, as `jit --json audit log --follow` prints it, instead of asking jitd
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// This event must be there, with this hash (64 digits, or the first 16)
+        #[arg(long, value_name = "SEQ:HASH")]
+        head: Option<Known>,
+    },
+}
+
+/// `jit audit log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// From this time on
+    #[arg(long, value_name = "T")]
+    pub since: Option<When>,
+    /// Up to this time; a day counts to its end
+    #[arg(long, value_name = "T")]
+    pub until: Option<When>,
+    /// About this user
+    #[arg(long, value_name = "U")]
+    pub user: Option<String>,
+    /// Of this kind: grant.issued, or all of grant
+    #[arg(long, value_name = "K")]
+    pub kind: Option<String>,
+    /// About this request, grant, session or denial
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// And then as they come
+    #[arg(long)]
+    pub follow: bool,
+}
+
+#[cfg(test)]
+mod tests;

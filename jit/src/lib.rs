@@ -1,0 +1,51 @@
+//! `jit`: what people type to ask for access, to approve it, to give it back, and to see what was done.
+//!
+//! - [`cli`]: the words of the command line.
+//! - [`talk`]: one ask to jitd, and its answers.
+//! - [`verbs`]: what each verb does, from the ask to the words that are said.
+//! - [`show`]: how things look, as JSON and to people.
+//! - [`chain`]: whether the record is whole.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod cli;
+mod failing;
+mod out;
+mod show;
+mod talk;
+mod verbs;
+
+use crate::cli::Cli;
+use crate::failing::Exit;
+use crate::out::Out;
+use crate::talk::Talk;
+use crate::verbs::Context;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs jit with the arguments of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let exit = match Cli::try_parse() {
+        Ok(cli) => {
+            let context = Context { out: Out::new(cli.json), talk: Talk::new(cli.socket) };
+            verbs::run(cli.verb, &context).unwrap_or_else(|failing| context.out.failed(failing))
+        }
+        Err(error) => not_understood(&error),
+    };
+    exit.into()
+}
+
+/// Help was asked for, or the arguments make no sense. A program that asked for JSON gets JSON all the same.
+fn not_understood(error: &clap::Error) -> Exit {
+    let wants_json = std::env::args_os().skip(1).take_while(|word| word != "--").any(|word| word == "--json");
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Done;
+    }
+    if wants_json {
+        return Out::new(true).failed(failing::from_usage(&error.render().to_string()));
+    }
+    let _ = error.print();
+    Exit::Usage
+}

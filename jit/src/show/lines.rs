@@ -1,0 +1,201 @@
+//! What happened and what comes next, in a line or two.
+
+use super::times::{Clock, about};
+use super::words::{all_of, approvers, may, quoted, request_command, safe, uses, what};
+use jit_core::time::WallTime;
+use jit_proto::time::Moment;
+use jit_proto::view::{GrantView, RequestView};
+
+/// Whom a line about a grant is said to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// To whom holds it.
+    Holder,
+    /// To somebody else.
+    Other,
+}
+
+/// How long a request waits, and for whom.
+fn waiting(clock: Clock, request: &RequestView) -> String {
+    let whom = approvers(&request.approvers, &request.stages);
+    format!("{} waits for {whom} until {}.", safe(&request.id), clock.short(request.lapses))
+}
+
+/// A request of one's own was filed.
+pub fn filed(clock: Clock, request: &RequestView) -> String {
+    format!("{} Leave this; later: jit wait {}", waiting(clock, request), safe(&request.id))
+}
+
+/// A request of one's own is being waited for.
+pub fn being_waited_for(clock: Clock, request: &RequestView) -> String {
+    format!("{} Leave this (Ctrl-C); later: jit wait {}", waiting(clock, request), safe(&request.id))
+}
+
+/// One's approval is on it, and more are needed.
+pub fn approved_in_part(clock: Clock, request: &RequestView) -> String {
+    format!("Your approval is on it. {} See it: jit show {}", waiting(clock, request), safe(&request.id))
+}
+
+/// A request became a grant.
+pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Option<&GrantView>) -> String {
+    let (who, next, verb) = match reader {
+        Reader::Holder => ("you".to_owned(), "Give it back", "drop"),
+        Reader::Other => (safe(&request.user), "Undo", "revoke"),
+    };
+    let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
+    let may = may(&request.service, &request.run_as);
+    let time = time(clock, request, grant);
+    format!("Granted: {who} may {may} {time}{}. {next}: jit {verb} {id}", uses(request.uses))
+}
+
+/// Until when; or for how long, where the time begins with the first use.
+fn time(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
+    match grant {
+        Some(grant) if grant.state == "waiting" => {
+            format!("for {}, beginning with the first use, which must be before {}", about(request.for_s), clock.short(grant.until))
+        }
+        Some(grant) => format!("until {}", clock.short(grant.until)),
+        None => {
+            let since = request.decided.as_ref().map_or(request.submitted, |decided| decided.at);
+            let until = WallTime::from_millis(since.0).plus(jit_core::span::Span::from_secs(request.for_s));
+            format!("until {}", clock.short(Moment(until.as_millis())))
+        }
+    }
+}
+
+/// How a request of one's own was decided, if it did not become a grant.
+pub fn not_granted(clock: Clock, request: &RequestView) -> String {
+    let id = safe(&request.id);
+    let asked = what(&request.service, &request.run_as);
+    let again = request_command(&request.service, &request.run_as, true);
+    let decided = request.decided.as_ref();
+    let by = decided.and_then(|decided| decided.by.as_deref()).map(safe);
+    let note = decided.and_then(|decided| decided.note.as_deref()).map(|note| format!(": {}", quoted(note))).unwrap_or_default();
+    match request.state.as_str() {
+        "denied" => {
+            format!("Denied by {}{note}. {id} ({asked}) is over. Ask again: {again}", by.unwrap_or_else(|| "an approver".to_owned()))
+        }
+        "lapsed" => {
+            let at = decided.map_or(request.lapses, |decided| decided.at);
+            format!("Nobody answered: {id} ({asked}) lapsed at {}. Ask again: {again}", clock.short(at))
+        }
+        "cancelled" => format!("{id} ({asked}) was taken back{}. Ask again: {again}", by.map(|by| format!(" by {by}")).unwrap_or_default()),
+        other => format!("{id} ({asked}) is {}. See it: jit show {id}", safe(other)),
+    }
+}
+
+/// Who approved, and what they said; nothing where nobody had to.
+pub fn who_approved(request: &RequestView) -> Option<String> {
+    let approvals: Vec<_> = request.stages.iter().flat_map(|stage| &stage.approved).collect();
+    let (noted, silent): (Vec<_>, Vec<_>) = approvals.into_iter().partition(|approval| approval.note.is_some());
+    let silent: Vec<_> = silent.into_iter().map(|approval| approval.by.clone()).collect();
+    let mut lines: Vec<_> = noted
+        .into_iter()
+        .map(|approval| format!("Approved by {}: {}", safe(&approval.by), quoted(approval.note.as_deref().unwrap_or_default())))
+        .collect();
+    if !silent.is_empty() {
+        lines.push(format!("Approved by {}.", all_of(&silent)));
+    }
+    if lines.is_empty() { None } else { Some(lines.join("\n")) }
+}
+
+/// A request was denied by whoever reads.
+pub fn denied_by_you(request: &RequestView) -> String {
+    let (user, id) = (safe(&request.user), safe(&request.id));
+    format!("Denied: {user} may not {}. They will read your note. See it: jit show {id}", may(&request.service, &request.run_as))
+}
+
+/// A request was taken back by its owner.
+pub fn cancelled_by_you(request: &RequestView) -> String {
+    let again = request_command(&request.service, &request.run_as, true);
+    format!("{} ({}) is taken back. Ask again: {again}", safe(&request.id), what(&request.service, &request.run_as))
+}
+
+/// A grant was given back by its holder.
+pub fn dropped(grant: &GrantView) -> String {
+    let may = may(&grant.service, &grant.run_as);
+    let again = request_command(&grant.service, &grant.run_as, true);
+    format!("Given back: you may no longer {may} ({}). Ask again: {again}", safe(&grant.id))
+}
+
+/// A grant was taken away.
+pub fn revoked(grant: &GrantView) -> String {
+    let id = safe(&grant.id);
+    format!("Revoked: {} may no longer {} ({id}). See it: jit show {id}", safe(&grant.user), may(&grant.service, &grant.run_as))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+
+    fn clock() -> Clock {
+        Clock::standing(sample::NOW)
+    }
+
+    #[test]
+    fn a_filed_request_says_whom_it_waits_for_and_how_to_come_back() {
+        assert_eq!(
+            filed(clock(), &sample::pending()),
+            "R-7F3KQ2ZD waits for carol or dave (group leads) until 15:04. Leave this; later: jit wait R-7F3KQ2ZD"
+        );
+        assert_eq!(
+            being_waited_for(clock(), &sample::pending()),
+            "R-7F3KQ2ZD waits for carol or dave (group leads) until 15:04. Leave this (Ctrl-C); later: jit wait R-7F3KQ2ZD"
+        );
+    }
+
+    #[test]
+    fn a_grant_says_until_when_and_how_to_end_it_to_both_sides() {
+        let (request, grant) = (sample::granted(), sample::grant());
+        assert_eq!(
+            granted(clock(), Reader::Holder, &request, Some(&grant)),
+            "Granted: you may sudo as root until 15:00. Give it back: jit drop G-0123ABCD"
+        );
+        assert_eq!(
+            granted(clock(), Reader::Other, &request, None),
+            "Granted: alice may sudo as root until 15:00. Undo: jit revoke G-0123ABCD"
+        );
+    }
+
+    #[test]
+    fn a_grant_that_begins_with_its_first_use_says_so() {
+        let request = RequestView { uses: Some(2), ..sample::granted() };
+        let grant = GrantView { state: "waiting".to_owned(), starts: None, ..sample::grant() };
+        assert_eq!(
+            granted(clock(), Reader::Other, &request, Some(&grant)),
+            "Granted: alice may sudo as root for 30m, beginning with the first use, which must be before 15:00, for 2 sessions. Undo: jit revoke G-0123ABCD"
+        );
+    }
+
+    #[test]
+    fn what_was_not_granted_says_who_decided_with_which_words_and_what_to_do() {
+        assert_eq!(
+            not_granted(clock(), &sample::denied()),
+            "Denied by carol: \"not during the freeze\". R-7F3KQ2ZD (sudo as root) is over. Ask again: jit request sudo --reason \"...\""
+        );
+        assert_eq!(
+            not_granted(clock(), &sample::lapsed()),
+            "Nobody answered: R-7F3KQ2ZD (sudo as root) lapsed at 14:30. Ask again: jit request sudo --reason \"...\""
+        );
+        assert!(not_granted(clock(), &sample::cancelled()).starts_with("R-7F3KQ2ZD (sudo as root) was taken back by alice."));
+    }
+
+    #[test]
+    fn each_approver_is_named_with_their_words() {
+        assert_eq!(who_approved(&sample::granted()).as_deref(), Some("Approved by carol: \"be quick\""));
+        assert_eq!(who_approved(&sample::pending()), None);
+        let mut request = sample::granted();
+        request.stages[0].approved[0].note = None;
+        assert_eq!(who_approved(&request).as_deref(), Some("Approved by carol."));
+    }
+
+    #[test]
+    fn a_note_cannot_write_a_line_of_its_own() {
+        let mut request = sample::denied();
+        request.decided.as_mut().unwrap().note = Some("no\n\x1b[1AGranted".to_owned());
+        let line = not_granted(clock(), &request);
+        assert_eq!(line.lines().count(), 1);
+        assert!(line.contains("no\\n\\u{1b}[1AGranted"), "{line}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Tables that fit the terminal, and stay plain where there is none.
+
+use super::times::{Clock, about};
+use super::words::{approvers, quoted, safe, service, what};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
+use jit_proto::view::{GrantView, RequestView, SessionView};
+
+/// What stands before every line of a section.
+const INDENT: u16 = 2;
+const BETWEEN: u16 = 2;
+
+/// Rows in columns. The columns with these numbers are never broken: ids, and commands to be copied.
+pub fn rows(head: Option<&[&str]>, rows: Vec<Vec<String>>, whole: &[usize], width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    match width {
+        Some(width) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    if let Some(head) = head {
+        table.set_header(head);
+    }
+    table.add_rows(rows);
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if place == 0 { INDENT } else { 0 }, BETWEEN));
+        if whole.contains(&place) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Requests.
+pub fn requests(clock: Clock, requests: &[RequestView], width: Option<u16>) -> String {
+    let row = |request: &RequestView| {
+        let next = match (request.state.as_str(), &request.decided) {
+            ("pending", _) => format!("for {} until {}", approvers(&request.approvers, &[]), clock.short(request.lapses)),
+            (_, Some(decided)) => {
+                let by = decided.by.as_deref().map(|by| format!("by {}, ", safe(by))).unwrap_or_default();
+                format!("{by}{}", clock.short(decided.at))
+            }
+            (_, None) => String::new(),
+        };
+        vec![
+            safe(&request.id),
+            safe(&request.state),
+            safe(&request.user),
+            what(&request.service, &request.run_as),
+            about(request.for_s),
+            next,
+            quoted(&request.reason),
+        ]
+    };
+    rows(Some(&["ID", "STATE", "USER", "WHAT", "FOR", "DECISION", "REASON"]), requests.iter().map(row).collect(), &[0], width)
+}
+
+/// Grants.
+pub fn grants(clock: Clock, grants: &[GrantView], width: Option<u16>) -> String {
+    let row = |grant: &GrantView| {
+        let until = match (&grant.ended, grant.state.as_str()) {
+            (Some(ended), _) => {
+                format!("ended {}{}", clock.short(ended.at), ended.by.as_deref().map(|by| format!(" by {}", safe(by))).unwrap_or_default())
+            }
+            (None, "waiting") => format!("begins before {}", clock.short(grant.until)),
+            (None, _) => format!("{} ({} left)", clock.short(grant.until), about(grant.left_s)),
+        };
+        vec![
+            safe(&grant.id),
+            safe(&grant.state),
+            safe(&grant.user),
+            what(&grant.service, &grant.run_as),
+            until,
+            grant.by.iter().map(|by| safe(by)).collect::<Vec<_>>().join(", "),
+            if grant.reason.is_empty() { String::new() } else { quoted(&grant.reason) },
+        ]
+    };
+    rows(Some(&["ID", "STATE", "USER", "WHAT", "UNTIL", "APPROVED BY", "REASON"]), grants.iter().map(row).collect(), &[0], width)
+}
+
+/// Sessions.
+pub fn sessions(clock: Clock, sessions: &[SessionView], width: Option<u16>) -> String {
+    let row = |session: &SessionView| {
+        let place = [session.tty.as_deref().map(safe), session.from.as_deref().map(|from| format!("from {}", safe(from)))];
+        let end = match (session.closed, session.ends) {
+            (Some(closed), _) => format!("closed {}", clock.short(closed)),
+            (None, Some(ends)) => clock.short(ends),
+            (None, None) => String::new(),
+        };
+        vec![
+            safe(&session.id),
+            safe(&session.state),
+            safe(&session.user),
+            match session.service.as_str() {
+                "sshd" => service(&session.service),
+                _ => what(&session.service, &session.run_as),
+            },
+            place.into_iter().flatten().collect::<Vec<_>>().join(" "),
+            clock.short(session.opened),
+            end,
+            safe(&session.grant_id),
+        ]
+    };
+    let head = ["ID", "STATE", "USER", "WHAT", "WHERE", "OPENED", "ENDS", "GRANT"];
+    rows(Some(&head), sessions.iter().map(row).collect(), &[0, 7], width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::show::sample;
+
+    #[test]
+    fn tables_are_plain_lines_where_there_is_no_terminal() {
+        let clock = Clock::standing(sample::NOW);
+        let shown = requests(clock, &[sample::pending(), sample::denied()], None);
+        assert_eq!(
+            shown,
+            "  ID          STATE    USER   WHAT          FOR  DECISION                       REASON\n  \
+               R-7F3KQ2ZD  pending  alice  sudo as root  30m  for carol or dave until 15:04  \"INC-42 disk full\"\n  \
+               R-7F3KQ2ZD  denied   alice  sudo as root  30m  by carol, 14:30                \"INC-42 disk full\""
+        );
+        assert!(grants(clock, &[sample::grant()], None).contains("15:00 (26m left)"));
+        assert!(sessions(clock, &[sample::session()], None).contains("pts/3"));
+    }
+
+    #[test]
+    fn tables_fit_the_terminal_and_never_break_an_id() {
+        let clock = Clock::standing(sample::NOW);
+        let long = RequestView { reason: "because ".repeat(40), ..sample::pending() };
+        let shown = requests(clock, &[long], Some(80));
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        assert!(shown.contains("R-7F3KQ2ZD"), "{shown}");
+    }
+
+    #[test]
+    fn no_cell_holds_what_a_terminal_obeys_or_breaks_a_row() {
+        let evil = RequestView { reason: "x\n\x1b[2Jy\u{202e}".to_owned(), user: "al\x07ice".to_owned(), ..sample::pending() };
+        let shown = requests(Clock::standing(sample::NOW), &[evil], None);
+        assert_eq!(shown.lines().count(), 2);
+        assert!(!shown.chars().any(|letter| letter != '\n' && jit_core::text::is_unsafe(letter)));
+    }
+}

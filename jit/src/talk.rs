@@ -1,0 +1,198 @@
+//! Talking to jitd: one connection, one ask, its answers.
+
+use crate::failing::Failing;
+use jit_proto::client::{Away, Connection, Patience, Trouble, Trust};
+use jit_proto::frame;
+use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Which};
+use jit_proto::view::{EventView, GrantView, RequestView, SessionView, Shown, StatusView};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where jitd listens unless one is told otherwise.
+const USUAL_SOCKET: &str = "/run/jit/user.sock";
+/// How long jitd may take to greet.
+const GREET: Duration = Duration::from_secs(10);
+/// How long it may take to answer: it may have to ask a slow name service, or a slow disk.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// Where the path of the socket comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Option,
+    Environment,
+    Usual,
+}
+
+/// The way to jitd.
+#[derive(Debug)]
+pub struct Talk {
+    socket: PathBuf,
+    origin: Origin,
+}
+
+/// All that `jit list` can show.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Requests.
+    pub requests: Vec<RequestView>,
+    /// Grants.
+    pub grants: Vec<GrantView>,
+    /// Sessions.
+    pub sessions: Vec<SessionView>,
+}
+
+/// How answers are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// They have to come soon.
+    Prompt,
+    /// They come when something happens.
+    AsTheyCome,
+}
+
+/// An ask that was sent.
+#[derive(Debug)]
+pub struct Conversation<'a> {
+    talk: &'a Talk,
+    connection: Connection,
+}
+
+impl Talk {
+    /// The way by this socket; else by that of `JIT_SOCKET`, else by the usual one.
+    pub fn new(option: Option<PathBuf>) -> Self {
+        let environment = || std::env::var_os("JIT_SOCKET").filter(|path| !path.is_empty());
+        match option {
+            Some(socket) => Self { socket, origin: Origin::Option },
+            None => match environment() {
+                Some(socket) => Self { socket: socket.into(), origin: Origin::Environment },
+                None => Self { socket: USUAL_SOCKET.into(), origin: Origin::Usual },
+            },
+        }
+    }
+
+    /// Asks.
+    pub fn ask(&self, act: Act) -> Result<Conversation<'_>, Failing> {
+        let mut patience = Patience::of(GREET);
+        let away = |trouble: Trouble| self.away(&trouble);
+        let connection = Connection::open(&self.socket, Trust::Anyone, &mut patience).map_err(away)?;
+        let greeting: Greeting = connection.receive(&mut patience).map_err(away)?;
+        let ask = UserAsk { nonce: greeting.nonce, act };
+        if frame::encode(&ask).is_err() {
+            return Err(Failing::usage("that is more text than jitd takes", "say it in fewer words"));
+        }
+        connection.send(&ask, &mut patience).map_err(away)?;
+        Ok(Conversation { talk: self, connection })
+    }
+
+    /// Asks for something that is answered with one request.
+    pub fn request(&self, act: Act) -> Result<RequestView, Failing> {
+        let conversation = self.ask(act)?;
+        let UserAnswer::Request(request) = conversation.next()? else { return Err(conversation.unexpected()) };
+        Ok(*request)
+    }
+
+    /// Asks for something that is answered with grants.
+    pub fn grants(&self, act: Act) -> Result<Vec<GrantView>, Failing> {
+        let conversation = self.ask(act)?;
+        let UserAnswer::Grants(grants) = conversation.next()? else { return Err(conversation.unexpected()) };
+        Ok(grants)
+    }
+
+    /// What the user holds, waits for, may ask for, must approve.
+    pub fn status(&self) -> Result<StatusView, Failing> {
+        let conversation = self.ask(Act::Status)?;
+        let UserAnswer::Status(status) = conversation.next()? else { return Err(conversation.unexpected()) };
+        Ok(*status)
+    }
+
+    /// One thing and its events.
+    pub fn show(&self, id: &str) -> Result<(Shown, Vec<EventView>), Failing> {
+        let conversation = self.ask(Act::Show(id.to_owned()))?;
+        let UserAnswer::Shown(shown) = conversation.next()? else { return Err(conversation.unexpected()) };
+        let mut all = Vec::new();
+        conversation.events(Pace::Prompt, |events| {
+            all.extend(events);
+            Ok(())
+        })?;
+        Ok((*shown, all))
+    }
+
+    /// A grant, without its events; none if it cannot be seen.
+    pub fn grant(&self, id: &str) -> Option<GrantView> {
+        let UserAnswer::Shown(shown) = self.ask(Act::Show(id.to_owned())).ok()?.next().ok()? else { return None };
+        if let Shown::Grant(grant) = *shown { Some(grant) } else { None }
+    }
+
+    /// What there is.
+    pub fn list(&self, which: Which) -> Result<Listing, Failing> {
+        let conversation = self.ask(Act::List(which))?;
+        let mut listing = Listing::default();
+        loop {
+            let UserAnswer::Listing { requests, grants, sessions, more } = conversation.next()? else {
+                return Err(conversation.unexpected());
+            };
+            listing.requests.extend(requests);
+            listing.grants.extend(grants);
+            listing.sessions.extend(sessions);
+            if !more {
+                return Ok(listing);
+            }
+        }
+    }
+
+    fn away(&self, trouble: &Trouble) -> Failing {
+        let socket = self.socket.display();
+        let named = match self.origin {
+            Origin::Option => " (from --socket)",
+            Origin::Environment => " (from JIT_SOCKET)",
+            Origin::Usual => "",
+        };
+        let help = match trouble {
+            Trouble::Away(Away::Nonsense(_)) => "jit and jitd may be of different versions: compare jit --version with jitd --version",
+            Trouble::Away(_) | Trouble::Ours(_) if self.origin == Origin::Usual => "see whether it runs: systemctl status jitd",
+            Trouble::Away(_) | Trouble::Ours(_) => "see whether that is the right socket, and whether jitd runs: systemctl status jitd",
+        };
+        Failing::unreachable(format!("jitd cannot be reached at {socket}{named}: {trouble}"), help)
+    }
+}
+
+impl Conversation<'_> {
+    /// The next answer; what jitd refuses is a failure.
+    pub fn next(&self) -> Result<UserAnswer, Failing> {
+        self.receive(&mut Patience::of(ANSWER)).map_err(|trouble| self.talk.away(&trouble))?
+    }
+
+    /// The next answer if it comes within this time (none: however long it takes). None: it did not come.
+    pub fn next_within(&self, time: Option<Duration>) -> Result<Option<UserAnswer>, Failing> {
+        match self.receive(&mut time.map_or_else(Patience::endless, Patience::of)) {
+            Ok(answer) => answer.map(Some),
+            Err(Trouble::Away(Away::Silence)) => Ok(None),
+            Err(trouble) => Err(self.talk.away(&trouble)),
+        }
+    }
+
+    /// Every part of the events that are answered.
+    pub fn events(&self, pace: Pace, mut take: impl FnMut(Vec<EventView>) -> Result<(), Failing>) -> Result<(), Failing> {
+        loop {
+            let answer = match pace {
+                Pace::Prompt => self.next()?,
+                Pace::AsTheyCome => self.next_within(None)?.ok_or_else(|| self.unexpected())?,
+            };
+            let UserAnswer::Events { events, more } = answer else { return Err(self.unexpected()) };
+            take(events)?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn receive(&self, patience: &mut Patience) -> Result<Result<UserAnswer, Failing>, Trouble> {
+        let answer = self.connection.receive(patience)?;
+        Ok(if let UserAnswer::Failed(failure) = answer { Err(Failing::Failed(failure)) } else { Ok(answer) })
+    }
+
+    /// What was answered answers another question.
+    pub fn unexpected(&self) -> Failing {
+        self.talk.away(&Trouble::Away(Away::Nonsense("it answers another question".to_owned())))
+    }
+}

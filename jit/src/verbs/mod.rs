@@ -1,0 +1,79 @@
+//! What each verb does: ask, then say what happened and what comes next.
+
+mod audit;
+mod decide;
+mod generate;
+mod look;
+mod own;
+mod policy;
+mod request;
+mod wait;
+
+use crate::cli::{AuditVerb, PolicyVerb, Verb};
+use crate::failing::{Exit, Failing};
+use crate::out::Out;
+use crate::talk::Talk;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// What every verb is given.
+#[derive(Debug)]
+pub struct Context {
+    /// The way to people.
+    pub out: Out,
+    /// The way to jitd.
+    pub talk: Talk,
+}
+
+/// How a verb ends.
+pub type Ended = Result<Exit, Failing>;
+
+/// Does it.
+pub fn run(verb: Verb, context: &Context) -> Ended {
+    match verb {
+        Verb::Status => look::status(context),
+        Verb::Request(args) => request::request(context, args),
+        Verb::Wait { id } => wait::wait(context, id.as_deref()),
+        Verb::Drop { id } => own::drop_grant(context, id.as_deref()),
+        Verb::Cancel { id } => own::cancel(context, id.as_deref()),
+        Verb::List(args) => look::list(context, &args),
+        Verb::Show { id } => look::show(context, &id),
+        Verb::Approve { id, time, note } => decide::approve(context, id.as_deref(), time, note),
+        Verb::Deny { id, note } => decide::deny(context, &id, note),
+        Verb::Grant(args) => decide::grant(context, args),
+        Verb::Revoke(args) => decide::revoke(context, args),
+        Verb::Policy { verb: PolicyVerb::Check { file } } => policy::check(context, file.as_deref()),
+        Verb::Policy { verb: PolicyVerb::Explain(args) } => policy::explain(context, args),
+        Verb::Policy { verb: PolicyVerb::Show } => policy::show(context),
+        Verb::Audit { verb: AuditVerb::Log(args) } => audit::log(context, args),
+        Verb::Audit { verb: AuditVerb::Verify { file, head } } => audit::verify(context, file.as_deref(), head),
+        Verb::Reload => policy::reload(context),
+        Verb::Version => look::version(context),
+        Verb::Completions { shell } => generate::completions(context, shell),
+        Verb::Man { directory } => generate::man(&directory),
+    }
+}
+
+/// A whole id as somebody typed it, written as ids are written. One that cannot be an id is not there.
+fn whole_id<T: FromStr<Err: Display> + Display>(typed: &str) -> Result<String, Failing> {
+    typed.parse::<T>().map(|id| id.to_string()).map_err(|why| {
+        let help = "this takes the whole id: jit status and jit list show it";
+        Failing::not_found(why.to_string(), help)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_core::id::{GrantId, RequestId};
+
+    #[test]
+    fn an_id_is_taken_in_any_case_and_only_whole_and_of_its_kind() {
+        assert_eq!(whole_id::<RequestId>("r-7f3kq2zd").unwrap(), "R-7F3KQ2ZD");
+        for wrong in ["R-7F3", "G-7F3KQ2ZD", "7F3KQ2ZD", "R-\x1b[2J"] {
+            let Err(Failing::Failed(failure)) = whole_id::<RequestId>(wrong) else { panic!("{wrong} was taken") };
+            assert!(failure.message.contains("R-7F3KQ2ZD"), "{}", failure.message);
+        }
+        assert!(whole_id::<GrantId>("R-7F3KQ2ZD").is_err());
+    }
+}

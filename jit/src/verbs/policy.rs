@@ -1,0 +1,291 @@
+//! `jit policy check`, `jit policy explain`, `jit policy show`, and `jit reload`.
+
+use super::{Context, Ended};
+use crate::cli::ExplainArgs;
+use crate::failing::{Exit, Failing};
+use crate::out::Form;
+use crate::show::{json, table, words};
+use jit_core::name::{RunAs, Service, UserName};
+use jit_core::policy::Policy;
+use jit_core::policy::judge::{Answer, Question, Tested};
+use jit_core::policy::load::{self, Loaded, Mistake, PolicyFile};
+use jit_core::subject::{Remote, Subject};
+use jit_core::text::printable;
+use jit_core::time::WallTime;
+use jit_host::accounts::subject_by_name;
+use jit_host::policy_files;
+use jit_proto::user::{Act, UserAnswer};
+use jit_proto::view::{FileView, MistakeView, RuleView};
+use std::path::Path;
+
+/// Where the policy is.
+const USUAL_FILE: &str = "/etc/jit/policy.toml";
+
+fn read(file: Option<&Path>) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
+    match file {
+        Some(file) => policy_files::read_one(file).map(|file| vec![file]).map_err(|mistake| vec![mistake]),
+        None => policy_files::read(Path::new(USUAL_FILE)),
+    }
+}
+
+fn loaded(file: Option<&Path>, now: WallTime) -> Loaded {
+    load::load(&read(file)?, now)
+}
+
+fn view(mistake: &Mistake) -> MistakeView {
+    let Mistake { place, message, help } = mistake;
+    MistakeView { file: place.file.clone(), line: place.line, column: place.column, message: message.clone(), help: help.clone() }
+}
+
+fn views(mistakes: &[Mistake]) -> Vec<MistakeView> {
+    mistakes.iter().map(view).collect()
+}
+
+/// `file:line:column: message (help)`.
+fn line(mistake: &MistakeView) -> String {
+    let MistakeView { file, line, column, message, help } = mistake;
+    let (file, message) = (words::safe(file), words::safe(message));
+    let help = if help.is_empty() { String::new() } else { format!(" ({})", words::safe(help)) };
+    format!("{file}:{line}:{column}: {message}{help}")
+}
+
+fn say_mistakes(context: &Context, errors: &[MistakeView], warnings: &[MistakeView]) -> Result<(), Failing> {
+    errors.iter().try_for_each(|error| context.out.say(&line(error)))?;
+    warnings.iter().try_for_each(|warning| context.out.say(&format!("warning: {}", line(warning))))
+}
+
+/// Checks policy files, without jitd.
+pub fn check(context: &Context, file: Option<&Path>) -> Ended {
+    let (rules, errors, warnings) = match loaded(file, context.out.clock().now()) {
+        Ok((policy, warnings)) => (policy.rules(), Vec::new(), views(&warnings)),
+        Err(errors) => (0, views(&errors), Vec::new()),
+    };
+    let valid = errors.is_empty();
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Checked { valid, errors: &errors, warnings: &warnings })?,
+        Form::Human => {
+            say_mistakes(context, &errors, &warnings)?;
+            let name = file.unwrap_or(Path::new(USUAL_FILE)).to_string_lossy();
+            let verdict = match (valid, rules) {
+                (false, _) => format!("not valid: {}", counted(errors.len(), "mistake")),
+                (true, 0) => "valid, but it has no rule and lets nobody in".to_owned(),
+                (true, rules) => format!("valid, {}", counted(rules, "rule")),
+            };
+            context.out.say(&format!("{}: {verdict}", words::safe(&name)))?;
+        }
+    }
+    Ok(if valid { Exit::Done } else { Exit::Refused })
+}
+
+fn counted(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
+/// Lets jitd read its policy again.
+pub fn reload(context: &Context) -> Ended {
+    let conversation = context.talk.ask(Act::Reload)?;
+    let UserAnswer::Reloaded { valid, errors, warnings } = conversation.next()? else { return Err(conversation.unexpected()) };
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Checked { valid, errors: &errors, warnings: &warnings })?,
+        Form::Human => {
+            say_mistakes(context, &errors, &warnings)?;
+            let verdict = if valid {
+                "The policy was read again, and is in force."
+            } else {
+                "The policy is not valid; the old policy stays in force."
+            };
+            context.out.say(verdict)?;
+        }
+    }
+    Ok(if valid { Exit::Done } else { Exit::Refused })
+}
+
+/// Prints the policy in force.
+pub fn show(context: &Context) -> Ended {
+    let conversation = context.talk.ask(Act::PolicyShow)?;
+    let mut files: Vec<FileView> = Vec::new();
+    loop {
+        let UserAnswer::PolicyFile { part, more } = conversation.next()? else { return Err(conversation.unexpected()) };
+        match files.last_mut() {
+            Some(last) if last.file == part.file => last.text.push_str(&part.text),
+            Some(_) | None if part.file.is_empty() && part.text.is_empty() => {}
+            Some(_) | None => files.push(part),
+        }
+        if !more {
+            break;
+        }
+    }
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Files { files: &files })?,
+        Form::Human => {
+            for file in &files {
+                context.out.heading(&format!("# {}", words::safe(&file.file)))?;
+                let lines: Vec<_> = file.text.lines().map(|line| printable(&line.replace('\t', "    "), usize::MAX)).collect();
+                context.out.say(&lines.join("\n"))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Says what the policy answers somebody, and why, without jitd.
+pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
+    let clock = context.out.clock();
+    let policy = match loaded(args.policy.as_deref(), clock.now()) {
+        Ok((policy, _)) => policy,
+        Err(mistakes) => return Err(not_valid(&mistakes)),
+    };
+    let name = UserName::new(args.user);
+    let subject = subject_by_name(&name).map_err(|trouble| {
+        Failing::refused(
+            format!("nothing can be said of {name}: {trouble}"),
+            "check the spelling: the policy is about accounts of this host",
+        )
+    })?;
+    let service = Service::as_typed(&args.service);
+    let run_as = if service.is_sshd() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
+    let at = args.at.map_or_else(|| clock.now(), |when| WallTime::from_millis(when.begins(clock).0));
+    let question = Question { subject: &subject, service: &service, run_as: Some(&run_as) };
+    let explanation = explained(&policy, question, Remote::from_address(args.from), at);
+    match context.out.form() {
+        Form::Json => {
+            let (answer, rule) = (explanation.answer, explanation.rule.as_deref());
+            context.out.json(&json::Explained { answer, rule, why: &explanation.why })?;
+        }
+        Form::Human => {
+            context.out.say(&explanation.sentence(question))?;
+            if !explanation.why.is_empty() {
+                context.out.heading("How each rule fared")?;
+                context.out.say(&table::rows(None, explanation.why.iter().map(row).collect(), &[0], context.out.width()))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn wanted_run_as(typed: Option<&str>, subject: &Subject) -> RunAs {
+    match typed.map(RunAs::as_typed) {
+        None => RunAs::root(),
+        Some(RunAs::User(target)) => RunAs::of(&subject.name, target),
+        Some(RunAs::Oneself) => RunAs::Oneself,
+    }
+}
+
+fn not_valid(mistakes: &[Mistake]) -> Failing {
+    let first = mistakes.first().map(|mistake| line(&view(mistake))).unwrap_or_default();
+    Failing::refused(format!("the policy is not valid: {first}"), "see all that is wrong: jit policy check")
+}
+
+/// What the policy answers.
+struct Explanation {
+    answer: &'static str,
+    rule: Option<String>,
+    why: Vec<RuleView>,
+}
+
+/// Root calling sudo or su, and root on the console, are not asked about at all: see DESIGN.md 4.
+fn explained(policy: &Policy, question: Question<'_>, remote: Remote, at: WallTime) -> Explanation {
+    let (answer, rule, tests) = policy.explain(question, remote, at);
+    let ours = !(question.subject.uid.is_root() && ["sudo", "su", "login"].contains(&question.service.family().as_str()));
+    let tested = |tested: Tested| RuleView {
+        name: tested.name.to_string(),
+        kind: tested.kind.to_owned(),
+        file: tested.place.file,
+        line: tested.place.line,
+        matched: tested.matched && ours,
+        because: tested.because,
+    };
+    let why = tests.into_iter().map(tested).collect();
+    if ours {
+        Explanation { answer: Answer::word(answer), rule: rule.map(|rule| rule.to_string()), why }
+    } else {
+        Explanation { answer: "ignore", rule: None, why }
+    }
+}
+
+impl Explanation {
+    fn sentence(&self, question: Question<'_>) -> String {
+        let user = question.subject.name.to_string();
+        let run_as = question.run_as.map_or_else(|| "root".to_owned(), RunAs::to_string);
+        let may = words::may(question.service.as_str(), &run_as);
+        let rule = self.rule.as_deref().map(words::safe).unwrap_or_default();
+        match self.answer {
+            "grant" => format!("{user} may {may} at once, without a request: rule {rule}."),
+            "request" => {
+                let command = words::request_command(question.service.as_str(), &run_as, true);
+                format!("{user} may {may} after a request: rule {rule}.\nThey type: {command}")
+            }
+            "ignore" => format!("{user} may {may} as far as pam-jit is concerned: it leaves root alone there."),
+            _ => format!("{user} may not {may}: no rule lets them."),
+        }
+    }
+}
+
+fn row(rule: &RuleView) -> Vec<String> {
+    let place = format!("{}:{}", words::safe(&rule.file), rule.line);
+    let mark = if rule.matched { "decides" } else { "" };
+    vec![words::safe(&rule.name), words::safe(&rule.kind), place, mark.to_owned(), words::safe(&rule.because)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_core::name::{GroupName, Uid};
+    use jit_core::subject::Groups;
+
+    const POLICY: &str = r#"version = 1
+[[grant]]
+name = "ops-root"
+who = ["group:ops"]
+on = ["sudo"]
+approve = [ { by = ["group:leads"], count = 1 } ]
+
+[[grant]]
+name = "dba"
+who = ["group:ops"]
+on = ["sudo"]
+as = ["postgres"]
+approve = []
+"#;
+
+    fn policy() -> Policy {
+        let file = PolicyFile { file: "p.toml".to_owned(), text: POLICY.to_owned() };
+        load::load(&[file], WallTime::from_millis(0)).unwrap().0
+    }
+
+    fn explanation(uid: u32, group: &str, run_as: &RunAs) -> (Explanation, String) {
+        let groups = Groups::Known([GroupName::new(group)].into());
+        let subject = Subject { uid: Uid(uid), name: UserName::new("alice"), groups };
+        let service = Service::new("sudo");
+        let question = Question { subject: &subject, service: &service, run_as: Some(run_as) };
+        let explanation = explained(&policy(), question, Remote::Unknown, WallTime::from_millis(0));
+        let sentence = explanation.sentence(question);
+        (explanation, sentence)
+    }
+
+    #[test]
+    fn an_explanation_names_the_rule_that_decides_and_why_each_other_does_not() {
+        let (explanation, sentence) = explanation(1001, "ops", &RunAs::root());
+        assert_eq!((explanation.answer, explanation.rule.as_deref()), ("request", Some("ops-root")));
+        assert_eq!(sentence, "alice may sudo as root after a request: rule ops-root.\nThey type: jit request sudo --reason \"...\"");
+        assert_eq!(row(&explanation.why[1]), ["dba", "grant", "p.toml:8", "", "as: only postgres"]);
+        assert!(explanation.why[0].matched);
+    }
+
+    #[test]
+    fn who_is_not_named_may_not_and_root_is_left_alone() {
+        let (explanation, sentence) = self::explanation(1001, "interns", &RunAs::root());
+        assert_eq!((explanation.answer, explanation.rule), ("none", None));
+        assert_eq!(sentence, "alice may not sudo as root: no rule lets them.");
+        let (explanation, _) = self::explanation(0, "ops", &RunAs::root());
+        assert_eq!(explanation.answer, "ignore");
+        assert!(explanation.why.iter().all(|rule| !rule.matched));
+    }
+
+    #[test]
+    fn a_mistake_is_one_safe_line() {
+        let mistake =
+            MistakeView { file: "p\n.toml".to_owned(), line: 3, column: 7, message: "bad\x1b[2J".to_owned(), help: "mend it".to_owned() };
+        assert_eq!(line(&mistake), "p\\n.toml:3:7: bad\\u{1b}[2J (mend it)");
+    }
+}

@@ -1,0 +1,121 @@
+//! `jit wait`: until a request is decided.
+
+use super::{Context, Ended, whole_id};
+use crate::failing::{Exit, Failing};
+use crate::out::Form;
+use crate::show::lines::{self, Reader};
+use crate::show::words::safe;
+use jit_core::id::RequestId;
+use jit_core::span::Span;
+use jit_proto::user::{Act, UserAnswer};
+use jit_proto::view::{FailureCode, RequestView};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often a jitd that went away in the meantime is looked for: a restart must not end a wait.
+const LOOKS: u32 = 20;
+/// How long between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Waits, and says how it was decided.
+pub fn wait(context: &Context, id: Option<&str>) -> Ended {
+    let id = id.map(whole_id::<RequestId>).transpose()?;
+    let decided = decision(context, id.as_deref(), None)?;
+    say(context, &decided)
+}
+
+/// Somebody who waits.
+struct Waiter<'a> {
+    context: &'a Context,
+    /// For which request; none: the newest, until it is known which that is.
+    id: Option<String>,
+    /// Until when; none: without end.
+    ends: Option<Instant>,
+    /// Whether it was said that there is something to wait for.
+    said: bool,
+    /// How often jitd was looked for since it went away.
+    looks: u32,
+}
+
+/// How a request is decided, once it is; none: the newest. The request outlives any wait for it.
+pub fn decision(context: &Context, id: Option<&str>, limit: Option<Span>) -> Result<RequestView, Failing> {
+    let ends = limit.and_then(|limit| Instant::now().checked_add(Duration::from_millis(limit.as_millis())));
+    let mut waiter = Waiter { context, id: id.map(str::to_owned), ends, said: false, looks: 0 };
+    loop {
+        match waiter.watch() {
+            Ok(decided) => return Ok(decided),
+            Err(failing) if waiter.looks_again(&failing) => sleep(PAUSE),
+            Err(failing) => return Err(failing),
+        }
+    }
+}
+
+impl Waiter<'_> {
+    /// Waits on one connection.
+    fn watch(&mut self) -> Result<RequestView, Failing> {
+        let conversation = self.context.talk.ask(Act::Wait(self.id.clone()))?;
+        loop {
+            let left = self.ends.map(|ends| ends.saturating_duration_since(Instant::now()));
+            let answer = conversation.next_within(left)?.ok_or_else(|| self.timed_out())?;
+            match answer {
+                UserAnswer::Request(decided) => return Ok(*decided),
+                UserAnswer::Waiting(request) => self.say_once(&request),
+                UserAnswer::Status(_)
+                | UserAnswer::Grants(_)
+                | UserAnswer::Listing { .. }
+                | UserAnswer::Shown(_)
+                | UserAnswer::Events { .. }
+                | UserAnswer::Reloaded { .. }
+                | UserAnswer::PolicyFile { .. }
+                | UserAnswer::Daemon(_)
+                | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
+            }
+        }
+    }
+
+    fn say_once(&mut self, request: &RequestView) {
+        if !self.said {
+            self.context.out.aside(&lines::being_waited_for(self.context.out.clock(), request));
+        }
+        self.id = Some(request.id.clone());
+        self.said = true;
+        self.looks = 0;
+    }
+
+    /// Whether a jitd that went away in the middle is to be looked for again.
+    fn looks_again(&mut self, failing: &Failing) -> bool {
+        let away = matches!(failing, Failing::Failed(failure) if failure.code == FailureCode::Unreachable);
+        let in_time = self.ends.is_none_or(|ends| Instant::now() < ends);
+        if !(away && self.said && in_time && self.looks < LOOKS) {
+            return false;
+        }
+        if self.looks == 0 {
+            self.context.out.aside("jitd went away; looking for it again.");
+        }
+        self.looks = self.looks.saturating_add(1);
+        true
+    }
+
+    fn timed_out(&self) -> Failing {
+        let id = self.id.as_deref().map_or_else(|| "your request".to_owned(), safe);
+        let later = self.id.as_deref().map_or_else(|| "jit wait".to_owned(), |id| format!("jit wait {}", safe(id)));
+        Failing::timeout(format!("{id} is not decided yet; it stays pending"), format!("go on waiting: {later}"))
+    }
+}
+
+/// Says how a request of one's own was decided.
+pub fn say(context: &Context, decided: &RequestView) -> Ended {
+    let granted = decided.state == "granted";
+    match context.out.form() {
+        Form::Json => context.out.json(decided)?,
+        Form::Human if granted => {
+            let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
+            context.out.say(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()))?;
+            if let Some(who) = lines::who_approved(decided) {
+                context.out.say(&who)?;
+            }
+        }
+        Form::Human => context.out.say(&lines::not_granted(context.out.clock(), decided))?,
+    }
+    Ok(if granted { Exit::Done } else { Exit::Refused })
+}

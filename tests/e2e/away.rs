@@ -1,0 +1,85 @@
+//! jitd away, stopped, slow: nobody comes in but by the break-glass file.
+
+use jit_tests::Host;
+use std::time::{Duration, Instant};
+
+const AWAY: &str = "jit: the access daemon does not answer; nobody is let in. Tell your administrator.";
+
+#[test]
+fn without_jitd_nobody_is_let_in_and_the_log_says_why() {
+    let host = Host::with(|host| host.people()).start();
+    host.grant("alice", "sudo", "carol");
+    host.jitd().kill();
+    host.user("alice").run("sudo -n true").fails().says(AWAY);
+    assert!(host.wait_for_log("jitd is away").contains("pam_jit(sudo:account)"));
+    host.ssh("carol").run("true").fails().says(AWAY);
+    host.root().run("rm -rf /run/jit").succeeds();
+    host.user("alice").run("sudo -n true").fails().says(AWAY);
+}
+
+#[test]
+fn a_stopped_jitd_is_away_within_the_timeout() {
+    let host = Host::with(|host| host.people().arguments("timeout=1s")).start();
+    host.grant("alice", "sudo", "carol");
+    host.jitd().signal("STOP");
+    let began = Instant::now();
+    host.user("alice").run("sudo -n true").fails().says(AWAY);
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_millis(1600), "{took:?}");
+    host.jitd().signal("CONT");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn an_administrator_can_choose_to_let_people_in_when_jitd_is_proved_away() {
+    let host = Host::with(|host| host.people().control("[success=ok ignore=ignore authinfo_unavail=ignore default=die]")).start();
+    host.user("alice").run("sudo -n true").fails().says("no grant");
+    host.jitd().kill();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn a_user_without_descriptors_is_not_let_in_by_such_a_choice() {
+    let host = Host::with(|host| host.people().control("[success=ok ignore=ignore authinfo_unavail=ignore default=die]")).start();
+    for limit in 4..24 {
+        host.user("alice").run(&format!("ulimit -n {limit}; sudo -n id -un")).fails().does_not_say("root\n");
+    }
+}
+
+#[test]
+fn breakglass_opens_a_dead_gate_for_whom_it_names_and_it_is_recorded_afterwards() {
+    let host = Host::with(|host| host.people().file("jit/breakglass", 0o600, "# the disk is being replaced\nalice sudo\n")).start();
+    host.user("alice").run("sudo -n true").fails().says("no grant");
+    host.jitd().stop();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root").says("break-glass");
+    host.user("bob").run("sudo -n id -un").fails().says(AWAY);
+    let alert = host.wait_for_log("access.breakglass user=alice service=sudo");
+    assert!(alert.starts_with("<81>"), "authpriv.alert: {alert}");
+    host.jitd().start();
+    host.user("alice").run("sudo -n true").fails().says("no grant");
+    let log = host.root().run("jit audit log --kind access.breakglass --json").succeeds().json();
+    assert_eq!(log["events"][0]["data"]["user"], "alice");
+    let count = log["events"].as_array().unwrap().len();
+    host.jitd().restart();
+    let again = host.root().run("jit audit log --kind access.breakglass --json").succeeds().json();
+    assert_eq!(again["events"].as_array().unwrap().len(), count, "each entry is recorded once");
+}
+
+#[test]
+fn a_breakglass_file_that_others_can_read_lets_nobody_in() {
+    let host = Host::with(|host| host.people().file("jit/breakglass", 0o644, "alice sudo\n")).start();
+    host.jitd().stop();
+    host.user("alice").run("sudo -n true").fails().says(AWAY);
+    let _ = host.wait_for_log("the break-glass file lets nobody in");
+}
+
+#[test]
+fn a_socket_of_somebody_elses_is_not_believed() {
+    let host = Host::with(|host| host.people()).start();
+    host.root().run("chmod 0777 /run/jit").succeeds();
+    host.user("alice").run("sudo -n true").fails().says(AWAY);
+    let _ = host.wait_for_log("others can write to its directory");
+    host.root().run("chmod 0755 /run/jit; chown bob /run/jit/pam.sock").succeeds();
+    host.user("alice").run("sudo -n true").fails().says(AWAY);
+    let _ = host.wait_for_log("the socket belongs to uid 1002");
+}

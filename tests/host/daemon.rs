@@ -1,0 +1,102 @@
+//! jitd in the host.
+
+use crate::Host;
+use crate::build::{FakeClock, built};
+use crate::wait::wait_until;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio};
+
+/// The process, while there is one.
+#[derive(Default)]
+pub(crate) struct Process {
+    child: Option<Child>,
+}
+
+/// The daemon.
+pub struct Jitd<'a> {
+    host: &'a Host,
+}
+
+impl<'a> Jitd<'a> {
+    pub(crate) fn new(host: &'a Host) -> Self {
+        Self { host }
+    }
+
+    /// Starts it, and waits until it answers.
+    ///
+    /// # Panics
+    /// It does not; then it is said what it had to say.
+    pub fn start(&self) {
+        let host = self.host;
+        let shared = host.world.shared();
+        let mut command = host.world.enter();
+        command.arg("env").args(["-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC"]);
+        if let Some(clock) = host.plan.clock {
+            command.arg(format!("LD_PRELOAD={}", libfaketime()));
+            command.arg(format!("FAKETIME_TIMESTAMP_FILE={}", shared.join("clock").display()));
+            command.args(["FAKETIME_NO_CACHE=1", if clock == FakeClock::Wall { "FAKETIME_DONT_FAKE_MONOTONIC=1" } else { "FAKETIME_DONT_FAKE_MONOTONIC=0" }]);
+        }
+        let said = std::fs::OpenOptions::new().create(true).append(true).open(shared.join("jitd.err")).unwrap();
+        command.arg(built("jitd")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        let mut child = command.spawn().unwrap();
+        let socket = host.world.path("/run/jit/user.sock");
+        wait_until("jitd to answer", || {
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("jitd ended ({status}): {}", self.stderr());
+            }
+            UnixStream::connect(&socket).ok()
+        });
+        host.jitd.lock().unwrap().child = Some(child);
+    }
+
+    /// Its number in the host.
+    ///
+    /// # Panics
+    /// It does not run.
+    #[must_use]
+    pub fn pid(&self) -> String {
+        self.host.root().run("pgrep -x jitd").succeeds().stdout.trim().to_owned()
+    }
+
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        self.host.root().run(&format!("kill -{name} {}", self.pid())).succeeds();
+    }
+
+    /// Ends it in good order.
+    pub fn stop(&self) {
+        self.signal("TERM");
+        self.wait();
+    }
+
+    /// Kills it.
+    pub fn kill(&self) {
+        self.signal("KILL");
+        self.wait();
+    }
+
+    /// Ends it in good order and starts it again.
+    pub fn restart(&self) {
+        self.stop();
+        self.start();
+    }
+
+    fn wait(&self) {
+        let child = self.host.jitd.lock().unwrap().child.take();
+        if let Some(mut child) = child {
+            child.wait().unwrap();
+        }
+    }
+
+    /// What it said on standard error.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.host.world.shared().join("jitd.err")).unwrap_or_default()
+    }
+}
+
+fn libfaketime() -> String {
+    let libraries = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    let found = libraries.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    found.expect("libfaketime is installed").display().to_string()
+}

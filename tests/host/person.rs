@@ -1,0 +1,78 @@
+//! Somebody who runs commands in the host.
+
+use crate::terminal::Terminal;
+use crate::{Host, Output};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Somebody at their own prompt, without a terminal unless they ask for one.
+pub struct Person<'a> {
+    host: &'a Host,
+    name: &'a str,
+    input: String,
+    variables: Vec<String>,
+}
+
+impl<'a> Person<'a> {
+    pub(crate) fn new(host: &'a Host, name: &'a str) -> Self {
+        Self { host, name, input: String::new(), variables: Vec::new() }
+    }
+
+    /// What the command reads from standard input.
+    #[must_use]
+    pub fn input(mut self, text: &str) -> Self {
+        self.input = text.to_owned();
+        self
+    }
+
+    /// One more variable of the environment, `NAME=VALUE`.
+    #[must_use]
+    pub fn variable(mut self, variable: &str) -> Self {
+        self.variables.push(variable.to_owned());
+        self
+    }
+
+    /// Runs a command line of the shell's, and waits for it.
+    ///
+    /// # Panics
+    /// It cannot be run at all.
+    #[allow(clippy::must_use_candidate, reason = "often run for what it does")]
+    pub fn run(&self, line: &str) -> Output {
+        let mut command = self.command(&["setsid", "-w"], line);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A command that reads nothing closes its end first.
+        let _ = child.stdin.take().unwrap().write_all(self.input.as_bytes());
+        output(&format!("{}$ {line}", self.name), &child.wait_with_output().unwrap())
+    }
+
+    /// Runs a command line on a terminal of its own.
+    ///
+    /// # Panics
+    /// It cannot be run at all.
+    #[must_use]
+    pub fn terminal(&self, line: &str) -> Terminal {
+        // script(1) makes a terminal in the host's own devpts, and gives it to the command.
+        let quoted = line.replace('\'', "'\\''");
+        Terminal::start(&format!("{}$ {line}", self.name), self.command(&[], &format!("exec script -qefc '{quoted}' /dev/null")))
+    }
+
+    fn command(&self, before: &[&str], line: &str) -> Command {
+        let mut command = self.host.world.enter();
+        command.args(before);
+        command.args(["setpriv", "--reuid", self.name, "--regid", self.name, "--init-groups", "env", "-i"]);
+        let home = if self.name == "root" { "/root".to_owned() } else { format!("/home/{}", self.name) };
+        command.args([format!("HOME={home}"), format!("USER={}", self.name), format!("LOGNAME={}", self.name)]);
+        command.args(["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SHELL=/bin/sh", "TERM=dumb", "TZ=UTC", "LANG=C.UTF-8"]);
+        command.args(&self.variables);
+        command.args(["sh", "-c", &format!("cd {home}; {line}")]);
+        command
+    }
+}
+
+/// What became of a process.
+pub(crate) fn output(command: &str, output: &std::process::Output) -> Output {
+    use std::os::unix::process::ExitStatusExt;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0));
+    Output { command: command.to_owned(), code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}

@@ -1,0 +1,96 @@
+//! sshd in the host, and clients of it.
+
+use crate::terminal::Terminal;
+use crate::wait::wait_until;
+use crate::{Host, Output, PASSWORD};
+use std::process::Stdio;
+
+/// Starts sshd and waits until it listens.
+pub(crate) fn start_server(host: &Host) {
+    let mut command = host.world.enter();
+    command.args(["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/test_sshd_config"]);
+    let said = std::fs::File::create(host.world.shared().join("sshd.err")).unwrap();
+    // It ends with the world.
+    let mut sshd = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
+    wait_until("sshd to listen", || {
+        let said = std::fs::read_to_string(host.world.shared().join("sshd.err")).unwrap_or_default();
+        assert!(sshd.try_wait().unwrap().is_none(), "sshd ended: {said}");
+        said.contains("Server listening").then_some(())
+    });
+}
+
+/// How a client proves who it is.
+enum Proof {
+    Key,
+    Password,
+    KeyboardInteractive,
+}
+
+/// A client, for one user.
+pub struct Ssh<'a> {
+    host: &'a Host,
+    user: &'a str,
+    proof: Proof,
+    options: String,
+}
+
+impl<'a> Ssh<'a> {
+    pub(crate) fn new(host: &'a Host, user: &'a str) -> Self {
+        Self { host, user, proof: Proof::Key, options: String::new() }
+    }
+
+    /// With the password, not the key.
+    #[must_use]
+    pub fn by_password(mut self) -> Self {
+        self.proof = Proof::Password;
+        self
+    }
+
+    /// With the password, by keyboard-interactive.
+    #[must_use]
+    pub fn by_keyboard_interactive(mut self) -> Self {
+        self.proof = Proof::KeyboardInteractive;
+        self
+    }
+
+    /// With more options.
+    #[must_use]
+    pub fn options(mut self, options: &str) -> Self {
+        self.options = options.to_owned();
+        self
+    }
+
+    /// Options that every client of OpenSSH takes.
+    fn common(&self) -> String {
+        let proof = match self.proof {
+            Proof::Key => "-o PreferredAuthentications=publickey -o BatchMode=yes",
+            Proof::Password => "-o PreferredAuthentications=password -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1",
+            Proof::KeyboardInteractive => "-o PreferredAuthentications=keyboard-interactive -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1",
+        };
+        format!("-F none -i /etc/ssh/test_host_key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=INFO {proof} {}", self.options)
+    }
+
+    fn with_password(&self, line: &str) -> String {
+        let askpass = format!("printf '#!/bin/sh\\necho {PASSWORD}\\n' > /tmp/askpass; chmod 755 /tmp/askpass");
+        format!("{askpass}; SSH_ASKPASS=/tmp/askpass SSH_ASKPASS_REQUIRE=force {line}")
+    }
+
+    /// Runs a command there.
+    #[allow(clippy::must_use_candidate, reason = "often run for what it does")]
+    pub fn run(&self, command: &str) -> Output {
+        let quoted = command.replace('\'', "'\\''");
+        self.host.root().run(&self.with_password(&format!("ssh {} -p 2222 {}@127.0.0.1 '{quoted}'", self.common(), self.user)))
+    }
+
+    /// Runs a client of sftp's family: `{}` stands for the options that find the host.
+    #[allow(clippy::must_use_candidate, reason = "often run for what it does")]
+    pub fn client(&self, line: &str) -> Output {
+        self.host.root().run(&self.with_password(&line.replace("{}", &format!("{} -P 2222", self.common())).replace("{user}", self.user)))
+    }
+
+    /// A shell there, on a terminal.
+    #[must_use]
+    pub fn terminal(&self) -> Terminal {
+        self.host.root().terminal(&format!("ssh -tt {} -p 2222 {}@127.0.0.1", self.common(), self.user))
+    }
+}

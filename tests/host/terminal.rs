@@ -1,0 +1,86 @@
+//! A command on a terminal, driven by the test's own code.
+
+use crate::Output;
+use crate::wait::wait_until;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// A command on a terminal.
+pub struct Terminal {
+    command: String,
+    child: Child,
+    screen: Arc<Mutex<Vec<u8>>>,
+    seen: usize,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Terminal {
+    pub(crate) fn start(name: &str, mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let (into, mut from) = (screen.clone(), child.stdout.take().unwrap());
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = from.read(&mut buffer) {
+                into.lock().unwrap().extend(&buffer[..length]);
+            }
+        });
+        Self { command: name.to_owned(), child, screen, seen: 0, reader: Some(reader) }
+    }
+
+    /// Everything that it has shown.
+    ///
+    /// # Panics
+    /// The reader has panicked.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until it shows this, after what was waited for before.
+    ///
+    /// # Panics
+    /// It does not.
+    pub fn expect(&mut self, text: &str) {
+        let what = format!("\"{text}\" on the terminal of {}", self.command);
+        let (screen, seen) = (&self.screen, self.seen);
+        let found = wait_until(&what, || {
+            let shown = screen.lock().unwrap();
+            let rest = String::from_utf8_lossy(&shown[seen..]).into_owned();
+            rest.find(text).map(|place| place + text.len())
+        });
+        self.seen += found;
+    }
+
+    /// Types a line and presses Enter.
+    ///
+    /// # Panics
+    /// The terminal is gone.
+    pub fn type_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        input.write_all(format!("{line}\r").as_bytes()).unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Presses Ctrl-C.
+    ///
+    /// # Panics
+    /// The terminal is gone.
+    pub fn press_ctrl_c(&mut self) {
+        let input = self.child.stdin.as_mut().unwrap();
+        input.write_all(&[3]).unwrap();
+        input.flush().unwrap();
+    }
+
+    /// Waits until the command ends.
+    ///
+    /// # Panics
+    /// It cannot be waited for.
+    #[must_use]
+    pub fn finish(mut self) -> Output {
+        let status = wait_until(&format!("{} to end; it shows {}", self.command, self.screen()), || self.child.try_wait().unwrap());
+        self.reader.take().unwrap().join().unwrap();
+        Output { command: self.command.clone(), code: status.code().unwrap_or(255), stdout: self.screen(), stderr: String::new() }
+    }
+}

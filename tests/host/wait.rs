@@ -1,0 +1,21 @@
+//! Waiting for facts.
+
+use std::time::{Duration, Instant};
+
+/// The longest that anything is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Waits until something is there, and returns it.
+///
+/// # Panics
+/// It does not come; then `what` says what was waited for.
+pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,105 @@
+//! Namespaces of one's own, held open by a process that sleeps.
+
+use crate::wait::wait_until;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// What makes the world, run as its first process. `$T` is a directory that it shares with the test.
+const MAKE: &str = r#"
+set -e
+mount -t proc proc /proc
+mount -t overlay overlay -o lowerdir=/etc,upperdir=$T/etc,workdir=$T/work /etc
+for place in /home /var/lib/jit /var/log /tmp /usr/local/bin; do mkdir -p $place; mount -t tmpfs -o mode=0755 tmpfs $place; done
+chmod 1777 /tmp
+mount -t tmpfs -o mode=0755 tmpfs $T/dev
+for node in null zero full random urandom tty; do touch $T/dev/$node; mount --bind /dev/$node $T/dev/$node; done
+mkdir $T/dev/pts $T/dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts $T/dev/pts
+ln -s pts/ptmx $T/dev/ptmx
+ln -s /proc/self/fd $T/dev/fd; ln -s fd/0 $T/dev/stdin; ln -s fd/1 $T/dev/stdout; ln -s fd/2 $T/dev/stderr
+touch $T/dev/log; mount --bind $T/log $T/dev/log
+mount --rbind $T/dev /dev
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir -p /run/sshd /run/sudo /run/user
+ip link set lo up
+hostname testhost
+for name in jit jitd; do [ -e $T/bin/$name ] && { touch /usr/local/bin/$name; mount --bind $T/bin/$name /usr/local/bin/$name; }; done
+. $T/homes
+touch $T/ready
+exec sleep infinity
+"#;
+
+/// A private world. Everything in it ends with this.
+pub struct World {
+    keeper: Child,
+    first: u32,
+    place: TempDir,
+}
+
+impl World {
+    /// The directory that the world will share with the test, before there is a world.
+    pub fn place() -> TempDir {
+        let place = tempfile::Builder::new().prefix("jit-world-").tempdir_in("/var/tmp").unwrap();
+        for directory in ["etc", "work", "dev", "bin"] {
+            std::fs::create_dir(place.path().join(directory)).unwrap();
+        }
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(place.path(), readable).unwrap();
+        place
+    }
+
+    /// Makes the world.
+    pub fn make(place: TempDir) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["-m", "-n", "-u", "-p", "--fork", "--kill-child", "--propagation", "private", "sh", "-c", MAKE]);
+        command.env("T", place.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let die_with_us = || set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
+        // SAFETY: between fork and exec nothing but one system call is made.
+        #[allow(unsafe_code, reason = "a world must not outlive a test that was killed")]
+        let command = unsafe { command.pre_exec(die_with_us) };
+        let mut keeper = command.spawn().unwrap();
+        let ready = place.path().join("ready");
+        wait_until("the world to stand", || {
+            if let Some(status) = keeper.try_wait().unwrap() {
+                let mut why = String::new();
+                std::io::Read::read_to_string(keeper.stderr.as_mut().unwrap(), &mut why).unwrap();
+                panic!("the world cannot be made ({status}): {why}");
+            }
+            ready.exists().then_some(())
+        });
+        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", keeper.id())).unwrap();
+        let first = children.split_whitespace().next().unwrap().parse().unwrap();
+        Self { keeper, first, place }
+    }
+
+    /// A command line that runs something in the world: it goes before the program.
+    pub fn enter(&self) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.first.to_string(), "-m", "-n", "-u", "-p", "--"]);
+        command
+    }
+
+    /// What the world shares with the test.
+    pub fn shared(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// A path of the world, as this process sees it.
+    pub fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.first))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The keeper's death is the world's: its first process is killed with it, and so is everything.
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+        let gone = format!("/proc/{}", self.first);
+        wait_until("the world to end", || (!Path::new(&gone).exists()).then_some(()));
+    }
+}
