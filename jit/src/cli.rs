@@ -8,6 +8,9 @@ use jit_core::span::Span;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+/// The heading of what every verb takes.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Ask for sudo or ssh access, approve it, give it back, and see what was done.
 #[derive(Debug, Parser)]
 #[command(
@@ -22,10 +25,10 @@ use std::path::PathBuf;
 )]
 pub struct Cli {
     /// Print one JSON object instead of words
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// Where jitd listens [default: $JIT_SOCKET, else /run/jit/user.sock]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
     pub socket: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
@@ -262,7 +265,7 @@ pub enum AuditVerb {
                       A head from elsewhere, such as the syslog of another host, proves that nothing before it\n\
                       was rewritten and nothing cut off. Exit code 0 if all is whole, 1 if not.")]
     Verify {
-        /// An export in JSON lines, as `jit --json audit log --follow` prints it, instead of asking jitd
+        /// An export in JSON lines (what `jit audit log --follow --json` prints), instead of what jitd has
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
         /// This event must be there, with this hash (64 digits, or the first 16)

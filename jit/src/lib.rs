@@ -1,10 +1,10 @@
 //! `jit`: what people type to ask for access, to approve it, to give it back, and to see what was done.
 //!
-//! - [`cli`]: the words of the command line.
-//! - [`talk`]: one ask to jitd, and its answers.
-//! - [`verbs`]: what each verb does, from the ask to the words that are said.
-//! - [`show`]: how things look, as JSON and to people.
-//! - [`chain`]: whether the record is whole.
+//! - `cli`: the words of the command line.
+//! - `talk`: one ask to jitd, and its answers.
+//! - `verbs`: what each verb does, from the ask to the words that are said.
+//! - `show`: how things look, as JSON and to people.
+//! - `chain`: whether the record is whole.
 #![forbid(unsafe_code)]
 
 mod chain;

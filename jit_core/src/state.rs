@@ -9,7 +9,8 @@ pub(crate) mod look;
 
 use crate::grant::{EndedGrant, Grant};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::Uid;
+use crate::actor::Humans;
+use crate::name::{Uid, UserName};
 use crate::request::Request;
 use crate::session::Session;
 use crate::time::{BootId, WallTime};
@@ -31,9 +32,14 @@ pub struct State {
     open: BTreeSet<SessionId>,
     deadlines: Deadlines,
     over: [BTreeSet<(WallTime, Over)>; 3],
+    acted_as: ActedAs,
     marks: Marks,
     undo: Option<Vec<Undo>>,
 }
+
+/// Who has acted as which account, by a session, since the machine booted. A process that left its session can
+/// still run as that account.
+type ActedAs = BTreeMap<UserName, Humans>;
 
 /// What is over, to be forgotten in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +75,7 @@ enum Undo {
     Request(RequestId, Option<Box<Request>>),
     Grant(GrantId, Option<Box<Grant>>),
     Session(SessionId, Option<Box<Session>>),
+    ActedAs(ActedAs),
     Marks(Marks),
 }
 
@@ -91,6 +98,7 @@ impl State {
                 Undo::Request(id, old) => self.put_request(id, old.map(|old| *old)),
                 Undo::Grant(id, old) => self.put_grant(id, old.map(|old| *old)),
                 Undo::Session(id, old) => self.put_session(id, old.map(|old| *old)),
+                Undo::ActedAs(old) => self.acted_as = old,
                 Undo::Marks(old) => self.marks = old,
             }
         }
@@ -105,7 +113,7 @@ impl State {
                 let before = old.as_ref().map(|old| old.terms());
                 now.or(before).is_some_and(|terms| terms.uid == uid)
             }
-            Undo::Request(..) | Undo::Session(..) | Undo::Marks(_) => false,
+            Undo::Request(..) | Undo::Session(..) | Undo::ActedAs(_) | Undo::Marks(_) => false,
         })
     }
 
@@ -183,6 +191,11 @@ impl State {
         if let Some(new) = new {
             self.sessions.insert(id, new);
         }
+    }
+
+    fn put_acted_as(&mut self, new: ActedAs) {
+        let old = std::mem::replace(&mut self.acted_as, new);
+        self.note(Undo::ActedAs(old));
     }
 
     fn put_marks(&mut self, new: Marks) {

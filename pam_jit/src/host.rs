@@ -76,6 +76,8 @@ pub enum Opened {
     },
     /// The break-glass file let it in.
     ByBreakglass,
+    /// jitd was proved away when it was to open; an administrator may have chosen to let people in then.
+    WithoutDaemon,
     /// Not ours, or observed only.
     Unguarded,
 }

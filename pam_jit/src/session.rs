@@ -29,7 +29,7 @@ pub(crate) fn ask_open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arg
     let run_as = entry.run_as.clone().unwrap_or_default();
     match host.memory().opened {
         Some(Opened::ByDaemon { run_as: before, .. }) if before == run_as => return Outcome::Allowed,
-        Some(Opened::ByDaemon { .. } | Opened::ByBreakglass | Opened::Unguarded) | None => {}
+        Some(Opened::ByDaemon { .. } | Opened::ByBreakglass | Opened::WithoutDaemon | Opened::Unguarded) | None => {}
     }
     let observe = observes(host, arguments);
     let auth = if entry.service == "sshd" { host.variable(Variable::SshAuthInfo) } else { None };
@@ -41,7 +41,11 @@ pub(crate) fn ask_open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arg
         Ok(Verdict::Allowed | Verdict::Noted) => fail(host, arguments, Phase::Session, "an answer that opens no session"),
         Err(trouble) => {
             let outcome = without_daemon(host, arguments, Phase::Session, &entry, &trouble, keyhole);
-            if outcome == Outcome::Allowed { remember(host, Opened::ByBreakglass) } else { outcome }
+            match outcome {
+                Outcome::Allowed => remember(host, Opened::ByBreakglass, Outcome::Allowed),
+                Outcome::Away => remember(host, Opened::WithoutDaemon, Outcome::Away),
+                Outcome::Denied | Outcome::Failed | Outcome::NotOurs | Outcome::Observed => outcome,
+            }
         }
     }
 }
@@ -57,9 +61,10 @@ fn keep_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments,
     fail(host, arguments, Phase::Session, "libpam cannot keep our data")
 }
 
-fn remember(host: &mut dyn Host, opened: Opened) -> Outcome {
+/// An outcome that the last line must know of.
+fn remember(host: &mut dyn Host, opened: Opened, outcome: Outcome) -> Outcome {
     match host.remember(Memory { opened: Some(opened), ..host.memory() }) {
-        Ok(()) => Outcome::Allowed,
+        Ok(()) => outcome,
         Err(crate::host::Forgotten) => Outcome::Failed,
     }
 }
@@ -80,6 +85,7 @@ fn enter(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Out
     match opened {
         Some(Opened::Unguarded) => Outcome::NotOurs,
         Some(Opened::ByBreakglass) => Outcome::Allowed,
+        Some(Opened::WithoutDaemon) => Outcome::Away,
         Some(Opened::ByDaemon { .. }) if arguments.wrong.is_some() => deny(host, arguments, Phase::Session, MISCONFIGURED),
         Some(Opened::ByDaemon { session, .. }) => match daemon.ask(Question::Enter { session }, false) {
             Ok(Verdict::Noted) => Outcome::Allowed,

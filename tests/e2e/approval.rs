@@ -20,7 +20,8 @@ fn the_subject_does_not_approve_as_themselves_through_sudo_or_by_another_account
 
     let third = asked(&host, "alice", "su --as carol");
     host.user("alice").run(&format!("sudo -n -u carol jit approve {third}")).fails().says("your own");
-    host.user("alice").run(&format!("sudo -n -u carol setsid -f jit approve {third}; sleep 0.5; jit status")).says(&third);
+    host.user("alice").run(&format!("sudo -n -u carol setsid -f sh -c 'sleep 0.2; jit approve {third}; touch /tmp/tried'"));
+    jit_tests::wait_until("the detached process to try", || host.root().run("test -e /tmp/tried").code.eq(&0).then_some(()));
     let request = host.user("alice").run(&format!("jit show {third} --json")).succeeds().json();
     assert_eq!(request["request"]["state"], "pending");
 }

@@ -16,7 +16,7 @@ fn every_way_to_log_in_needs_a_grant_and_the_denial_reaches_the_client() {
     for (_, ssh) in ways(&host, "bob") {
         ssh.run("id -un").fails().says("jit: no grant for ssh. Ask an approver (group leads) to grant it. D-").does_not_say("bob\n");
     }
-    host.user("carol").run("jit grant bob ssh --reason 'INC-42, on call'").succeeds().says("Granted: bob may ssh until");
+    host.user("carol").run("jit grant bob ssh --reason 'INC-42, on call'").succeeds().says("Granted: bob may log in by ssh until");
     for (way, ssh) in ways(&host, "bob") {
         let output = ssh.run("id -un").succeeds();
         assert!(output.stdout.contains("bob"), "{way}");

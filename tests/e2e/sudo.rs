@@ -126,7 +126,7 @@ fn a_denial_can_be_looked_up_by_the_id_that_the_user_quotes() {
     let host = Host::with(|host| host.people()).start();
     let said = host.user("alice").run("sudo -n true").fails().text();
     let id = &said[said.find("D-").unwrap()..][..10];
-    let _ = host.wait_for_log(id);
+    let _ = host.wait_for_log(&format!("access.denied id={id}"));
     let denial = host.user("alice").run(&format!("jit show {} --json", id.to_lowercase())).succeeds().json();
     assert_eq!(denial["denial"]["why"], "no grant");
     assert_eq!(denial["denial"]["rule"], "ops-root");

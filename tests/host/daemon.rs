@@ -12,6 +12,16 @@ pub(crate) struct Process {
     child: Option<Child>,
 }
 
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may be stopped, with the daemon that it brought here.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// The daemon.
 pub struct Jitd<'a> {
     host: &'a Host,

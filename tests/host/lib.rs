@@ -47,10 +47,11 @@ pub const PASSWORD: &str = "pw";
 
 /// A running test host.
 pub struct Host {
+    // First, so that it ends first: what enters the world from outside must not keep it from ending.
+    jitd: std::sync::Mutex<daemon::Process>,
     world: World,
     syslog: Syslog,
     plan: Plan,
-    jitd: std::sync::Mutex<daemon::Process>,
 }
 
 impl Host {

@@ -91,7 +91,7 @@ fn grant(clock: Clock, it: &GrantView) -> String {
     let sheet = Sheet::new(format!("Grant {}: {}", safe(&it.id), safe(&it.state)))
         .row("who", person(&it.user, it.uid))
         .row("what", what(&it.service, &it.run_as))
-        .row("reason", if it.reason.is_empty() { None } else { Some(quoted(&it.reason)) })
+        .row("reason", quoted(&it.reason))
         .row("kind", safe(&it.kind))
         .row("rule", safe(&it.rule))
         .row("request", it.request_id.as_deref().map(safe))

@@ -1,8 +1,9 @@
 //! The page that people look at most: what they hold, wait for, may ask for, and have to approve.
 
-use super::table::rows;
+use super::table::{rows, widest};
 use super::times::{Clock, about};
 use super::words::{any_of, approvers, quoted, request_command, safe, uses, what};
+use jit_core::text::printable;
 use jit_proto::view::{GrantView, MayView, RequestView, StatusView};
 
 /// A part of the page.
@@ -14,64 +15,100 @@ pub struct Section {
     pub body: String,
 }
 
+/// One line of it: what there is to say, and what to type.
+struct Item {
+    said: Vec<String>,
+    command: String,
+}
+
+/// Where the commands of a section stand.
+#[derive(Clone, Copy)]
+enum Commands {
+    First,
+    Last,
+}
+
+/// How much of a reason is shown, in bytes; `jit show` shows all of it.
+const REASON: usize = 60;
+
 /// The page, without what is empty. `to_approve` are the requests behind the status' ids, as far as they are known.
 pub fn sections(clock: Clock, status: &StatusView, to_approve: &[RequestView], width: Option<u16>) -> Vec<Section> {
-    let held = status.grants.iter().map(|grant| held(clock, grant)).collect();
+    let held: Vec<_> = status.grants.iter().map(|grant| held(clock, grant)).collect();
     let waits = status.requests.iter().map(|request| waits(clock, request)).collect();
     let may = status.may_request.iter().map(may).collect();
     let asked = status.to_approve.iter().map(|id| asked(id, to_approve.iter().find(|request| request.id == *id))).collect();
     [
-        ("What you hold", held, [0, 2]),
-        ("What waits", waits, [0, 2]),
-        ("What you may ask for", may, [0, 0]),
-        ("What waits for you", asked, [0, 2]),
+        ("What you hold", held, Commands::Last),
+        ("What waits", waits, Commands::Last),
+        ("What you may ask for", may, Commands::First),
+        ("What waits for you", asked, Commands::Last),
     ]
     .into_iter()
-    .filter(|(_, lines, _): &(_, Vec<Vec<String>>, _)| !lines.is_empty())
-    .map(|(heading, lines, whole)| Section { heading, body: rows(None, lines, &whole, width) })
+    .filter(|(_, items, _)| !items.is_empty())
+    .map(|(heading, items, commands)| Section { heading, body: body(&items, commands, width) })
     .collect()
+}
+
+/// A line an item, in columns, where that fits; else the commands on lines of their own, so that they can be copied.
+fn body(items: &[Item], commands: Commands, width: Option<u16>) -> String {
+    let row = |item: &Item| match commands {
+        Commands::First => [vec![item.command.clone()], item.said.clone()].concat(),
+        Commands::Last => [item.said.clone(), vec![item.command.clone()]].concat(),
+    };
+    let columns = rows(None, items.iter().map(row).collect(), &[], None);
+    if width.is_none_or(|width| widest(&columns) <= usize::from(width)) {
+        return columns;
+    }
+    let lines = items.iter().map(|item| match (commands, item.said.join("  ")) {
+        (Commands::First, said) => format!("  {}\n    {said}", item.command),
+        (Commands::Last, said) => format!("  {said}\n    {}", item.command),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What is said where there is nothing at all.
 pub const NOTHING: &str = "You hold nothing and wait for nothing, and no rule of the policy lets you ask for anything.";
 
-fn held(clock: Clock, grant: &GrantView) -> Vec<String> {
-    let until = clock.short(grant.until);
+fn held(clock: Clock, grant: &GrantView) -> Item {
+    let (id, until) = (safe(&grant.id), clock.short(grant.until));
     let time = if grant.starts.is_none() {
         format!("begins with its first use, before {until}")
     } else {
         format!("until {until} ({} left)", about(grant.left_s))
     };
-    let left = grant.uses.max.map(|most| most.saturating_sub(grant.uses.taken));
-    let uses = left.map_or_else(String::new, |left| format!(", {left} uses left"));
-    let what = what(&grant.service, &grant.run_as);
-    vec![safe(&grant.id), format!("{what}, {time}{uses}"), format!("Give it back: jit drop {}", safe(&grant.id))]
+    let uses = match grant.uses.max.map(|most| most.saturating_sub(grant.uses.taken)) {
+        None => String::new(),
+        Some(1) => ", one use left".to_owned(),
+        Some(left) => format!(", {left} uses left"),
+    };
+    let said = format!("{}, {time}{uses}", what(&grant.service, &grant.run_as));
+    Item { command: format!("jit drop {id}"), said: vec![id, said] }
 }
 
-fn waits(clock: Clock, request: &RequestView) -> Vec<String> {
+fn waits(clock: Clock, request: &RequestView) -> Item {
+    let id = safe(&request.id);
     let what = what(&request.service, &request.run_as);
     let whom = approvers(&request.approvers, &request.stages);
-    let id = safe(&request.id);
     let said = format!("{what} for {}{}, waits for {whom} until {}", about(request.for_s), uses(request.uses), clock.short(request.lapses));
-    vec![id.clone(), said, format!("jit wait {id}, or jit cancel {id}")]
+    Item { command: format!("jit wait {id}, or jit cancel {id}"), said: vec![id, said] }
 }
 
-fn may(may: &MayView) -> Vec<String> {
+fn may(may: &MayView) -> Item {
     let run_as = if may.service == "sshd" { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
-    let time =
-        if may.default_s == may.max_s { about(may.max_s) } else { format!("{}, at most {}", about(may.default_s), about(may.max_s)) };
+    let most = if may.default_s == may.max_s { String::new() } else { format!(", at most {}", about(may.max_s)) };
     let who = if may.approvers.is_empty() { "nobody has to approve".to_owned() } else { format!("approves: {}", any_of(&may.approvers)) };
-    vec![request_command(&may.service, &may.run_as, may.reason_required), format!("{run_as}{time}; {who}")]
+    let command = request_command(&may.service, &may.run_as, may.reason_required);
+    Item { command, said: vec![format!("{run_as}{}{most}; {who}", about(may.default_s))] }
 }
 
-fn asked(id: &str, request: Option<&RequestView>) -> Vec<String> {
+fn asked(id: &str, request: Option<&RequestView>) -> Item {
     let id = safe(id);
     let said = request.map_or_else(String::new, |request| {
         let what = what(&request.service, &request.run_as);
-        let (user, reason) = (safe(&request.user), quoted(&request.reason));
-        format!("{user}: {what} for {}{}, {reason}", about(request.for_s), uses(request.uses))
+        let reason = if request.reason.is_empty() { String::new() } else { format!(", {}", quoted(&printable(&request.reason, REASON))) };
+        format!("{}: {what} for {}{}{reason}", safe(&request.user), about(request.for_s), uses(request.uses))
     });
-    vec![id.clone(), said, format!("jit approve {id}")]
+    Item { command: format!("jit approve {id}"), said: vec![id, said] }
 }
 
 #[cfg(test)]
@@ -90,7 +127,7 @@ mod tests {
         assert_eq!(
             page(&sample::status(), &[asked]),
             "What you hold\n  \
-               G-0123ABCD  sudo as root, until 15:00 (26m left)  Give it back: jit drop G-0123ABCD\n\
+               G-0123ABCD  sudo as root, until 15:00 (26m left)  jit drop G-0123ABCD\n\
              What waits\n  \
                R-7F3KQ2ZD  sudo as root for 30m, waits for carol or dave (group leads) until 15:04  jit wait R-7F3KQ2ZD, or jit cancel R-7F3KQ2ZD\n\
              What you may ask for\n  \
@@ -98,6 +135,14 @@ mod tests {
              What waits for you\n  \
                R-00000001  bob: sudo as root for 30m, \"INC-42 disk full\"  jit approve R-00000001\n"
         );
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_commands_stand_on_lines_of_their_own() {
+        let sections = sections(Clock::standing(sample::NOW), &sample::status(), &[], Some(60));
+        let bodies: Vec<_> = sections.iter().map(|section| section.body.as_str()).collect();
+        assert_eq!(bodies[0], "  G-0123ABCD  sudo as root, until 15:00 (26m left)\n    jit drop G-0123ABCD");
+        assert_eq!(bodies[2], "  jit request sudo --reason \"...\"\n    as root, 30m, at most 4h; approves: carol or dave");
     }
 
     #[test]

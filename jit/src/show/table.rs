@@ -4,35 +4,55 @@ use super::times::{Clock, about};
 use super::words::{approvers, quoted, safe, service, what};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
+use jit_core::text::printable;
 use jit_proto::view::{GrantView, RequestView, SessionView};
 
 /// What stands before every line of a section.
 const INDENT: u16 = 2;
 const BETWEEN: u16 = 2;
+/// The least width that a column is narrowed to.
+const LEAST: u16 = 8;
+/// How much of a reason a table shows on a terminal, in bytes; `jit show` shows all of it.
+const REASON: usize = 60;
 
-/// Rows in columns. The columns with these numbers are never broken: ids, and commands to be copied.
-pub fn rows(head: Option<&[&str]>, rows: Vec<Vec<String>>, whole: &[usize], width: Option<u16>) -> String {
+/// Rows in columns. Those with these numbers may be narrowed to fit the width; ids and words of state stay
+/// whole. Where even that does not fit, nothing is narrowed: lines that the terminal wraps read better than
+/// columns of single letters.
+pub fn rows(head: Option<&[&str]>, rows: Vec<Vec<String>>, flexible: &[usize], width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING);
-    match width {
-        Some(width) => {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        }
-        None => {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-    }
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if let Some(head) = head {
         table.set_header(head);
     }
     table.add_rows(rows);
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if place == 0 { INDENT } else { 0 }, BETWEEN));
-        if whole.contains(&place) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    if let Some(width) = width.filter(|width| least_width(&table, flexible) <= *width) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        for (place, column) in table.column_iter_mut().enumerate() {
+            if !flexible.contains(&place) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
     }
     table.trim_fmt()
+}
+
+fn least_width(table: &Table, flexible: &[usize]) -> u16 {
+    let widths = table.column_max_content_widths();
+    let needed = widths.iter().enumerate().map(|(place, width)| if flexible.contains(&place) { LEAST.min(*width) } else { *width });
+    needed.fold(INDENT, |sum, width| sum.saturating_add(width).saturating_add(BETWEEN))
+}
+
+/// The widest line of a text.
+pub fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+/// A reason as far as there is room for it.
+fn reason(reason: &str, width: Option<u16>) -> String {
+    quoted(&if width.is_some() { printable(reason, REASON) } else { reason.to_owned() })
 }
 
 /// Requests.
@@ -53,10 +73,10 @@ pub fn requests(clock: Clock, requests: &[RequestView], width: Option<u16>) -> S
             what(&request.service, &request.run_as),
             about(request.for_s),
             next,
-            quoted(&request.reason),
+            reason(&request.reason, width),
         ]
     };
-    rows(Some(&["ID", "STATE", "USER", "WHAT", "FOR", "DECISION", "REASON"]), requests.iter().map(row).collect(), &[0], width)
+    rows(Some(&["ID", "STATE", "USER", "WHAT", "FOR", "DECISION", "REASON"]), requests.iter().map(row).collect(), &[5, 6], width)
 }
 
 /// Grants.
@@ -76,10 +96,10 @@ pub fn grants(clock: Clock, grants: &[GrantView], width: Option<u16>) -> String 
             what(&grant.service, &grant.run_as),
             until,
             grant.by.iter().map(|by| safe(by)).collect::<Vec<_>>().join(", "),
-            if grant.reason.is_empty() { String::new() } else { quoted(&grant.reason) },
+            reason(&grant.reason, width),
         ]
     };
-    rows(Some(&["ID", "STATE", "USER", "WHAT", "UNTIL", "APPROVED BY", "REASON"]), grants.iter().map(row).collect(), &[0], width)
+    rows(Some(&["ID", "STATE", "USER", "WHAT", "UNTIL", "BY", "REASON"]), grants.iter().map(row).collect(), &[4, 5, 6], width)
 }
 
 /// Sessions.
@@ -106,7 +126,7 @@ pub fn sessions(clock: Clock, sessions: &[SessionView], width: Option<u16>) -> S
         ]
     };
     let head = ["ID", "STATE", "USER", "WHAT", "WHERE", "OPENED", "ENDS", "GRANT"];
-    rows(Some(&head), sessions.iter().map(row).collect(), &[0, 7], width)
+    rows(Some(&head), sessions.iter().map(row).collect(), &[3, 4, 5, 6], width)
 }
 
 #[cfg(test)]
@@ -129,12 +149,23 @@ mod tests {
     }
 
     #[test]
-    fn tables_fit_the_terminal_and_never_break_an_id() {
+    fn tables_fit_the_terminal_and_never_break_an_id_or_a_state() {
         let clock = Clock::standing(sample::NOW);
         let long = RequestView { reason: "because ".repeat(40), ..sample::pending() };
-        let shown = requests(clock, &[long], Some(80));
-        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
-        assert!(shown.contains("R-7F3KQ2ZD"), "{shown}");
+        for shown in [
+            requests(clock, &[long, sample::denied()], Some(80)),
+            grants(clock, &[sample::grant()], Some(80)),
+            sessions(clock, &[sample::session()], Some(80)),
+        ] {
+            assert!(widest(&shown) <= 80, "{shown}");
+            assert!(shown.contains("R-7F3KQ2ZD  pending") || shown.contains("G-0123ABCD"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_is_too_narrow_gets_whole_lines() {
+        let shown = requests(Clock::standing(sample::NOW), &[sample::pending()], Some(30));
+        assert_eq!(shown.lines().count(), 2, "{shown}");
     }
 
     #[test]

@@ -13,9 +13,9 @@ pub fn safe(words: &str) -> String {
     text::printable(words, IN_A_LINE)
 }
 
-/// Text of others, in quotes.
+/// Text of others, in quotes; nothing where they said nothing.
 pub fn quoted(words: &str) -> String {
-    format!("\"{}\"", safe(words))
+    if words.is_empty() { String::new() } else { format!("\"{}\"", safe(words)) }
 }
 
 /// What a service is called.

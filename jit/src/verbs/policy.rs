@@ -156,7 +156,7 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
             context.out.say(&explanation.sentence(question))?;
             if !explanation.why.is_empty() {
                 context.out.heading("How each rule fared")?;
-                context.out.say(&table::rows(None, explanation.why.iter().map(row).collect(), &[0], context.out.width()))?;
+                context.out.say(&table::rows(None, explanation.why.iter().map(row).collect(), &[4], context.out.width()))?;
             }
         }
     }

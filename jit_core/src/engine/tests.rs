@@ -91,18 +91,27 @@ fn a_process_inside_a_session_acts_for_the_subject_of_the_session_too() {
 }
 
 #[test]
-fn without_a_login_uid_an_account_that_somebody_acts_as_is_theirs_too() {
+fn whoever_acted_as_an_account_may_be_behind_it_until_its_own_log_in_stands_above_the_process() {
     let policy = super::fixture::POLICY.replace(r#"as = ["root", "postgres"]"#, r#"as = ["root", "dave"]"#);
     let mut world = World::with(&policy);
     let first = world.request_of(&actor("alice"), Wish { run_as: RunAs::as_typed("dave"), ..wish() }).unwrap();
     world.approve("carol", first).unwrap();
-    world.open(entry("alice", "sudo", Some("dave")), 4711).unwrap();
+    let (session, _) = world.open(entry("alice", "sudo", Some("dave")), 4711).unwrap();
     let second = world.request("alice").unwrap();
+    let own = Err(Refusal::Own { id: Some(second) });
+
     let mut detached = actor("dave");
-    detached.login = LoginUid::Unset;
     detached.ancestry = Ancestry::Known(vec![Process { pid: 6000, started: 9 }, Process { pid: 1, started: 0 }]);
-    assert_eq!(world.approve_of(detached, second), Err(Refusal::Own { id: Some(second) }));
-    assert_eq!(world.approve("dave", second), Ok(()), "dave himself, by his own log-in, may");
+    for login in [LoginUid::Unset, LoginUid::Set(Uid(1004), Some(UserName::new("dave")))] {
+        detached.login = login;
+        assert_eq!(world.approve_of(detached.clone(), second), own, "a login uid that is not set can be set by anybody");
+    }
+    let _ = world.command(Command::Close(session)).unwrap();
+    assert_eq!(world.approve_of(detached.clone(), second), own, "the session is over, and what it left behind runs on");
+
+    world.open(entry("dave", "sshd", Some("dave")), 5000).unwrap();
+    detached.ancestry = Ancestry::Known(vec![Process { pid: 6000, started: 9 }, Process { pid: 5000, started: 1 }, Process { pid: 1, started: 0 }]);
+    assert_eq!(world.approve_of(detached, second), Ok(()), "dave himself, by his own log-in, may");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use super::{Marks, State};
 use crate::event::{Event, GrantIssued, RequestApproved, SessionOpened};
 use crate::grant::{EndedGrant, Ending, Grant, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
+use crate::name::RunAs;
 use crate::request::{Approval, DecidedRequest, Outcome, PendingRequest, Request};
 use crate::session::{Session, SessionFacts};
 use crate::time::{BootId, Deadline, Now, WallTime};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// Makes one event true. `at` is the event's wall time.
@@ -140,12 +141,23 @@ impl State {
             process: event.process,
         };
         self.put_session(event.id, Some(Session::Open(facts)));
+        self.note_who_acts_as(event);
         if let Some(Grant::Live(grant)) = self.grants.get(&event.grant) {
             let mut grant = grant.clone();
             grant.taken = grant.taken.saturating_add(1);
             grant.sessions.insert(event.id);
             self.put_grant(event.grant, Some(Grant::Live(grant)));
         }
+    }
+
+    fn note_who_acts_as(&mut self, event: &SessionOpened) {
+        let RunAs::User(account) = &event.run_as else { return };
+        if self.acted_as.get(account).is_some_and(|humans| humans.uids.contains(&event.uid) && humans.names.contains(&event.user)) {
+            return;
+        }
+        let mut acted_as = self.acted_as.clone();
+        acted_as.entry(account.clone()).or_default().add(event.uid, &event.user);
+        self.put_acted_as(acted_as);
     }
 
     fn close_session(&mut self, at: WallTime, id: SessionId) {
@@ -160,6 +172,7 @@ impl State {
         }
         let newest = self.marks.newest.unwrap_or(now.wall);
         self.move_deadlines(|deadline| deadline.after_boot(now, newest));
+        self.put_acted_as(BTreeMap::new());
         let marks = Marks { boot: Some(boot.clone()), ..self.marks.clone() };
         self.put_marks(marks);
     }

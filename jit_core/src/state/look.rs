@@ -5,6 +5,7 @@ use super::deadlines::Due;
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::grant::{Grant, LiveGrant};
 use crate::id::{GrantId, RequestId, SessionId};
+use crate::name::RunAs;
 use crate::policy::Policy;
 use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
@@ -124,28 +125,27 @@ impl State {
                 humans.uids.insert(*uid);
                 humans.names.extend(name.clone());
             }
-            // Without a login uid nothing says how this process came to its account: by a session as it, perhaps.
-            LoginUid::Unset => self.add_those_acting_as(&actor.subject, &mut humans),
+            LoginUid::Unset => {}
             LoginUid::Unreadable => return Behind::Anybody,
         }
-        match &actor.ancestry {
-            Ancestry::Known(processes) => self.add_subjects_of_sessions(processes, &mut humans),
-            Ancestry::Unreadable => return Behind::Anybody,
+        let Ancestry::Known(processes) = &actor.ancestry else { return Behind::Anybody };
+        let mut by_own_log_in = false;
+        for session in self.sessions_above(processes) {
+            by_own_log_in |= session.run_as == RunAs::Oneself && session.uid == actor.subject.uid && session.user == actor.subject.name;
+            humans.add(session.uid, &session.user);
+        }
+        // A process that left its session is nobody's child any more, and one without a login uid can set it. So whoever
+        // acted as this account may still be behind it, unless its own log-in stands above it.
+        if let (false, Some(others)) = (by_own_log_in, self.acted_as.get(&actor.subject.name)) {
+            humans.uids.extend(&others.uids);
+            humans.names.extend(others.names.iter().cloned());
         }
         Behind::Known(with_other_accounts(humans, policy))
     }
 
-    fn add_those_acting_as(&self, account: &Subject, humans: &mut Humans) {
-        for session in self.open_sessions().filter(|session| *session.run_as.account(&session.user) == account.name) {
-            humans.add(session.uid, &session.user);
-        }
-    }
-
-    fn add_subjects_of_sessions(&self, processes: &[Process], humans: &mut Humans) {
-        let in_it = |session: &&SessionFacts| session.process.is_some_and(|process| processes.contains(&process));
-        for session in self.open_sessions().filter(in_it) {
-            humans.add(session.uid, &session.user);
-        }
+    /// The sessions that these processes, or one above them, opened.
+    fn sessions_above<'a>(&'a self, processes: &'a [Process]) -> impl Iterator<Item = &'a SessionFacts> {
+        self.open_sessions().filter(|session| session.process.is_some_and(|process| processes.contains(&process)))
     }
 
     /// Whether this session runs.

@@ -57,7 +57,7 @@ async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Result<Co
 async fn with_names(about: &About, refusal: Refusal, actor: &Actor) -> Refusal {
     match refusal {
         Refusal::NotApprover { id, approvers } => {
-            let approvers = views::named(&about.directory, &approvers, actor.subject.name.as_str()).await;
+            let approvers = views::named(&about.directory, &approvers, &[actor.subject.name.to_string()]).await;
             Refusal::NotApprover { id, approvers }
         }
         other => other,

@@ -31,7 +31,14 @@ fn policy_of(snapshot: &Snapshot<'_>) -> Policy {
 }
 
 async fn name_approvers(about: &About, request: &mut RequestView) {
-    request.approvers = views::named(&about.directory, &request.approvers, &request.user).await;
+    let but = accounts_of(about, &request.user).await;
+    request.approvers = views::named(&about.directory, &request.approvers, &but).await;
+}
+
+async fn accounts_of(about: &About, user: &str) -> Vec<String> {
+    let name = user.to_owned();
+    let accounts = about.engine.query(move |snapshot| views::accounts_of(snapshot.policy, &name)).await;
+    accounts.unwrap_or_else(|_| vec![user.to_owned()])
 }
 
 /// Shows a request as it is now.
@@ -71,8 +78,9 @@ pub async fn status(about: &About, line: &mut Line, actor: Actor) -> Result<(), 
     for request in &mut status.requests {
         name_approvers(about, request).await;
     }
+    let me = accounts_of(about, &status.user).await;
     for may in &mut status.may_request {
-        may.approvers = views::named(&about.directory, &may.approvers, &status.user).await;
+        may.approvers = views::named(&about.directory, &may.approvers, &me).await;
     }
     while frame::encode(&UserAnswer::Status(Box::new(status.clone()))).is_err() {
         // Nobody can read that many; `jit list` shows them all.

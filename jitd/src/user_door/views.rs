@@ -179,13 +179,20 @@ pub fn mistake(mistake: &Mistake) -> MistakeView {
     }
 }
 
+/// All accounts of one human.
+pub fn accounts_of(policy: Option<&jit_core::policy::Policy>, user: &str) -> Vec<String> {
+    let name = jit_core::name::UserName::new(user);
+    let others = policy.into_iter().flat_map(|policy| policy.accounts_of_same_person(&name)).map(ToString::to_string);
+    others.chain([user.to_owned()]).collect()
+}
+
 /// What a viewer may see, checked for each thing.
 pub fn viewer<'a>(subject: &'a Subject, policy: &'a jit_core::policy::Policy) -> Viewer<'a> {
     Viewer { subject, policy }
 }
 
-/// The approvers as names, where they are known: the members of a group, but for whoever asked.
-pub async fn named(directory: &Directory, approvers: &[String], but: &str) -> Vec<String> {
+/// The approvers as names, where they are known: the members of a group, but for the accounts of whoever asked.
+pub async fn named(directory: &Directory, approvers: &[String], but: &[String]) -> Vec<String> {
     let mut names = Vec::new();
     for approver in approvers {
         let members = match approver.split_once(':') {
@@ -193,7 +200,7 @@ pub async fn named(directory: &Directory, approvers: &[String], but: &str) -> Ve
             Some(("user", name)) => vec![name.to_owned()],
             Some(_) | None => Vec::new(),
         };
-        let members: Vec<_> = members.into_iter().filter(|name| name != but).collect();
+        let members: Vec<_> = members.into_iter().filter(|name| !but.contains(name)).collect();
         if members.is_empty() {
             names.push(approver.clone());
         }
