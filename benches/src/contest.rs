@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+/// What a contender does.
+type Run<'a> = Box<dyn FnMut() + 'a>;
+
 /// Contenders for one thing.
 pub struct Contest<'a> {
     title: &'static str,
-    contenders: Vec<(&'static str, Box<dyn FnMut() + 'a>)>,
+    contenders: Vec<(&'static str, Run<'a>)>,
 }
 
 /// What came out: the median of each.

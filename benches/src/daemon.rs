@@ -20,7 +20,9 @@ impl Daemon {
     /// Starts jitd with everything in this directory.
     pub fn start(place: &Path) -> Self {
         let text = place.display();
-        let settings = format!("user = \"root\"\n[paths]\nrun = \"{text}/run\"\nstate = \"{text}/state\"\npolicy = \"{text}/policy.toml\"\n[syslog]\nsocket = \"{text}/log\"\n");
+        let settings = format!(
+            "user = \"root\"\n[paths]\nrun = \"{text}/run\"\nstate = \"{text}/state\"\npolicy = \"{text}/policy.toml\"\n[syslog]\nsocket = \"{text}/log\"\n"
+        );
         std::fs::write(place.join("jitd.toml"), settings).unwrap();
         let policy = "version = 1\n[[grant]]\nname = \"bench\"\nwho = [\"any\"]\non = [\"bench\"]\napprove = []\nstarts = \"login\"\nas = [\"self\"]\n";
         std::fs::write(place.join("policy.toml"), policy).unwrap();

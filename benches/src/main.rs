@@ -3,7 +3,14 @@
 //! `cargo build --release --workspace && cargo run --release -p jit_benches`
 //!
 //! Blocks of runs drift by 10 % on a shared machine, so the contenders take turns, run by run.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a benchmark that fails says so by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a benchmark that fails says so by panicking"
+)]
 
 mod contest;
 mod daemon;

@@ -15,7 +15,13 @@ struct PamConv {
 
 #[link(name = "pam")]
 unsafe extern "C" {
-    fn pam_start_confdir(service: *const c_char, user: *const c_char, conv: *const PamConv, confdir: *const c_char, handle: *mut *mut c_void) -> c_int;
+    fn pam_start_confdir(
+        service: *const c_char,
+        user: *const c_char,
+        conv: *const PamConv,
+        confdir: *const c_char,
+        handle: *mut *mut c_void,
+    ) -> c_int;
     fn pam_acct_mgmt(handle: *mut c_void, flags: c_int) -> c_int;
     fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
 }
@@ -42,7 +48,8 @@ pub fn account(directory: &Path, service: &str) {
     let conversation = PamConv { conv: Some(says_nothing), data: ptr::null_mut() };
     let mut handle = ptr::null_mut();
     // SAFETY: all pointers are live for the call, and the conversation has the form that libpam calls.
-    let started = unsafe { pam_start_confdir(service.as_ptr(), user.as_ptr(), &raw const conversation, directory.as_ptr(), &raw mut handle) };
+    let started =
+        unsafe { pam_start_confdir(service.as_ptr(), user.as_ptr(), &raw const conversation, directory.as_ptr(), &raw mut handle) };
     assert_eq!(started, 0);
     // SAFETY: the handle was started above and not ended yet.
     let verdict = unsafe { pam_acct_mgmt(handle, 0) };

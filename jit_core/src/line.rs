@@ -77,7 +77,9 @@ mod tests {
 
     #[test]
     fn no_value_can_forge_a_line_or_a_key() {
-        for reason in ["x\ngrant.issued id=G-00000000", "x\" user=root \"", "\\\" user=root", "\u{1b}[2J", "\u{202e}toor", "\u{9b}x", "\u{2028}x"] {
+        for reason in
+            ["x\ngrant.issued id=G-00000000", "x\" user=root \"", "\\\" user=root", "\u{1b}[2J", "\u{202e}toor", "\u{9b}x", "\u{2028}x"]
+        {
             let data = serde_json::json!({ "reason": reason }).to_string();
             let line = line(&data);
             assert!(!line.chars().any(text::is_unsafe), "{line}");

@@ -7,9 +7,9 @@ mod apply;
 pub(crate) mod deadlines;
 pub(crate) mod look;
 
+use crate::actor::Humans;
 use crate::grant::{EndedGrant, Grant};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::actor::Humans;
 use crate::name::{Uid, UserName};
 use crate::request::Request;
 use crate::session::Session;

@@ -38,7 +38,8 @@ pub fn read_one(path: &Path) -> Result<PolicyFile, Mistake> {
         Mistake::new(place, message, help.to_owned())
     };
     let open = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
-    let mut opened = open.map_err(|error| mistake(format!("the file cannot be read: {error}"), "create it, readable for all: chmod 0644"))?;
+    let mut opened =
+        open.map_err(|error| mistake(format!("the file cannot be read: {error}"), "create it, readable for all: chmod 0644"))?;
     check(&opened).map_err(|why| mistake(why, "make it root's and writable by root alone: chown root, chmod 0644"))?;
     let mut text = String::new();
     let read = Read::by_ref(&mut opened).take(MOST).read_to_string(&mut text);
@@ -68,7 +69,11 @@ fn parts(main: &Path, mistakes: &mut Vec<Mistake>) -> Vec<PathBuf> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
             let place = Place { file: directory.to_string_lossy().into_owned(), line: 1, column: 1 };
-            mistakes.push(Mistake::new(place, format!("the directory cannot be read: {error}"), "make it readable for all: chmod 0755".to_owned()));
+            mistakes.push(Mistake::new(
+                place,
+                format!("the directory cannot be read: {error}"),
+                "make it readable for all: chmod 0755".to_owned(),
+            ));
             return Vec::new();
         }
     };

@@ -126,7 +126,9 @@ pub fn login_uid(pid: u32) -> LoginUid {
             Ok(uid) => LoginUid::Set(Uid(uid)),
             Err(_) => LoginUid::Unreadable,
         },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !std::path::Path::new("/proc/self/loginuid").exists() => LoginUid::Unset,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !std::path::Path::new("/proc/self/loginuid").exists() => {
+            LoginUid::Unset
+        }
         Err(_) => LoginUid::Unreadable,
     }
 }

@@ -237,9 +237,8 @@ fn new_socket() -> Result<OwnedFd, Trouble> {
 }
 
 fn check_place(path: &Path) -> Result<(), Trouble> {
-    let missing = |errno| match errno {
-        Errno::ENOENT | Errno::ENOTDIR => Trouble::Away(Away::NoSocket),
-        other => ours("stat of the socket")(other),
+    let missing = |errno: Errno| {
+        if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) { Trouble::Away(Away::NoSocket) } else { ours("stat of the socket")(errno) }
     };
     let impostor = |why: &str| Err(Trouble::Away(Away::Impostor(why.to_owned())));
     let Some(directory) = path.parent() else { return impostor("it has no directory") };

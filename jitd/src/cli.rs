@@ -9,7 +9,11 @@ use std::process::ExitCode;
 
 /// The access daemon of pam-jit: decides who may use sudo and ssh, remembers it, and ends it in time.
 #[derive(Debug, Parser)]
-#[command(name = "jitd", version, after_help = "It stays in the foreground and says what is wrong on standard error.\nSIGHUP reads the policy again; SIGTERM stops it.")]
+#[command(
+    name = "jitd",
+    version,
+    after_help = "It stays in the foreground and says what is wrong on standard error.\nSIGHUP reads the policy again; SIGTERM stops it."
+)]
 pub struct Arguments {
     /// Read the settings from this file instead of /etc/jit/jitd.toml
     #[arg(long, value_name = "FILE")]

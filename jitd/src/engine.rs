@@ -4,8 +4,8 @@ pub mod access;
 mod batch;
 mod task;
 
-pub use task::{Begun, Task};
 pub(crate) use task::policy_event;
+pub use task::{Begun, Task};
 
 use access::Knock;
 use jit_core::engine::{Admission, Command, Denial, Reply};

@@ -22,7 +22,9 @@ impl Identity {
             return Ok(None);
         }
         let found = User::from_name(user).map_err(|errno| format!("user {user} cannot be looked up: {}", errno.desc()))?;
-        let account = found.ok_or_else(|| format!("there is no user {user}; make it: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {user}"))?;
+        let account = found.ok_or_else(|| {
+            format!("there is no user {user}; make it: useradd --system --user-group --no-create-home --shell /usr/sbin/nologin {user}")
+        })?;
         // Group tty may write to terminals, to warn before a session ends.
         let tty = Group::from_name("tty").ok().flatten().map(|group| group.gid);
         let groups = [account.gid].into_iter().chain(tty).collect();

@@ -41,7 +41,9 @@ impl Reloaded {
 }
 
 /// Reads the policy's files.
-#[must_use]
+///
+/// # Errors
+/// All mistakes in them.
 pub fn read(policy: &Path) -> Read {
     let files = jit_host::policy_files::read(policy)?;
     load::load(&files, SystemClock.now().wall)

@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn an_empty_file_gives_the_defaults_and_each_key_can_be_set() {
         assert_eq!(Settings::parse("f", ""), Ok(Settings::default()));
-        let text = "user = \"x\"\nrecord = \"before-answer\"\n[paths]\nrun = \"/r\"\nstate = \"/s\"\npolicy = \"/p\"\n[syslog]\nsocket = \"/l\"\n";
+        let text =
+            "user = \"x\"\nrecord = \"before-answer\"\n[paths]\nrun = \"/r\"\nstate = \"/s\"\npolicy = \"/p\"\n[syslog]\nsocket = \"/l\"\n";
         let all = Settings {
             user: "x".to_owned(),
             record: RecordChecks::BeforeAnswer,

@@ -45,7 +45,13 @@ pub struct Held {
 /// Another jitd has it, or the lock file cannot be made.
 pub fn hold(directory: &Path) -> Result<Held, String> {
     let path = directory.join("jitd.lock");
-    let options = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits()).open(&path);
+    let options = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .open(&path);
     let file = options.map_err(|error| format!("{}: {error}", path.display()))?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
     lock.map(|lock| Held { _lock: lock }).map_err(|_| format!("another jitd runs on {}", directory.display()))

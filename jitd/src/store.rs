@@ -50,8 +50,14 @@ impl fmt::Display for StoreTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { path, error } => write!(f, "{}: {error}; look at the disk and at who owns the file", path.display()),
-            Self::Foreign { path, what } => write!(f, "{} is {what}; it was left untouched: move it away, or run the jitd that wrote it", path.display()),
-            Self::Broken { path, why } => write!(f, "{}: {why}; nothing is granted from a record that was changed: keep the file, and restore a backup", path.display()),
+            Self::Foreign { path, what } => {
+                write!(f, "{} is {what}; it was left untouched: move it away, or run the jitd that wrote it", path.display())
+            }
+            Self::Broken { path, why } => write!(
+                f,
+                "{}: {why}; nothing is granted from a record that was changed: keep the file, and restore a backup",
+                path.display()
+            ),
         }
     }
 }
@@ -164,7 +170,9 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), StoreTrouble> {
     let foreign = |what: String| Err(StoreTrouble::Foreign { path: path.to_owned(), what });
     match (tables, application, schema) {
         (0, 0, 0) | (_, APPLICATION, SCHEMA) => Ok(()),
-        (_, APPLICATION, newer) if newer > SCHEMA => foreign(format!("the store of a newer jitd (layout {newer}; this one knows {SCHEMA})")),
+        (_, APPLICATION, newer) if newer > SCHEMA => {
+            foreign(format!("the store of a newer jitd (layout {newer}; this one knows {SCHEMA})"))
+        }
         _ => foreign("a database, but not jitd's".to_owned()),
     }
 }

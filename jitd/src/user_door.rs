@@ -145,7 +145,8 @@ impl Service {
     /// Whether somebody is an approver of anything: they have slots of their own.
     async fn approves(&self, uid: Uid) -> bool {
         let Ok(subject) = self.about.directory.by_uid(uid).await else { return false };
-        let approves = self.about.engine.query(move |snapshot| snapshot.policy.is_some_and(|policy| could_approve_something(policy, &subject)));
+        let approves =
+            self.about.engine.query(move |snapshot| snapshot.policy.is_some_and(|policy| could_approve_something(policy, &subject)));
         approves.await.unwrap_or(false)
     }
 

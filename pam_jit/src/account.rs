@@ -114,7 +114,10 @@ fn unknown_caller(host: &mut dyn Host, arguments: &Arguments, phase: Phase, unkn
             deny(host, arguments, phase, report::FAILED)
         }
         Unknown::NoAccountPhase => {
-            host.log(Priority::Warning, "the account phase did not run, so it is not known who calls: is pam_acct_mgmt switched off in sudoers?");
+            host.log(
+                Priority::Warning,
+                "the account phase did not run, so it is not known who calls: is pam_acct_mgmt switched off in sudoers?",
+            );
             deny(host, arguments, phase, report::MISCONFIGURED)
         }
     }

@@ -141,9 +141,29 @@ mod tests {
     #[test]
     fn an_unknown_or_malformed_argument_is_wrong_and_named() {
         for line in [
-            "quite", "quiet=yes", "debug=1", "enter=1", "socket", "socket=run/jit", "timeout=2", "timeout=0s", "timeout=61s", "timeout=-1s",
-            "timeout=+2s", "timeout=2ms", "observe=tomorrow", "observe=2026-13-01", "observe", "quiet quiet", "socket=/a socket=/b", "ask",
-            "wait=90s", "Quiet", "timeout=99999999999999999999s", "=", "",
+            "quite",
+            "quiet=yes",
+            "debug=1",
+            "enter=1",
+            "socket",
+            "socket=run/jit",
+            "timeout=2",
+            "timeout=0s",
+            "timeout=61s",
+            "timeout=-1s",
+            "timeout=+2s",
+            "timeout=2ms",
+            "observe=tomorrow",
+            "observe=2026-13-01",
+            "observe",
+            "quiet quiet",
+            "socket=/a socket=/b",
+            "ask",
+            "wait=90s",
+            "Quiet",
+            "timeout=99999999999999999999s",
+            "=",
+            "",
         ] {
             let wrong = read(line).wrong;
             assert_eq!(wrong.is_none(), line.is_empty(), "{line}: {wrong:?}");

@@ -118,7 +118,10 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
         Ok(()) => String::new(),
         Err(why) => format!("; it could not be written down for jitd, so this line is the only record: {}", printable(why, 200)),
     };
-    host.log(Priority::Alert, &format!("access.breakglass user={user} service={service} phase={} why=\"jitd is away: {away}\"{and}", phase.word()));
+    host.log(
+        Priority::Alert,
+        &format!("access.breakglass user={user} service={service} phase={} why=\"jitd is away: {away}\"{and}", phase.word()),
+    );
     true
 }
 
@@ -133,7 +136,9 @@ fn names(line: &str, user: &str, service: &str) -> bool {
 }
 
 fn plain(text: &str) -> String {
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter.to_string() } else { format!("\\x{:x}", u32::from(letter)) };
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter.to_string() } else { format!("\\x{:x}", u32::from(letter)) }
+    };
     text.chars().map(letter).collect()
 }
 

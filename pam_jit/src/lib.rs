@@ -3,6 +3,7 @@
 //! This file wires libpam's six entry points to what decides: [`account`], [`session`]. Whatever happens in
 //! there, the host lives on: a panic ends here, and answers no.
 #![deny(unsafe_code)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking"))]
 
 pub mod account;
 pub mod arguments;
@@ -28,9 +29,8 @@ use verdict::Outcome;
 
 struct PamJit;
 
-#[allow(unsafe_code, reason = "the macro exports the entry points")]
+#[allow(unsafe_code, missing_docs, reason = "the macro exports libpam's entry points")]
 mod exported {
-    #![allow(missing_docs, reason = "libpam's own names")]
     use super::PamJit;
     super::pam_hooks!(PamJit);
 }

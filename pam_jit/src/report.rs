@@ -17,7 +17,8 @@ pub fn printable(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for letter in text.chars() {
         let before = shown.len();
-        let invisible = matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let invisible =
+            matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if letter.is_control() || invisible {
             // Writing to a String cannot fail.
             let _ = write!(shown, "\\u{{{:x}}}", u32::from(letter));

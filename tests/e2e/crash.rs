@@ -18,7 +18,11 @@ enum Told {
 /// One client asks for su without approval and drops it again, in turns, and keeps what it was told.
 fn client(host: &Host, user: &str, stop: &AtomicBool, mut told: Told) -> Told {
     while !stop.load(Ordering::Relaxed) {
-        let (act, then) = if told == Told::Held { ("jit drop", Told::NotHeld) } else { ("jit request su --as bob --reason x --json >/dev/null", Told::Held) };
+        let (act, then) = if told == Told::Held {
+            ("jit drop", Told::NotHeld)
+        } else {
+            ("jit request su --as bob --reason x --json >/dev/null", Told::Held)
+        };
         told = match host.user(user).run(act).code {
             0 => then,
             // Refused: it was done before, or is not possible; the record says which.
@@ -42,7 +46,8 @@ fn every_acknowledged_grant_and_revocation_survives_kill_9() {
         let held = |user: &str| !host.user(user).run("jit status --json").succeeds().json()["grants"].as_array().unwrap().is_empty();
         let before: Vec<_> = users.iter().map(|user| if held(user) { Told::Held } else { Told::NotHeld }).collect();
         let told: Vec<_> = std::thread::scope(|scope| {
-            let clients: Vec<_> = users.iter().zip(&before).map(|(user, before)| scope.spawn(|| client(&host, user, &stop, *before))).collect();
+            let clients: Vec<_> =
+                users.iter().zip(&before).map(|(user, before)| scope.spawn(|| client(&host, user, &stop, *before))).collect();
             // A moment that differs from round to round, and that no client knows of.
             let moment = std::time::Duration::from_millis((round as u64 * 37) % 150);
             std::thread::sleep(moment);

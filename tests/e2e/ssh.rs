@@ -34,7 +34,11 @@ fn commands_shells_sftp_scp_and_forwarding_alone_are_all_gated() {
         let copy = host.ssh("bob").client("echo copied > /tmp/from; scp {} /tmp/from {user}@127.0.0.1:/tmp/to");
         let list = host.ssh("bob").client("echo 'ls /etc/hostname' | sftp {} -b - {user}@127.0.0.1");
         for output in [copy, list, host.ssh("bob").run("echo command")] {
-            if granted { output.succeeds() } else { output.fails().says("jit: no grant for ssh") };
+            if granted {
+                output.succeeds()
+            } else {
+                output.fails().says("jit: no grant for ssh")
+            };
         }
     };
     try_all(false);
@@ -74,7 +78,11 @@ fn an_approver_gets_in_by_a_rule_that_starts_at_login_and_it_is_recorded_and_end
 
 #[test]
 fn an_address_outside_the_rule_is_refused_at_login() {
-    let policy = |from: &str| format!("version = 1\n[[grant]]\nname = \"x\"\nwho = [\"any\"]\non = [\"sshd\"]\nfrom = [\"{from}\"]\napprove = []\nstarts = \"login\"\n");
+    let policy = |from: &str| {
+        format!(
+            "version = 1\n[[grant]]\nname = \"x\"\nwho = [\"any\"]\non = [\"sshd\"]\nfrom = [\"{from}\"]\napprove = []\nstarts = \"login\"\n"
+        )
+    };
     let host = Host::with(|host| host.people().policy(&policy("10.0.0.0/8"))).start();
     host.ssh("bob").run("true").fails().says("jit: no rule lets bob use ssh");
     host.write("/etc/jit/policy.toml", &policy("127.0.0.0/8"));
@@ -85,7 +93,8 @@ fn an_address_outside_the_rule_is_refused_at_login() {
 #[test]
 fn a_legacy_rule_lets_a_service_account_in_without_asking_and_writes_it_down() {
     let legacy = "version = 1\n[[legacy]]\nname = \"backup-agent\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nfrom = [\"127.0.0.1\"]\nowner = \"group:leads\"\nreason = \"cron\"\nuntil = ";
-    let until = String::from_utf8(std::process::Command::new("date").args(["-u", "-d", "+100 days", "+%F"]).output().unwrap().stdout).unwrap();
+    let until =
+        String::from_utf8(std::process::Command::new("date").args(["-u", "-d", "+100 days", "+%F"]).output().unwrap().stdout).unwrap();
     let host = Host::with(|host| host.people().policy(&format!("{legacy}{until}"))).start();
     host.ssh("bob").run("id -un").succeeds().says("bob");
     assert!(host.wait_for_log("grant.issued").contains("kind=legacy"));

@@ -14,7 +14,11 @@ fn a_user_is_refused_requests_is_approved_is_let_in_and_refused_again_and_all_of
     alice.run("sudo -n id -un").fails().says("no grant");
 
     host.user("carol").run("jit status").succeeds().says(id).says("INC-42 disk full");
-    host.user("carol").run(&format!("jit approve {id}")).succeeds().says("Granted: alice may sudo as root until").says("Undo: jit revoke G-");
+    host.user("carol")
+        .run(&format!("jit approve {id}"))
+        .succeeds()
+        .says("Granted: alice may sudo as root until")
+        .says("Undo: jit revoke G-");
     alice.run("sudo -n id -un").succeeds().says("root");
     alice.run("jit status").succeeds().says("G-");
 
@@ -22,11 +26,22 @@ fn a_user_is_refused_requests_is_approved_is_let_in_and_refused_again_and_all_of
     alice.run("sudo -n id -un").fails().says("no grant");
     let _ = host.wait_for_log("grant.expired");
 
-    for event in ["daemon.started", "policy.loaded", "access.denied", "request.submitted", "request.approved", "request.granted", "session.opened", "session.closed"] {
+    for event in [
+        "daemon.started",
+        "policy.loaded",
+        "access.denied",
+        "request.submitted",
+        "request.approved",
+        "request.granted",
+        "session.opened",
+        "session.closed",
+    ] {
         let _ = host.wait_for_log(event);
     }
     let issued = host.wait_for_log("grant.issued");
-    for part in ["jitd[", " user=alice uid=1001 service=sudo as=root until=", " by=carol ", " reason=\"INC-42 disk full\" ", " seq=", " hash="] {
+    for part in
+        ["jitd[", " user=alice uid=1001 service=sudo as=root until=", " by=carol ", " reason=\"INC-42 disk full\" ", " seq=", " hash="]
+    {
         assert!(issued.contains(part), "{part} in {issued}");
     }
     host.root().run("jit audit verify").succeeds().says("whole");

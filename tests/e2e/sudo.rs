@@ -15,7 +15,16 @@ fn refused_let_in_refused(user: &str, check: impl Fn(&Host, bool)) {
 #[test]
 fn nopasswd_sudo_needs_a_grant_with_every_option() {
     refused_let_in_refused("alice", |host, granted| {
-        let commands = ["sudo -n id -un", "sudo id -un", "sudo -l", "sudo -v", "sudo -i id -un", "sudo -b id -un", "sudo -s id -un", "echo x | sudo -S id -un"];
+        let commands = [
+            "sudo -n id -un",
+            "sudo id -un",
+            "sudo -l",
+            "sudo -v",
+            "sudo -i id -un",
+            "sudo -b id -un",
+            "sudo -s id -un",
+            "echo x | sudo -S id -un",
+        ];
         for command in commands {
             let output = host.user("alice").run(command);
             if granted {
@@ -68,7 +77,9 @@ fn a_refusal_reaches_a_terminal() {
 fn sudoedit_needs_a_grant_and_its_session_is_its_callers() {
     refused_let_in_refused("alice", |host, granted| {
         host.root().run("echo before > /etc/edited").succeeds();
-        let edit = host.user("alice").variable("EDITOR=sh -c 'echo after > $0'").run("printf '#!/bin/sh\\necho after > \"$1\"\\n' > /tmp/ed-$$; chmod 755 /tmp/ed-$$; EDITOR=/tmp/ed-$$ sudoedit -n /etc/edited");
+        let edit = host.user("alice").variable("EDITOR=sh -c 'echo after > $0'").run(
+            "printf '#!/bin/sh\\necho after > \"$1\"\\n' > /tmp/ed-$$; chmod 755 /tmp/ed-$$; EDITOR=/tmp/ed-$$ sudoedit -n /etc/edited",
+        );
         if granted {
             edit.succeeds();
             assert_eq!(host.read("/etc/edited"), "after\n");
@@ -85,7 +96,11 @@ fn a_run_as_user_outside_the_grant_is_refused_when_the_session_opens() {
     host.grant("alice", "sudo", "carol");
     let alice = host.user("alice");
     alice.run("sudo -n id -un").succeeds().says("root");
-    alice.run("sudo -n -u carol id -un").fails().says("jit: no grant for sudo as carol. Ask: jit request sudo --as carol").does_not_say("carol\n");
+    alice
+        .run("sudo -n -u carol id -un")
+        .fails()
+        .says("jit: no grant for sudo as carol. Ask: jit request sudo --as carol")
+        .does_not_say("carol\n");
     alice.run("sudo -n -u bob id -un").fails().says("jit: no rule lets alice use sudo as bob");
     alice.run("sudo -n -g leads id -gn").fails().does_not_say("leads\n");
     host.grant("alice", "sudo --as carol", "dave");
@@ -151,7 +166,8 @@ fn quiet_says_nothing_and_denies() {
 
 #[test]
 fn observing_lets_everybody_in_and_writes_down_what_would_have_been() {
-    let tomorrow = String::from_utf8(std::process::Command::new("date").args(["-u", "-d", "tomorrow", "+%F"]).output().unwrap().stdout).unwrap();
+    let tomorrow =
+        String::from_utf8(std::process::Command::new("date").args(["-u", "-d", "tomorrow", "+%F"]).output().unwrap().stdout).unwrap();
     let host = Host::with(|host| host.people().arguments(&format!("observe={}", tomorrow.trim()))).start();
     host.user("alice").run("sudo -n id -un").succeeds().says("root").does_not_say("jit:");
     let observed = host.wait_for_log("access.observed");

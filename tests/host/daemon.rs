@@ -44,7 +44,10 @@ impl<'a> Jitd<'a> {
         if let Some(clock) = host.plan.clock {
             command.arg(format!("LD_PRELOAD={}", libfaketime()));
             command.arg(format!("FAKETIME_TIMESTAMP_FILE={}", shared.join("clock").display()));
-            command.args(["FAKETIME_NO_CACHE=1", if clock == FakeClock::Wall { "FAKETIME_DONT_FAKE_MONOTONIC=1" } else { "FAKETIME_DONT_FAKE_MONOTONIC=0" }]);
+            command.args([
+                "FAKETIME_NO_CACHE=1",
+                if clock == FakeClock::Wall { "FAKETIME_DONT_FAKE_MONOTONIC=1" } else { "FAKETIME_DONT_FAKE_MONOTONIC=0" },
+            ]);
         }
         let said = std::fs::OpenOptions::new().create(true).append(true).open(shared.join("jitd.err")).unwrap();
         command.arg(built("jitd")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);

@@ -54,7 +54,8 @@ fn accounts(etc: &Etc<'_>, plan: &Plan) {
         let _ = writeln!(homes, "mkdir -m 0755 /home/{name}; chown {uid}:{uid} /home/{name}");
     }
     for (number, name) in plan.groups().iter().enumerate() {
-        let members: Vec<_> = plan.accounts.iter().filter(|account| account.groups.contains(name)).map(|account| account.name.as_str()).collect();
+        let members: Vec<_> =
+            plan.accounts.iter().filter(|account| account.groups.contains(name)).map(|account| account.name.as_str()).collect();
         let _ = writeln!(group, "{name}:x:{}:{}", 3001 + number, members.join(","));
     }
     etc.write("passwd", 0o644, &passwd);
@@ -70,10 +71,16 @@ fn pam(etc: &Etc<'_>, plan: &Plan) {
     for service in ["sudo", "sudo-i", "su", "su-l", "sshd"] {
         let stock = std::fs::read_to_string(format!("/etc/pam.d/{service}")).unwrap();
         // The audit system of a container's host refuses a second login uid; the rest of the stack is Debian's.
-        let stock = if plan.login_uids { stock } else { stock.replace("session    required     pam_loginuid.so", "session    optional     pam_loginuid.so") };
+        let stock = if plan.login_uids {
+            stock
+        } else {
+            stock.replace("session    required     pam_loginuid.so", "session    optional     pam_loginuid.so")
+        };
         let text = if plan.services.iter().any(|named| named == service) {
             let control = &plan.control;
-            format!("account {control} {module} {arguments}\nsession {control} {module} {arguments}\n{stock}\nsession {control} {module} enter {arguments}\n")
+            format!(
+                "account {control} {module} {arguments}\nsession {control} {module} {arguments}\n{stock}\nsession {control} {module} enter {arguments}\n"
+            )
         } else {
             stock
         };

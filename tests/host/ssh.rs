@@ -65,9 +65,14 @@ impl<'a> Ssh<'a> {
         let proof = match self.proof {
             Proof::Key => "-o PreferredAuthentications=publickey -o BatchMode=yes",
             Proof::Password => "-o PreferredAuthentications=password -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1",
-            Proof::KeyboardInteractive => "-o PreferredAuthentications=keyboard-interactive -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1",
+            Proof::KeyboardInteractive => {
+                "-o PreferredAuthentications=keyboard-interactive -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1"
+            }
         };
-        format!("-F none -i /etc/ssh/test_host_key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=INFO {proof} {}", self.options)
+        format!(
+            "-F none -i /etc/ssh/test_host_key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=INFO {proof} {}",
+            self.options
+        )
     }
 
     fn with_password(&self, line: &str) -> String {

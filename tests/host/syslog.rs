@@ -36,6 +36,8 @@ impl Syslog {
     }
 
     pub fn wait_for(&self, text: &str) -> String {
-        wait_until(&format!("\"{text}\" in syslog; there is {:#?}", self.lines()), || self.lines().into_iter().find(|line| line.contains(text)))
+        wait_until(&format!("\"{text}\" in syslog; there is {:#?}", self.lines()), || {
+            self.lines().into_iter().find(|line| line.contains(text))
+        })
     }
 }

@@ -8,7 +8,7 @@ pub mod sample;
 
 use jit_proto::frame::{self, HEADER};
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk};
-use jit_proto::view::{Failure, FailureCode};
+use jit_proto::view::{Failure, FailureCode, RequestView, Shown, StatusView};
 use nix::pty::openpty;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -37,17 +37,32 @@ pub struct Fake {
     thread: Option<JoinHandle<()>>,
 }
 
-pub fn directory() -> PathBuf {
+/// A fresh directory below another.
+fn fresh(below: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = std::env::temp_dir().join(format!("jit-test-{}-{number}", std::process::id()));
+    let directory = below.join(format!("jit-test-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     directory
 }
 
+/// A directory for files; cargo's own, which is cleaned with the rest of the build.
+pub fn directory() -> PathBuf {
+    fresh(Path::new(env!("CARGO_TARGET_TMPDIR")))
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        if let Some(directory) = self.socket.parent() {
+            let _ = std::fs::remove_dir_all(directory);
+        }
+    }
+}
+
 impl Fake {
     pub fn new(scripts: Vec<Vec<Step>>) -> Self {
-        let socket = directory().join("user.sock");
+        // The path of a socket must be short.
+        let socket = fresh(&std::env::temp_dir()).join("user.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let acts = Arc::new(Mutex::new(Vec::new()));
         let heard = acts.clone();
@@ -152,4 +167,20 @@ pub fn failed(code: FailureCode, message: &str) -> UserAnswer {
 /// Whether the text could make a terminal do anything but show it.
 pub fn is_harmless(text: &str) -> bool {
     !text.chars().any(|letter| letter != '\n' && jit_core::text::is_unsafe(letter))
+}
+
+pub fn request(request: RequestView) -> UserAnswer {
+    UserAnswer::Request(Box::new(request))
+}
+
+pub fn status(status: StatusView) -> UserAnswer {
+    UserAnswer::Status(Box::new(status))
+}
+
+pub fn say(answer: UserAnswer) -> Vec<Step> {
+    vec![Step::Say(answer)]
+}
+
+pub fn shown(shown: Shown) -> Vec<Step> {
+    vec![Step::Say(UserAnswer::Shown(Box::new(shown))), Step::Say(UserAnswer::Events { events: sample::events(1), more: false })]
 }

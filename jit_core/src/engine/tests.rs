@@ -83,7 +83,8 @@ fn a_process_inside_a_session_acts_for_the_subject_of_the_session_too() {
 
     let mut inside = actor("carol");
     inside.login = LoginUid::Unset;
-    inside.ancestry = Ancestry::Known(vec![Process { pid: 5000, started: 9 }, Process { pid: sudo, started: 1 }, Process { pid: 1, started: 0 }]);
+    inside.ancestry =
+        Ancestry::Known(vec![Process { pid: 5000, started: 9 }, Process { pid: sudo, started: 1 }, Process { pid: 1, started: 0 }]);
     assert_eq!(world.approve_of(inside.clone(), second), Err(Refusal::Own { id: Some(second) }));
 
     inside.ancestry = Ancestry::Known(vec![Process { pid: 5000, started: 9 }, Process { pid: sudo, started: 2 }]);
@@ -110,7 +111,8 @@ fn whoever_acted_as_an_account_may_be_behind_it_until_its_own_log_in_stands_abov
     assert_eq!(world.approve_of(detached.clone(), second), own, "the session is over, and what it left behind runs on");
 
     world.open(entry("dave", "sshd", Some("dave")), 5000).unwrap();
-    detached.ancestry = Ancestry::Known(vec![Process { pid: 6000, started: 9 }, Process { pid: 5000, started: 1 }, Process { pid: 1, started: 0 }]);
+    detached.ancestry =
+        Ancestry::Known(vec![Process { pid: 6000, started: 9 }, Process { pid: 5000, started: 1 }, Process { pid: 1, started: 0 }]);
     assert_eq!(world.approve_of(detached, second), Ok(()), "dave himself, by his own log-in, may");
 }
 
@@ -200,7 +202,9 @@ fn a_second_request_while_the_same_waits_or_is_held_is_refused_with_its_id() {
 fn a_duration_above_the_maximum_is_refused_with_the_longest_possible_and_an_approver_only_shortens() {
     let mut world = World::new();
     let long = Wish { wanted: Some(Span::from_secs(5 * 3600)), ..wish() };
-    assert!(matches!(world.request_of(&actor("alice"), long), Err(Refusal::TooLong { longest, .. }) if longest == Span::from_secs(4 * 3600)));
+    assert!(
+        matches!(world.request_of(&actor("alice"), long), Err(Refusal::TooLong { longest, .. }) if longest == Span::from_secs(4 * 3600))
+    );
     let id = world.request_of(&actor("alice"), Wish { wanted: Some(HOUR), ..wish() }).unwrap();
     let shorten = |by| Command::Approve { actor: actor("carol"), id, shorten: Some(by), note: None };
     assert!(matches!(world.command(shorten(Span::from_secs(3601))), Err(Refusal::NotLonger { .. })));

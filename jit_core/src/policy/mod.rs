@@ -271,7 +271,6 @@ impl Policy {
     }
 
     /// The other accounts of the humans who own one of these.
-    #[must_use]
     pub fn accounts_of_same_person(&self, name: &UserName) -> impl Iterator<Item = &UserName> {
         self.persons.iter().filter(|person| person.accounts.contains(name)).flat_map(|person| &person.accounts)
     }

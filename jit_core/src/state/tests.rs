@@ -1,6 +1,6 @@
 use super::KEPT;
-use crate::engine::fixture::{World, actor};
 use crate::engine::Command;
+use crate::engine::fixture::{World, actor};
 
 #[test]
 fn what_is_over_for_longest_is_forgotten_and_what_is_live_is_not() {

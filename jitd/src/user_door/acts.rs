@@ -55,13 +55,9 @@ async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Result<Co
 
 /// Names people where the policy names groups.
 async fn with_names(about: &About, refusal: Refusal, actor: &Actor) -> Refusal {
-    match refusal {
-        Refusal::NotApprover { id, approvers } => {
-            let approvers = views::named(&about.directory, &approvers, &[actor.subject.name.to_string()]).await;
-            Refusal::NotApprover { id, approvers }
-        }
-        other => other,
-    }
+    let Refusal::NotApprover { id, approvers } = refusal else { return refusal };
+    let approvers = views::named(&about.directory, &approvers, &[actor.subject.name.to_string()]).await;
+    Refusal::NotApprover { id, approvers }
 }
 
 pub async fn request(about: &About, line: &mut Line, actor: Actor, wish: user::Wish) -> Result<(), Gone> {

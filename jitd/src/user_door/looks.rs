@@ -14,9 +14,7 @@ use jit_core::request::Request;
 use jit_core::subject::Subject;
 use jit_core::time::WallTime;
 use jit_proto::user::{EventFilter, UserAnswer, Which};
-use jit_proto::view::{
-    DaemonView, DenialView, EventView, FileView, GrantView, MayView, RequestView, SessionView, Shown, StatusView,
-};
+use jit_proto::view::{DaemonView, DenialView, EventView, FileView, GrantView, MayView, RequestView, SessionView, Shown, StatusView};
 use jit_proto::{frame, time::Moment};
 use std::fmt::Display;
 
@@ -189,13 +187,15 @@ fn list_of(snapshot: &Snapshot<'_>, me: &Subject, which: Which) -> (Vec<RequestV
     let state = snapshot.state;
     let pending = |request: &&Request| matches!(request, Request::Pending(_)) && which != Which::Active || which == Which::All;
     let live = |grant: &&Grant| matches!(grant, Grant::Live(_)) && which != Which::Pending || which == Which::All;
-    let open = |session: &&jit_core::session::Session| state.has_open_session(session.facts().id) && which != Which::Pending || which == Which::All;
-    let mut requests: Vec<_> = state.requests().filter(pending).filter(|request| viewer.sees_request(request)).map(views::request).collect();
+    let open = |session: &&jit_core::session::Session| {
+        state.has_open_session(session.facts().id) && which != Which::Pending || which == Which::All
+    };
+    let mut requests: Vec<_> =
+        state.requests().filter(pending).filter(|request| viewer.sees_request(request)).map(views::request).collect();
     let grants = state.grants().filter(live).filter(|grant| viewer.sees_grant(grant.terms()));
     let mut grants: Vec<_> = grants.map(|grant| views::grant(grant, snapshot.now)).collect();
-    let seen = |session: &&jit_core::session::Session| {
-        viewer.sees_session(session.facts(), state.grant(session.facts().grant).map(Grant::terms))
-    };
+    let seen =
+        |session: &&jit_core::session::Session| viewer.sees_session(session.facts(), state.grant(session.facts().grant).map(Grant::terms));
     let mut sessions: Vec<_> = state.sessions().filter(open).filter(seen).map(|session| views::session(session, state)).collect();
     requests.sort_by_key(|request| request.submitted);
     grants.sort_by_key(|grant| grant.issued);
@@ -203,15 +203,20 @@ fn list_of(snapshot: &Snapshot<'_>, me: &Subject, which: Which) -> (Vec<RequestV
     (requests, grants, sessions)
 }
 
+/// About how many bytes of a frame these texts fill.
+fn size_of<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.fold(1000, |sum, text| sum.saturating_add(text.len()).saturating_add(16))
+}
+
 fn request_size(request: &RequestView) -> usize {
-    let texts = request.stages.iter().flat_map(|stage| stage.by.iter().map(String::len)).sum::<usize>();
-    let notes = request.stages.iter().flat_map(|stage| &stage.approved).map(|approval| approval.note.as_ref().map_or(200, |note| note.len() + 200));
-    let approvers = request.approvers.iter().map(|approver| approver.len() + 8).sum::<usize>();
-    request.reason.len() + texts + notes.sum::<usize>() + approvers + 1000
+    let approved = request.stages.iter().flat_map(|stage| &stage.approved);
+    let notes = approved.flat_map(|approval| [approval.by.as_str(), approval.note.as_deref().unwrap_or_default(), "when and by which uid"]);
+    let by = request.stages.iter().flat_map(|stage| &stage.by).map(String::as_str);
+    size_of(by.chain(notes).chain(request.approvers.iter().map(String::as_str)).chain([request.reason.as_str()]))
 }
 
 fn grant_size(grant: &GrantView) -> usize {
-    grant.reason.len() + grant.sessions.len() * 20 + grant.by.len() * 40 + 1000
+    size_of(grant.sessions.iter().chain(&grant.by).map(String::as_str).chain([grant.reason.as_str()]))
 }
 
 /// A list in parts that each fit a frame.

@@ -6,7 +6,7 @@
 //! kernel attaches its sender: that process was alive after it was held, so its number is its own.
 
 use crate::directory::Directory;
-use jit_core::actor::{Actor, Ancestry, LoginUid};
+use jit_core::actor::{Actor, LoginUid};
 use jit_core::name::Uid;
 use jit_host::accounts::AccountTrouble;
 use jit_host::process::{self, Pinned};
@@ -130,10 +130,6 @@ impl Peer {
                 Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
             },
         };
-        let ancestry = match ancestry {
-            Ancestry::Known(chain) if chain.is_empty() => Ancestry::Unreadable,
-            known => known,
-        };
         Ok(Actor { subject, login, ancestry })
     }
 }
@@ -143,7 +139,8 @@ fn receive(stream: &UnixStream, buffer: &mut [u8]) -> std::io::Result<(usize, Op
     let mut parts = [IoSliceMut::new(buffer)];
     let mut space = nix::cmsg_space!(nix::sys::socket::UnixCredentials);
     let received = recvmsg::<()>(stream.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC);
-    let received = received.map_err(|errno| if errno == Errno::EAGAIN { std::io::ErrorKind::WouldBlock.into() } else { std::io::Error::from(errno) })?;
+    let received = received
+        .map_err(|errno| if errno == Errno::EAGAIN { std::io::ErrorKind::WouldBlock.into() } else { std::io::Error::from(errno) })?;
     let mut sender = None;
     for message in received.cmsgs().map_err(std::io::Error::from)? {
         if let ControlMessageOwned::ScmCredentials(credentials) = message {

@@ -46,7 +46,9 @@ pub fn request(request: &Request) -> RequestView {
             let approvals: Vec<_> = decided.stages.iter().flat_map(|stage| &stage.approvals).collect();
             let last = approvals.last();
             let (by, note, grant) = match &decided.outcome {
-                Outcome::Granted(grant) => (last.map(|approval| approval.by.to_string()), last.and_then(|approval| approval.note.clone()), Some(grant)),
+                Outcome::Granted(grant) => {
+                    (last.map(|approval| approval.by.to_string()), last.and_then(|approval| approval.note.clone()), Some(grant))
+                }
                 Outcome::Denied { by, note } => (Some(by.to_string()), note.clone(), None),
                 Outcome::Cancelled => (Some(decided.ask.user.to_string()), None, None),
                 Outcome::Lapsed => (None, None, None),

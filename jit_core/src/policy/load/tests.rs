@@ -15,12 +15,7 @@ fn mistakes(text: &str) -> Vec<String> {
 /// A valid rule with one line of it replaced or added.
 fn rule_with(line: &str) -> String {
     let key = line.split([' ', '=']).next().unwrap();
-    let rule = [
-        "name = \"ops\"",
-        "who = [\"group:ops\"]",
-        "on = [\"sudo\"]",
-        "approve = [ { by = [\"group:leads\"] } ]",
-    ];
+    let rule = ["name = \"ops\"", "who = [\"group:ops\"]", "on = [\"sudo\"]", "approve = [ { by = [\"group:leads\"] } ]"];
     let kept: Vec<_> = rule.iter().filter(|other| !other.starts_with(&format!("{key} "))).copied().collect();
     format!("version = 1\n[[grant]]\n{}\n{line}\n", kept.join("\n"))
 }
@@ -44,7 +39,10 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
     for (line, expected) in [
         ("aprove = []", "policy.toml:7:1: [[grant]] has an unknown key `aprove` (did you mean `approve`?)"),
         ("colour = \"red\"", "policy.toml:7:1: [[grant]] has an unknown key `colour` (known here: "),
-        ("who = [\"ops\"]", "policy.toml:6:8: [[grant]]: `who` is \"ops\": nobody that a policy can name (write user:NAME, group:NAME, uid:NUMBER or any)"),
+        (
+            "who = [\"ops\"]",
+            "policy.toml:6:8: [[grant]]: `who` is \"ops\": nobody that a policy can name (write user:NAME, group:NAME, uid:NUMBER or any)",
+        ),
         ("who = []", "`who` is []: empty: the rule is about nobody"),
         ("who = \"group:ops\"", "policy.toml:6:7: [[grant]]: `who` is \"group:ops\": not a list (put it in brackets: [\"...\"])"),
         ("on = [\"ssh\"]", "the PAM service of ssh is sshd"),
@@ -78,7 +76,10 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
 fn what_is_missing_is_named_at_the_rule() {
     let found = mistakes("version = 1\n\n[[grant]]\nname = \"x\"\n");
     for key in ["who", "on", "approve"] {
-        assert!(found.iter().any(|found| found.starts_with(&format!("policy.toml:3:1: [[grant]] has no `{key}` (add it, for example: "))), "{found:#?}");
+        assert!(
+            found.iter().any(|found| found.starts_with(&format!("policy.toml:3:1: [[grant]] has no `{key}` (add it, for example: "))),
+            "{found:#?}"
+        );
     }
 }
 
@@ -95,7 +96,8 @@ fn a_version_that_is_missing_old_or_misplaced_gets_a_hint() {
 #[test]
 fn all_mistakes_of_all_files_are_found_at_once() {
     let file = |file: &str, text: &str| PolicyFile { file: file.to_owned(), text: text.to_owned() };
-    let found = load(&[file("a", "version = 2\nx = 1\n"), file("b", "version = 1\n[[grant]\n"), file("c", &rule_with("y = 1"))], now()).unwrap_err();
+    let found = load(&[file("a", "version = 2\nx = 1\n"), file("b", "version = 1\n[[grant]\n"), file("c", &rule_with("y = 1"))], now())
+        .unwrap_err();
     let files: Vec<_> = found.iter().map(|mistake| mistake.place.file.as_str()).collect();
     assert!(files.contains(&"a") && files.contains(&"b") && files.contains(&"c"), "{found:#?}");
 }
@@ -104,7 +106,12 @@ fn all_mistakes_of_all_files_are_found_at_once() {
 fn a_name_that_comes_twice_names_both_places() {
     let rule = rule_with("lapse = \"1h\"");
     let twice = format!("{rule}{}", rule.replace("version = 1\n", ""));
-    assert_eq!(mistakes(&twice), ["policy.toml:8:1: a second rule named `ops`; the first is at policy.toml:2 (names must differ: grants and the record refer to them)"]);
+    assert_eq!(
+        mistakes(&twice),
+        [
+            "policy.toml:8:1: a second rule named `ops`; the first is at policy.toml:2 (names must differ: grants and the record refer to them)"
+        ]
+    );
 }
 
 fn legacy(line: &str) -> String {
@@ -139,7 +146,15 @@ fn a_person_has_two_accounts_at_least() {
 
 #[test]
 fn no_text_makes_the_reader_panic() {
-    for text in ["\u{0}", "[[grant]]\n[[grant]]", "version = 1\ngrant = 1", "version = 1\n[grant]\nx=1", "a.b.c = {", "\"\\uD800\" = 1", "version=1\n[[grant]]\nwho=[[[[]]]]"] {
+    for text in [
+        "\u{0}",
+        "[[grant]]\n[[grant]]",
+        "version = 1\ngrant = 1",
+        "version = 1\n[grant]\nx=1",
+        "a.b.c = {",
+        "\"\\uD800\" = 1",
+        "version=1\n[[grant]]\nwho=[[[[]]]]",
+    ] {
         assert!(read(text).is_err(), "{text}");
     }
 }

@@ -1,0 +1,32 @@
+# What the demonstration and the tests need on a Debian machine with Rust: sourced, not run.
+# Installed services do not touch the host: the tests run their own, in a private world.
+
+if [ "$(id -u)" != 0 ]; then
+    echo "run this as root: it makes private namespaces with real sudo and sshd in them" >&2
+    exit 1
+fi
+missing=
+need() { # need PROGRAM-OR-FILE PACKAGE
+    command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing="$missing $2"
+}
+need cc build-essential
+need sudo sudo
+need /usr/sbin/sshd openssh-server
+need ssh openssh-client
+need ip iproute2
+need pgrep procps
+need nsenter util-linux
+need script bsdutils
+need hostname hostname
+need /usr/include/security/pam_modules.h libpam0g-dev
+ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
+if [ -n "$missing" ]; then
+    echo "installing:$missing"
+    # No service may start on this machine because of us.
+    policy=/usr/sbin/policy-rc.d
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; ours=yes; }
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/dev/null
+    installed=$?
+    [ "${ours:-}" = yes ] && rm -f $policy
+    [ $installed = 0 ] || { echo "apt-get could not install:$missing" >&2; exit 1; }
+fi

@@ -1,0 +1,24 @@
+#!/bin/sh
+# All tests: unit tests, then real sudo and sshd in private worlds, with a debug build and with a release build.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/prepare.sh
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed=0
+# run NAME COMMAND...: shows the command's output, and keeps it to count.
+run() {
+    echo "== $1"
+    shift
+    { "$@" 2>&1 || echo "command failed: $*"; } | tee -a "$log"
+}
+run "debug build" cargo build --workspace --locked
+run "all tests, debug" cargo test --workspace --locked --no-fail-fast
+run "release build" cargo build --workspace --release --locked
+run "the host programs again, release" cargo test --release -p jit_tests -p pam_jit --locked --no-fail-fast
+passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")
+failed=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log")
+broken=$(grep -c '^command failed:' "$log" || true)
+[ "$failed" = 0 ] && [ "$broken" != 0 ] && failed=$broken
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
