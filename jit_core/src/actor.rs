@@ -7,7 +7,7 @@
 use crate::name::{Uid, UserName};
 use crate::session::Process;
 use crate::subject::Subject;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
 /// The uid that a process logged in with (`/proc/PID/loginuid`). A process that has none can set it, so
@@ -43,7 +43,9 @@ pub struct Actor {
 }
 
 /// The humans who could be behind an actor, as accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+///
+/// Written as a list: `["uid:1002", "user:carol"]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Humans {
     /// By number.
     pub uids: BTreeSet<Uid>,
@@ -71,6 +73,28 @@ impl Humans {
     }
 }
 
+impl Serialize for Humans {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let uids = self.uids.iter().map(|uid| format!("uid:{uid}"));
+        serializer.collect_seq(uids.chain(self.names.iter().map(|name| format!("user:{}", name.as_str()))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Humans {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut humans = Self::default();
+        for text in Vec::<String>::deserialize(deserializer)? {
+            // A name is taken as it stands, whatever it holds: it was an account's when it was written.
+            match (text.strip_prefix("user:"), text.strip_prefix("uid:").map(str::parse)) {
+                (Some(name), _) => _ = humans.names.insert(UserName::new(name)),
+                (None, Some(Ok(uid))) => _ = humans.uids.insert(Uid(uid)),
+                (None, Some(Err(_)) | None) => return Err(serde::de::Error::custom("neither uid:NUMBER nor user:NAME")),
+            }
+        }
+        Ok(humans)
+    }
+}
+
 /// What is known of the humans behind an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Behind {
@@ -78,4 +102,19 @@ pub enum Behind {
     Known(Humans),
     /// Something could not be read: it may be anybody.
     Anybody,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn humans_read_back_as_they_were_written_whatever_their_names() {
+        let mut humans = Humans::account(Uid(7), UserName::new("odd:name, with \"all\""));
+        humans.add(Uid(8), &UserName::new("carol"));
+        let written = serde_json::to_string(&humans).unwrap();
+        assert_eq!(written, r#"["uid:7","uid:8","user:carol","user:odd:name, with \"all\""]"#);
+        assert_eq!(serde_json::from_str::<Humans>(&written).unwrap(), humans);
+        assert!(serde_json::from_str::<Humans>(r#"["group:x"]"#).is_err());
+    }
 }
