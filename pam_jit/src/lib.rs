@@ -82,3 +82,6 @@ fn guarded(decide: impl FnOnce() -> PamResultCode) -> PamResultCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

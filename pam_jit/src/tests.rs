@@ -1,0 +1,371 @@
+//! What the module decides, with a host and a daemon that do as they are told.
+
+use crate::account::{ask_account, conclude};
+use crate::arguments::Arguments;
+use crate::breakglass::Keyhole;
+use crate::daemon::Daemon;
+use crate::host::{Caller, Forgotten, Host, Item, Memory, Odd, Opened, Priority, Variable};
+use crate::session::{ask_open, close, open};
+use crate::subject::Phase;
+use crate::verdict::Outcome;
+use chrono::NaiveDate;
+use jit_proto::client::{Away, Trouble};
+use jit_proto::pam::{Question, Verdict, Who};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+/// A host that says what it was told to say, and keeps what it hears.
+struct Script {
+    service: Option<&'static str>,
+    user: Result<Option<&'static str>, Odd>,
+    remote: Option<&'static str>,
+    connection: Option<&'static str>,
+    uid: u32,
+    memory: Memory,
+    forgets: bool,
+    told: Vec<String>,
+    logged: Vec<String>,
+}
+
+fn sudo(uid: u32) -> Script {
+    Script {
+        service: Some("sudo"),
+        user: Ok(Some("alice")),
+        remote: None,
+        connection: None,
+        uid,
+        memory: Memory::default(),
+        forgets: false,
+        told: Vec::new(),
+        logged: Vec::new(),
+    }
+}
+
+fn sshd(user: &'static str) -> Script {
+    Script { service: Some("sshd"), user: Ok(Some(user)), connection: Some("10.1.2.3 5 10.0.0.1 22"), uid: 0, ..sudo(0) }
+}
+
+impl Host for Script {
+    fn item(&self, item: Item) -> Result<Option<String>, Odd> {
+        match item {
+            Item::Service => Ok(self.service.map(str::to_owned)),
+            Item::User => self.user.map(|user| user.map(str::to_owned)),
+            Item::RemoteHost => Ok(self.remote.map(str::to_owned)),
+            Item::Terminal => Ok(None),
+        }
+    }
+
+    fn variable(&self, variable: Variable) -> Option<String> {
+        match variable {
+            Variable::SshConnection => self.connection.map(str::to_owned),
+            Variable::SshAuthInfo => Some("publickey ssh-ed25519 AAAA\nmore".to_owned()),
+        }
+    }
+
+    fn real_uid(&self) -> u32 {
+        self.uid
+    }
+
+    fn memory(&self) -> Memory {
+        self.memory.clone()
+    }
+
+    fn remember(&mut self, memory: Memory) -> Result<(), Forgotten> {
+        if self.forgets {
+            return Err(Forgotten);
+        }
+        self.memory = memory;
+        Ok(())
+    }
+
+    fn tell(&mut self, line: &str) {
+        self.told.push(line.to_owned());
+    }
+
+    fn log(&mut self, _: Priority, line: &str) {
+        self.logged.push(line.to_owned());
+    }
+
+    fn today(&self) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, 23).unwrap()
+    }
+}
+
+/// A daemon that gives these answers, in order, and must be asked for all of them.
+#[derive(Default)]
+struct Answers {
+    answers: RefCell<VecDeque<Result<Verdict, Trouble>>>,
+    asked: RefCell<Vec<Question>>,
+}
+
+impl Answers {
+    fn of(answers: impl IntoIterator<Item = Result<Verdict, Trouble>>) -> Self {
+        Self { answers: RefCell::new(answers.into_iter().collect()), asked: RefCell::default() }
+    }
+}
+
+impl Daemon for Answers {
+    fn ask(&self, question: Question, _: bool) -> Result<Verdict, Trouble> {
+        self.asked.borrow_mut().push(question);
+        self.answers.borrow_mut().pop_front().expect("the daemon was asked more often than it should be")
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking() || self.answers.borrow().is_empty(), "the daemon was not asked everything");
+    }
+}
+
+/// Break-glass files that name these users, all with uid 1001.
+struct Names(&'static str, RefCell<Vec<String>>);
+
+impl Keyhole for Names {
+    fn exceptions(&self) -> Result<Option<String>, String> {
+        Ok(Some(self.0.to_owned()))
+    }
+
+    fn account(&self, who: &Who) -> Option<(String, u32)> {
+        match who {
+            Who::Uid(1001) => Some(("alice".to_owned(), 1001)),
+            Who::Uid(_) => None,
+            Who::Name(name) => Some((name.clone(), 1001)),
+        }
+    }
+
+    fn write_down(&self, line: &str) -> Result<(), String> {
+        self.1.borrow_mut().push(line.to_owned());
+        Ok(())
+    }
+}
+
+fn nobody() -> Names {
+    Names("", RefCell::default())
+}
+
+fn no() -> Result<Verdict, Trouble> {
+    Ok(Verdict::Denied { message: "jit: no grant for sudo. D-1\u{1b}[2J".to_owned() })
+}
+
+fn away() -> Result<Verdict, Trouble> {
+    Err(Trouble::Away(Away::Refused))
+}
+
+fn opened() -> Result<Verdict, Trouble> {
+    Ok(Verdict::Opened { session: "S-1".to_owned() })
+}
+
+fn account(host: &mut Script, answers: &Answers) -> Outcome {
+    ask_account(host, answers, &Arguments::default(), &nobody())
+}
+
+fn session(host: &mut Script, answers: &Answers) -> Outcome {
+    ask_open(host, answers, &Arguments::default(), &nobody())
+}
+
+fn enter(host: &mut Script, answers: &Answers) -> Outcome {
+    open(host, answers, &Arguments { enter: true, ..Arguments::default() })
+}
+
+#[test]
+fn the_daemons_verdict_is_the_answer_and_a_denial_is_told_safely() {
+    assert_eq!(account(&mut sudo(1001), &Answers::of([Ok(Verdict::Allowed)])), Outcome::Allowed);
+    let mut host = sudo(1001);
+    assert_eq!(account(&mut host, &Answers::of([no()])), Outcome::Denied);
+    assert_eq!(host.told, ["jit: no grant for sudo. D-1\\u{1b}[2J"]);
+}
+
+#[test]
+fn what_is_denied_stays_denied_when_the_line_runs_twice_and_is_said_once() {
+    let mut host = sudo(1001);
+    let answers = Answers::of([no()]);
+    assert_eq!(account(&mut host, &answers), Outcome::Denied);
+    assert_eq!(account(&mut host, &answers), Outcome::Denied);
+    assert_eq!(host.told.len(), 1);
+}
+
+#[test]
+fn root_calling_sudo_and_root_on_the_console_are_not_ours_whatever_stands_in_the_line() {
+    let wrong = Arguments::read(&[c"quite"]);
+    for mut host in [sudo(0), Script { service: Some("su-l"), ..sudo(0) }, Script { service: Some("login"), user: Ok(Some("root")), ..sudo(0) }] {
+        assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::NotOurs);
+        assert_eq!(ask_open(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::NotOurs);
+        assert_eq!(enter(&mut host, &Answers::default()), Outcome::NotOurs);
+    }
+    let mut remote = Script { service: Some("login"), user: Ok(Some("root")), remote: Some("10.0.0.9"), ..sudo(0) };
+    assert_eq!(account(&mut remote, &Answers::of([no()])), Outcome::Denied, "root from elsewhere is a subject like any other");
+    assert_eq!(account(&mut sshd("root"), &Answers::of([no()])), Outcome::Denied);
+}
+
+#[test]
+fn the_session_of_sudo_is_its_callers_though_the_real_uid_is_0_by_then() {
+    let mut host = sudo(1001);
+    assert_eq!(account(&mut host, &Answers::of([Ok(Verdict::Allowed)])), Outcome::Allowed);
+    host.uid = 0;
+    host.user = Ok(Some("carol"));
+    let answers = Answers::of([opened()]);
+    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+    let Question::Open { entry, auth } = answers.asked.borrow()[0].clone() else { panic!() };
+    assert_eq!((entry.who, entry.run_as.as_deref(), auth), (Who::Uid(1001), Some("carol"), None));
+}
+
+#[test]
+fn a_session_of_sudo_without_its_account_phase_is_denied() {
+    let mut host = sudo(0);
+    assert_eq!(session(&mut host, &Answers::default()), Outcome::Denied);
+    assert!(host.logged.iter().any(|line| line.contains("pam_acct_mgmt")), "{:?}", host.logged);
+    assert_eq!(session(&mut sudo(1001), &Answers::default()), Outcome::Denied);
+}
+
+#[test]
+fn sudo_says_as_whom_only_in_session_and_su_and_sshd_in_both() {
+    let run_as = |mut host: Script| {
+        let answers = Answers::of([Ok(Verdict::Allowed)]);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        let Question::Check(entry) = answers.asked.borrow()[0].clone() else { panic!() };
+        entry.run_as
+    };
+    assert_eq!(run_as(sudo(1001)), None);
+    assert_eq!(run_as(Script { service: Some("su"), user: Ok(Some("carol")), ..sudo(1001) }).as_deref(), Some("carol"));
+    assert_eq!(run_as(sshd("bob")).as_deref(), Some("bob"));
+}
+
+#[test]
+fn the_address_is_sshds_own_word_and_else_an_address_in_pam_rhost() {
+    let from = |mut host: Script| {
+        let answers = Answers::of([Ok(Verdict::Allowed)]);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        let Question::Check(entry) = answers.asked.borrow()[0].clone() else { panic!() };
+        entry.from.map(|from| from.to_string())
+    };
+    assert_eq!(from(sshd("bob")).as_deref(), Some("10.1.2.3"));
+    assert_eq!(from(Script { connection: Some("nonsense"), remote: Some("10.9.9.9"), ..sshd("bob") }).as_deref(), Some("10.9.9.9"));
+    assert_eq!(from(Script { connection: None, remote: Some("lies.example"), ..sshd("bob") }), None);
+    assert_eq!(from(Script { connection: Some("fe80::1%eth0 5 x 22"), ..sshd("bob") }).as_deref(), Some("fe80::1"));
+    assert_eq!(from(Script { connection: Some("6.6.6.6 1 x 1"), ..sudo(1001) }), None, "nobody but sshd is believed");
+}
+
+#[test]
+fn a_missing_item_fails_on_our_side_and_an_odd_one_is_denied() {
+    assert_eq!(account(&mut Script { service: None, ..sudo(1001) }, &Answers::default()), Outcome::Failed);
+    assert_eq!(account(&mut Script { user: Ok(None), ..sshd("bob") }, &Answers::default()), Outcome::Failed);
+    assert_eq!(account(&mut Script { user: Err(Odd(Item::User)), ..sshd("bob") }, &Answers::default()), Outcome::Denied);
+    assert_eq!(account(&mut Script { forgets: true, ..sudo(1001) }, &Answers::default()), Outcome::Failed);
+}
+
+#[test]
+fn only_a_daemon_that_is_proved_away_is_away() {
+    let mut host = sudo(1001);
+    assert_eq!(account(&mut host, &Answers::of([away()])), Outcome::Away);
+    assert!(host.told[0].contains("does not answer"));
+    let ours = Err(Trouble::Ours("no descriptor".to_owned()));
+    assert_eq!(account(&mut sudo(1001), &Answers::of([ours])), Outcome::Failed, "an unprivileged user can provoke that");
+}
+
+#[test]
+fn a_wrong_argument_denies_without_a_question() {
+    let wrong = Arguments::read(&[c"timeout=2"]);
+    let mut host = sudo(1001);
+    assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::Denied);
+    let far = Arguments::read(&[c"observe=2027-03-01"]);
+    assert_eq!(ask_account(&mut sudo(1001), &Answers::default(), &far, &nobody()), Outcome::Denied, "observing must not become the rule");
+}
+
+#[test]
+fn observing_is_no_obstacle_and_says_nothing_to_the_user() {
+    let observing = Arguments::read(&[c"observe=2026-11-23"]);
+    for answer in [no(), away(), Ok(Verdict::Allowed), Err(Trouble::Ours("x".to_owned()))] {
+        let mut host = sudo(1001);
+        let outcome = ask_account(&mut host, &Answers::of([answer]), &observing, &nobody());
+        assert_eq!(conclude(&mut host, &observing, Phase::Account, outcome), Outcome::Observed);
+        assert!(host.told.is_empty());
+    }
+    let over = Arguments::read(&[c"observe=2026-11-22"]);
+    assert_eq!(ask_account(&mut sudo(1001), &Answers::of([no()]), &over, &nobody()), Outcome::Denied);
+}
+
+#[test]
+fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
+    let names = Names("alice sudo\n", RefCell::default());
+    let mut host = sudo(1001);
+    assert_eq!(ask_account(&mut host, &Answers::of([away()]), &Arguments::default(), &names), Outcome::Allowed);
+    assert!(names.1.borrow()[0].contains("user=alice service=sudo phase=account nonce="));
+    assert!(host.logged[0].starts_with("access.breakglass user=alice"));
+    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Arguments::default(), &names), Outcome::Allowed);
+    assert_eq!(enter(&mut host, &Answers::default()), Outcome::Allowed);
+
+    for (answer, outcome) in [(no(), Outcome::Denied), (Err(Trouble::Ours("x".to_owned())), Outcome::Failed)] {
+        assert_eq!(ask_account(&mut sudo(1001), &Answers::of([answer]), &Arguments::default(), &names), outcome);
+    }
+    assert_eq!(ask_account(&mut sudo(1002), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away);
+    assert_eq!(ask_account(&mut sshd("alice"), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away, "for sudo alone");
+    assert_eq!(names.1.borrow().len(), 2);
+}
+
+#[test]
+fn a_session_line_that_runs_twice_opens_once_and_a_handle_can_open_again_after_close() {
+    let mut host = sshd("bob");
+    let answers = Answers::of([opened(), Ok(Verdict::Noted), Ok(Verdict::Noted), opened()]);
+    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+    assert_eq!(enter(&mut host, &answers), Outcome::Allowed);
+    close(&mut host, &answers, &Arguments::default());
+    close(&mut host, &answers, &Arguments::default());
+    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+}
+
+#[test]
+fn the_last_line_without_a_session_is_denied() {
+    let mut host = sudo(1001);
+    host.memory.caller = Some(Caller::Uid(1001));
+    assert_eq!(enter(&mut host, &Answers::default()), Outcome::Denied);
+    host.memory.opened = Some(Opened::WithoutDaemon);
+    host.memory.denied_session = false;
+    assert_eq!(enter(&mut host, &Answers::default()), Outcome::Away, "an administrator's choice for a dead daemon holds for both lines");
+}
+
+#[test]
+fn a_session_that_cannot_be_remembered_is_closed_and_nobody_comes_in() {
+    struct ForgetsSessions(Script);
+    impl Host for ForgetsSessions {
+        fn item(&self, item: Item) -> Result<Option<String>, Odd> {
+            self.0.item(item)
+        }
+        fn variable(&self, variable: Variable) -> Option<String> {
+            self.0.variable(variable)
+        }
+        fn real_uid(&self) -> u32 {
+            self.0.real_uid()
+        }
+        fn memory(&self) -> Memory {
+            self.0.memory()
+        }
+        fn remember(&mut self, memory: Memory) -> Result<(), Forgotten> {
+            if memory.opened.is_some() { Err(Forgotten) } else { self.0.remember(memory) }
+        }
+        fn tell(&mut self, line: &str) {
+            self.0.tell(line);
+        }
+        fn log(&mut self, priority: Priority, line: &str) {
+            self.0.log(priority, line);
+        }
+        fn today(&self) -> NaiveDate {
+            self.0.today()
+        }
+    }
+    let answers = Answers::of([opened(), Ok(Verdict::Noted)]);
+    let mut host = ForgetsSessions(sshd("bob"));
+    assert_eq!(ask_open(&mut host, &answers, &Arguments::default(), &nobody()), Outcome::Failed);
+    assert!(matches!(answers.asked.borrow()[1], Question::Close { .. }));
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let quiet = Arguments::read(&[c"quiet"]);
+    for answer in [no(), away()] {
+        let mut host = sudo(1001);
+        let outcome = ask_account(&mut host, &Answers::of([answer]), &quiet, &nobody());
+        assert_ne!(outcome, Outcome::Allowed);
+        assert!(host.told.is_empty());
+    }
+}
