@@ -6,7 +6,10 @@
 //! - `show`: how things look, as JSON and to people.
 //! - `chain`: whether the record is whole.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking"))]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
+)]
 
 mod chain;
 mod cli;

@@ -5,7 +5,10 @@
 //! and the events that would make it true; [`state::State::apply`] folds events into state. Nothing
 //! else changes state, so the state of a daemon is always the fold of the events that it has stored.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking"))]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
+)]
 
 pub mod actor;
 pub mod engine;

@@ -8,7 +8,10 @@
 //!
 //! What is on the wire is not what the engine thinks in: the daemon translates, and checks as it does.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking"))]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
+)]
 
 pub mod client;
 pub mod frame;

@@ -33,6 +33,8 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let sockets = sockets::open(&settings.run).map_err(in_words)?;
     let written_meanwhile = breakglass::read(breakglass::LOG.as_ref());
     if let Some(identity) = identity {
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&settings.state, private).map_err(|error| format!("{}: {error}", settings.state.display()))?;
         identity.give(&settings.state)?;
         identity.become_it()?;
     }

@@ -2,7 +2,10 @@
 //!
 //! One engine task ([`engine`]) owns the state; one thread ([`writer`]) writes to disk and syslog; each
 //! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people.
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking"))]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
+)]
 
 mod breakglass;
 pub mod cli;

@@ -69,8 +69,15 @@ pub async fn serve(listener: UnixListener, about: About) {
 
 /// One connection: a greeting, one ask, its answers.
 async fn connection(stream: UnixStream, service: Service) {
-    let Some(peer) = Peer::pin(&stream) else { return };
+    let peer = Peer::pin(&stream);
     let mut line = Line { stream };
+    let Some(peer) = peer else {
+        // A process of another namespace, perhaps: nobody can say what it is part of.
+        if line.send(&Greeting { nonce: KernelEntropy::bytes() }).await.is_ok() {
+            let _ = line.refuse(&Refusal::Unreadable).await;
+        }
+        return;
+    };
     let uid = peer.uid();
     let slot = match service.door.enter(uid, if uid.is_root() { Standing::Kept } else { Standing::Common }) {
         Some(slot) => Some(slot),

@@ -3,7 +3,10 @@
 //! This file wires libpam's six entry points to what decides: [`account`], [`session`]. Whatever happens in
 //! there, the host lives on: a panic ends here, and answers no.
 #![deny(unsafe_code)]
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking"))]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
+)]
 
 pub mod account;
 pub mod arguments;

@@ -187,7 +187,9 @@ fn what_is_denied_stays_denied_when_the_line_runs_twice_and_is_said_once() {
 #[test]
 fn root_calling_sudo_and_root_on_the_console_are_not_ours_whatever_stands_in_the_line() {
     let wrong = Arguments::read(&[c"quite"]);
-    for mut host in [sudo(0), Script { service: Some("su-l"), ..sudo(0) }, Script { service: Some("login"), user: Ok(Some("root")), ..sudo(0) }] {
+    for mut host in
+        [sudo(0), Script { service: Some("su-l"), ..sudo(0) }, Script { service: Some("login"), user: Ok(Some("root")), ..sudo(0) }]
+    {
         assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::NotOurs);
         assert_eq!(ask_open(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::NotOurs);
         assert_eq!(enter(&mut host, &Answers::default()), Outcome::NotOurs);

@@ -35,7 +35,13 @@ struct Conversation {
 
 #[link(name = "pam")]
 unsafe extern "C" {
-    fn pam_start_confdir(service: *const c_char, user: *const c_char, conv: *const Conversation, dir: *const c_char, handle: *mut *mut c_void) -> c_int;
+    fn pam_start_confdir(
+        service: *const c_char,
+        user: *const c_char,
+        conv: *const Conversation,
+        dir: *const c_char,
+        handle: *mut *mut c_void,
+    ) -> c_int;
     fn pam_acct_mgmt(handle: *mut c_void, flags: c_int) -> c_int;
     fn pam_open_session(handle: *mut c_void, flags: c_int) -> c_int;
     fn pam_close_session(handle: *mut c_void, flags: c_int) -> c_int;
@@ -67,8 +73,10 @@ impl Place {
         let directory = tempfile::Builder::new().prefix("jit-pam-").tempdir_in("/run").expect("these tests run as root");
         let module = module();
         let socket = directory.path().join("pam.sock");
-        let line = |kind: &str, more: &str| format!("{kind} required {} socket={} {arguments} {more}\n", module.display(), socket.display());
-        let stack = line("account", "") + &line("session", "") + &line("session", "enter") + &line("auth", "") + "auth required pam_permit.so\n";
+        let line =
+            |kind: &str, more: &str| format!("{kind} required {} socket={} {arguments} {more}\n", module.display(), socket.display());
+        let stack =
+            line("account", "") + &line("session", "") + &line("session", "enter") + &line("auth", "") + "auth required pam_permit.so\n";
         std::fs::write(directory.path().join("door"), stack).unwrap();
         Self { directory }
     }
@@ -103,7 +111,8 @@ impl Transaction {
         let conversation = Conversation { talk: hear, heard: ptr::from_mut(heard.as_mut()).cast() };
         let mut handle = ptr::null_mut();
         // SAFETY: everything lives through the call; libpam copies the conversation, and `heard` lives as long as the handle.
-        let started = unsafe { pam_start_confdir(service.as_ptr(), user.as_ptr(), &raw const conversation, directory.as_ptr(), &raw mut handle) };
+        let started =
+            unsafe { pam_start_confdir(service.as_ptr(), user.as_ptr(), &raw const conversation, directory.as_ptr(), &raw mut handle) };
         assert_eq!(started, SUCCESS);
         Self { handle, heard }
     }
@@ -279,7 +288,13 @@ fn a_daemon_that_always_closes_is_away_and_one_that_closes_once_was_restarted() 
 fn no_socket_and_a_full_backlog_are_away() {
     let place = Place::new("timeout=1s");
     assert_eq!(place.transaction().account(), AUTHINFO_UNAVAIL);
-    let socket = nix::sys::socket::socket(nix::sys::socket::AddressFamily::Unix, nix::sys::socket::SockType::Stream, nix::sys::socket::SockFlag::empty(), None).unwrap();
+    let socket = nix::sys::socket::socket(
+        nix::sys::socket::AddressFamily::Unix,
+        nix::sys::socket::SockType::Stream,
+        nix::sys::socket::SockFlag::empty(),
+        None,
+    )
+    .unwrap();
     let address = nix::sys::socket::UnixAddr::new(&place.socket()).unwrap();
     nix::sys::socket::bind(std::os::fd::AsRawFd::as_raw_fd(&socket), &address).unwrap();
     nix::sys::socket::listen(&socket, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();

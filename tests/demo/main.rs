@@ -1,10 +1,19 @@
 //! A guided demonstration: refused, requested, approved, let in, ended, refused; for sudo and for SSH.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a demonstration that fails says so by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a demonstration that fails says so by panicking"
+)]
 
 use jit_tests::{Host, Output};
 
 fn main() {
-    let host = Host::with(|host| host.user("alice", &["ops"]).user("carol", &["leads"]).sudoers("alice ALL=(ALL) NOPASSWD: ALL\n").movable_clock()).start();
+    let host = Host::with(|host| {
+        host.user("alice", &["ops"]).user("carol", &["leads"]).sudoers("alice ALL=(ALL) NOPASSWD: ALL\n").movable_clock()
+    })
+    .start();
     title("A host of its own: real sudo, real sshd, jitd. Nothing of this machine is touched.");
     println!("alice is in group ops, carol in group leads. The policy:\n");
     for line in host.read("/etc/jit/policy.toml").lines().skip_while(|line| !line.contains("ops-root")).take(7) {

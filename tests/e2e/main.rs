@@ -14,6 +14,7 @@ mod clock;
 mod command;
 mod crash;
 mod host;
+mod hostile;
 mod policy;
 mod ssh;
 mod story;

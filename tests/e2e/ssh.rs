@@ -31,8 +31,8 @@ fn every_way_to_log_in_needs_a_grant_and_the_denial_reaches_the_client() {
 fn commands_shells_sftp_scp_and_forwarding_alone_are_all_gated() {
     let host = Host::with(|host| host.people()).start();
     let try_all = |granted: bool| {
-        let copy = host.ssh("bob").client("echo copied > /tmp/from; scp {} /tmp/from {user}@127.0.0.1:/tmp/to");
-        let list = host.ssh("bob").client("echo 'ls /etc/hostname' | sftp {} -b - {user}@127.0.0.1");
+        let copy = host.ssh("bob").client("echo copied > /tmp/from; scp -P 2222 {} /tmp/from {user}@127.0.0.1:/tmp/to");
+        let list = host.ssh("bob").client("echo 'ls /etc/hostname' | sftp -P 2222 {} -b - {user}@127.0.0.1");
         for output in [copy, list, host.ssh("bob").run("echo command")] {
             if granted {
                 output.succeeds()
@@ -55,6 +55,10 @@ fn commands_shells_sftp_scp_and_forwarding_alone_are_all_gated() {
 fn forwarding_alone_without_a_session_is_refused_without_a_grant() {
     let host = Host::with(|host| host.people()).start();
     host.ssh("bob").options("-N").run("").fails().says("jit: no grant for ssh");
+    host.user("carol").run("jit grant bob sshd --reason INC-42").succeeds();
+    // With one it stays: timeout(1) ends it.
+    host.ssh("bob").client("timeout 1 ssh -N -p 2222 {} {user}@127.0.0.1").exits(124);
+    assert!(host.wait_for_log("session.opened").contains("user=bob"));
 }
 
 #[test]

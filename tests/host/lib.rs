@@ -121,6 +121,12 @@ impl Host {
         id
     }
 
+    /// Where a path of this host is for this process.
+    #[must_use]
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.world.path(path)
+    }
+
     /// Where a built file is.
     #[must_use]
     pub fn built(name: &str) -> PathBuf {

@@ -87,10 +87,10 @@ impl<'a> Ssh<'a> {
         self.host.root().run(&self.with_password(&format!("ssh {} -p 2222 {}@127.0.0.1 '{quoted}'", self.common(), self.user)))
     }
 
-    /// Runs a client of sftp's family: `{}` stands for the options that find the host.
+    /// Runs a client's own command line: `{}` stands for the options, `{user}` for the user.
     #[allow(clippy::must_use_candidate, reason = "often run for what it does")]
     pub fn client(&self, line: &str) -> Output {
-        self.host.root().run(&self.with_password(&line.replace("{}", &format!("{} -P 2222", self.common())).replace("{user}", self.user)))
+        self.host.root().run(&self.with_password(&line.replace("{}", &self.common()).replace("{user}", self.user)))
     }
 
     /// A shell there, on a terminal.

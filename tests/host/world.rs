@@ -27,7 +27,7 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd /run/sudo /run/user
 ip link set lo up
 hostname testhost
-for name in jit jitd; do [ -e $T/bin/$name ] && { touch /usr/local/bin/$name; mount --bind $T/bin/$name /usr/local/bin/$name; }; done
+for name in jit jitd jit-hostile; do [ -e $T/bin/$name ] && { touch /usr/local/bin/$name; mount --bind $T/bin/$name /usr/local/bin/$name; }; done
 . $T/homes
 touch $T/ready
 exec sleep infinity

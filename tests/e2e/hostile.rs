@@ -1,0 +1,75 @@
+//! Peers that mean no good, on both sockets.
+
+use jit_proto::client::{Connection, Patience, Trust};
+use jit_proto::user::{Greeting, UserAnswer};
+use jit_tests::Host;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+fn patience() -> Patience {
+    Patience::of(Duration::from_secs(5))
+}
+
+#[test]
+fn the_pam_socket_is_roots_alone() {
+    let host = Host::with(|host| host.people()).start();
+    host.root()
+        .run("stat -c '%U %a' /run/jit /run/jit/pam.sock /run/jit/user.sock /var/lib/jit")
+        .succeeds()
+        .says("root 755\nroot 600\nroot 666\njitd 700\n");
+    host.user("alice").run("jit --socket /run/jit/pam.sock status").exits(3).says("Permission denied");
+    let pid = host.jitd().pid();
+    host.root()
+        .run(&format!("grep -E '^(Uid|Groups|NoNewPrivs|CapEff)' /proc/{pid}/status"))
+        .succeeds()
+        .says("900\t900\t900\t900")
+        .says("CapEff:\t0000000000000000")
+        .says("NoNewPrivs:\t1");
+}
+
+#[test]
+fn garbage_on_either_socket_harms_nobody_else() {
+    let host = Host::with(|host| host.people()).start();
+    for socket in ["/run/jit/user.sock", "/run/jit/pam.sock"] {
+        for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], &[1, 255, 255, 255, 255], &[1, 0, 0, 0, 3, 1, 2, 3], &[7; 4096], &[1, 0, 1, 0, 0]] {
+            let mut stream = UnixStream::connect(host.path(socket)).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            stream.write_all(bytes).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            // Whatever it says, it ends.
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    }
+    host.user("alice").run("sudo -n true").fails().says("no grant");
+    host.user("alice").run("jit status").succeeds();
+}
+
+#[test]
+fn a_hostile_client_is_refused_whatever_it_sends_and_the_next_one_is_served() {
+    let host = Host::with(|host| host.people()).start();
+    host.user("bob").run("jit-hostile /run/jit/user.sock").succeeds().says("hostile: all refused");
+    host.user("alice").run("jit request --reason x").succeeds();
+}
+
+#[test]
+fn a_process_of_another_namespace_is_told_that_it_cannot_be_known() {
+    let host = Host::with(|host| host.people()).start();
+    // This test is outside the host's namespaces.
+    let connection = Connection::open(&host.path("/run/jit/user.sock"), Trust::Anyone, &mut patience()).unwrap();
+    let _: Greeting = connection.receive(&mut patience()).unwrap();
+    let UserAnswer::Failed(failure) = connection.receive(&mut patience()).unwrap() else { panic!("it was served") };
+    assert!(failure.message.contains("cannot be told"), "{failure:?}");
+}
+
+#[test]
+fn a_user_who_holds_every_slot_that_they_get_keeps_nobody_out() {
+    let host = Host::with(|host| host.people()).start();
+    let mut bob = host.user("bob").terminal("jit-hostile /run/jit/user.sock hold");
+    bob.expect("held");
+    host.user("alice").run("jit status").succeeds();
+    host.user("alice").run("sudo -n true").fails().says("no grant");
+    host.root().run("jit list").succeeds();
+    bob.type_line("");
+    bob.finish().succeeds();
+}
