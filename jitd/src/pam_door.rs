@@ -1,6 +1,6 @@
 //! The PAM socket: checks and sessions.
 //!
-//! Every question is answered within [`ANSWER`], if only by "busy": silence would let the module believe
+//! Every question is answered within 800 ms, if only by "busy": silence would let the module believe
 //! that the daemon is away, and some administrators let people in then.
 
 mod knock;

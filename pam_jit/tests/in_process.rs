@@ -52,13 +52,17 @@ unsafe extern "C" {
 /// Keeps what it is told, and gives no reply array back: some hosts do that.
 extern "C" fn hear(count: c_int, messages: *const *const Message, _: *mut *mut c_void, heard: *mut c_void) -> c_int {
     // SAFETY: libpam passes back the pointer that was given with the conversation, and as many messages as it says.
-    let heard = unsafe { &mut *heard.cast::<Vec<String>>() };
+    let heard = unsafe { &mut *heard.cast::<Heard>() };
     for number in 0..usize::try_from(count).unwrap() {
         // SAFETY: as above; Linux-PAM passes an array of pointers.
-        let message = unsafe { &**messages.add(number) };
+        let place = unsafe { messages.add(number) };
+        // SAFETY: the array holds that many pointers.
+        let message = unsafe { *place };
+        // SAFETY: each points to a message.
+        let text = unsafe { (*message).text };
         // SAFETY: a message's text ends in NUL.
-        let text = unsafe { CStr::from_ptr(message.text) };
-        heard.push(text.to_string_lossy().into_owned());
+        let text = unsafe { CStr::from_ptr(text) };
+        heard.lines.push(text.to_string_lossy().into_owned());
     }
     SUCCESS
 }
@@ -98,16 +102,22 @@ fn module() -> PathBuf {
     module
 }
 
+/// What a conversation was told. It must stay where it is while libpam points to it.
+#[derive(Default)]
+struct Heard {
+    lines: Vec<String>,
+}
+
 struct Transaction {
     handle: *mut c_void,
-    heard: Box<Vec<String>>,
+    heard: Box<Heard>,
 }
 
 impl Transaction {
     fn start(directory: &Path) -> Self {
         let text = |text: &str| CString::new(text).unwrap();
         let (service, user, directory) = (text("door"), text("root"), text(directory.to_str().unwrap()));
-        let mut heard = Box::new(Vec::<String>::new());
+        let mut heard = Box::new(Heard::default());
         let conversation = Conversation { talk: hear, heard: ptr::from_mut(heard.as_mut()).cast() };
         let mut handle = ptr::null_mut();
         // SAFETY: everything lives through the call; libpam copies the conversation, and `heard` lives as long as the handle.
@@ -195,7 +205,7 @@ fn a_whole_transaction_is_let_in_and_each_line_asks_once() {
     assert_eq!(transaction.open(), SUCCESS);
     assert_eq!(transaction.close(), SUCCESS);
     assert_eq!(questions.try_iter().collect::<Vec<_>>(), ["Check", "Open", "Enter", "Close"]);
-    assert!(transaction.heard.is_empty());
+    assert!(transaction.heard.lines.is_empty());
 }
 
 #[test]
@@ -207,7 +217,7 @@ fn a_denial_reaches_the_conversation_and_is_perm_denied() {
     });
     let transaction = place.transaction();
     assert_eq!(transaction.account(), PERM_DENIED);
-    assert_eq!(*transaction.heard, ["jit: no grant for door. D-00000001"]);
+    assert_eq!(transaction.heard.lines, ["jit: no grant for door. D-00000001"]);
 }
 
 #[test]
@@ -226,7 +236,7 @@ fn is_away(connections: usize, serve: impl Fn(usize, UnixStream) + Send + 'stati
     assert_eq!(transaction.account(), AUTHINFO_UNAVAIL);
     let took = began.elapsed();
     assert!(took < Duration::from_millis(1100), "{took:?}");
-    assert_eq!(*transaction.heard, ["jit: the access daemon does not answer; nobody is let in. Tell your administrator."]);
+    assert_eq!(transaction.heard.lines, ["jit: the access daemon does not answer; nobody is let in. Tell your administrator."]);
 }
 
 #[test]
