@@ -1,7 +1,7 @@
 //! What pam-jit decides, and nothing else: policy, requests, grants, sessions and the record of them.
 //!
 //! The crate is pure. It holds no clock, socket, file, thread or global; time, random ids and what the
-//! host knows about accounts are handed in. [`engine::Engine::handle`] answers a command with a reply
+//! host knows about accounts are handed in. [`engine::handle`] answers a command with a reply
 //! and the events that would make it true; [`state::State::apply`] folds events into state. Nothing
 //! else changes state, so the state of a daemon is always the fold of the events that it has stored.
 #![forbid(unsafe_code)]

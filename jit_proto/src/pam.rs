@@ -31,12 +31,12 @@ pub enum Question {
     },
     /// The session's last line: the process can be put where it can be ended.
     Enter {
-        /// The session, as [`PamAnswer::Opened`] named it.
+        /// The session, as [`Verdict::Opened`] named it.
         session: String,
     },
     /// The session is over.
     Close {
-        /// The session, as [`PamAnswer::Opened`] named it.
+        /// The session, as [`Verdict::Opened`] named it.
         session: String,
     },
 }
