@@ -66,6 +66,8 @@ struct Marks {
     newest: Option<WallTime>,
     /// The boot that the boot clock of all deadlines belongs to.
     boot: Option<BootId>,
+    /// How far the wall clock was ahead of the boot clock when last it was looked at, in milliseconds.
+    drift: Option<i64>,
     /// Break-glass entries that are in the record already.
     breakglass: BTreeSet<String>,
 }

@@ -147,6 +147,18 @@ pub struct Now {
     pub boot: BootTime,
 }
 
+/// How far the clocks may drift apart before it counts as a step, in milliseconds: more than a clock that is slewed
+/// does between two looks.
+pub const STEP_MS: i64 = 2_000;
+
+impl Now {
+    /// How far the wall clock is ahead of the boot clock, in milliseconds. It changes when somebody sets the wall clock.
+    #[must_use]
+    pub fn drift_ms(self) -> i64 {
+        self.wall.as_millis().saturating_sub(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
 /// A moment at which something ends, on both clocks; the earlier one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {

@@ -130,8 +130,10 @@ fn closed(facts: &SessionFacts) -> Event {
 pub(super) fn start(state: &State, version: String, boot: BootId, policy: String, now: Now) -> (Reply, Vec<Event>) {
     let same_boot = state.boot() == Some(&boot);
     let mut events = vec![Event::from(event::DaemonStarted { version, boot_id: boot, boot_ms: now.boot, policy })];
-    if !same_boot {
-        events.extend(state.open_sessions().map(closed));
+    match state.stepped_by(now).filter(|_| same_boot) {
+        Some(by_ms) => events.push(event::ClockStepped { by_ms, boot_ms: now.boot }.into()),
+        None if same_boot => {}
+        None => events.extend(state.open_sessions().map(closed)),
     }
     (Reply::Done, events)
 }

@@ -433,6 +433,20 @@ fn a_reboot_with_a_clock_that_was_set_back_gives_only_what_was_left() {
 }
 
 #[test]
+fn a_clock_set_back_while_jitd_was_away_lengthens_nothing_not_even_over_a_reboot() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.now.wall = crate::time::WallTime::from_millis(world.now.wall.as_millis() - 7_200_000);
+    world.start("boot-1");
+    assert!(matches!(world.log.last(), Some((_, Event::ClockStepped(stepped))) if stepped.by_ms == -7_200_000));
+    world.now = Now { wall: world.now.wall, boot: BootTime::from_millis(5000) };
+    world.start("boot-2");
+    world.pass(Span::from_secs(30 * 60 + 1));
+    assert!(!world.lets_in("alice", "sudo", None));
+}
+
+#[test]
 fn sessions_of_another_boot_are_closed_at_the_start() {
     let mut world = World::new();
     let id = world.request("alice").unwrap();

@@ -45,8 +45,7 @@ impl State {
                 self.put_marks(marks);
             }
             Event::ClockStepped(event) => {
-                let now = Now { wall: at, boot: event.boot_ms };
-                self.move_deadlines(|deadline| deadline.after_step(now));
+                self.move_to_clock(Now { wall: at, boot: event.boot_ms });
             }
             Event::DaemonStarted(event) => self.begin_boot(Now { wall: at, boot: event.boot_ms }, &event.boot_id),
             Event::AccessAllowed(_)
@@ -168,12 +167,21 @@ impl State {
     /// A boot clock that began again measures nothing of the one before.
     fn begin_boot(&mut self, now: Now, boot: &BootId) {
         if self.marks.boot.as_ref() == Some(boot) {
+            // The wall clock may have been set while nobody looked.
+            self.move_to_clock(now);
             return;
         }
         let newest = self.marks.newest.unwrap_or(now.wall);
         self.move_deadlines(|deadline| deadline.after_boot(now, newest));
         self.put_acted_as(BTreeMap::new());
-        let marks = Marks { boot: Some(boot.clone()), ..self.marks.clone() };
+        let marks = Marks { boot: Some(boot.clone()), drift: Some(now.drift_ms()), ..self.marks.clone() };
+        self.put_marks(marks);
+    }
+
+    /// The wall clock is where it is: no deadline moves away by it.
+    fn move_to_clock(&mut self, now: Now) {
+        self.move_deadlines(|deadline| deadline.after_step(now));
+        let marks = Marks { drift: Some(now.drift_ms()), ..self.marks.clone() };
         self.put_marks(marks);
     }
 

@@ -11,7 +11,7 @@ use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
 use crate::span::Span;
 use crate::subject::Subject;
-use crate::time::{BootId, Now, WallTime};
+use crate::time::{BootId, Now, STEP_MS, WallTime};
 use std::collections::BTreeSet;
 
 impl State {
@@ -102,6 +102,13 @@ impl State {
     #[must_use]
     pub fn boot(&self) -> Option<&BootId> {
         self.marks.boot.as_ref()
+    }
+
+    /// By how much the wall clock was set since it was last looked at in this boot, if it was.
+    #[must_use]
+    pub fn stepped_by(&self, now: Now) -> Option<i64> {
+        let by = now.drift_ms().saturating_sub(self.marks.drift?);
+        (by.saturating_abs() >= STEP_MS).then_some(by)
     }
 
     /// The wall time of the newest event.

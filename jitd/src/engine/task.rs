@@ -20,7 +20,7 @@ use jit_core::request::Request;
 use jit_core::span::Span;
 use jit_core::state::State;
 use jit_core::subject::Entry;
-use jit_core::time::Now;
+use jit_core::time::{Now, STEP_MS};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +30,6 @@ use tokio::sync::{mpsc, oneshot};
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long checks are gathered before they are recorded.
 const GATHER: Span = Span::from_millis(40);
-/// How far the clocks may drift apart before it counts as a step.
-const STEP_MS: i64 = 2_000;
 /// How often it is looked whether the processes of sessions are still there.
 const SWEEP: Span = Span::from_secs(10);
 /// How long nothing is tried on a store that has just failed, unless somebody asks.
@@ -82,10 +80,6 @@ pub struct Task<C> {
     store_fails: Option<(Now, String)>,
 }
 
-fn drift(now: Now) -> i64 {
-    now.wall.as_millis().saturating_sub(i64::try_from(now.boot.as_millis()).unwrap_or(i64::MAX))
-}
-
 impl<C: Clock> Task<C> {
     /// An engine that takes its jobs from this queue.
     pub(crate) fn new(clock: C, writer: Writer, jobs: mpsc::Receiver<Job>, begun: Begun) -> Self {
@@ -105,7 +99,7 @@ impl<C: Clock> Task<C> {
             notes: Vec::new(),
             noted: now,
             watchers: BTreeMap::new(),
-            drift: drift(now),
+            drift: now.drift_ms(),
             last: now,
             swept: now,
             counted: now,
@@ -168,7 +162,7 @@ impl<C: Clock> Task<C> {
 
     /// The wall clock was set if it went another way than the boot clock.
     fn notice_step(&mut self, now: Now) {
-        let drift = drift(now);
+        let drift = now.drift_ms();
         let by_ms = drift.saturating_sub(self.drift);
         if by_ms.abs() >= STEP_MS {
             self.waiting.push_front(Waiting::Own(Command::Stepped(by_ms)));

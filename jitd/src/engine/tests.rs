@@ -1,1 +1,158 @@
+use super::{Begun, Checked, Handle, Task};
+use crate::clock::Clock;
+use crate::settings::RecordChecks;
+use crate::store::{Filter, Store, events, file_in, open_to_read};
+use crate::syslog::Syslog;
+use crate::writer::Writer;
+use jit_core::actor::{Actor, Ancestry, LoginUid};
+use jit_core::engine::{Admission, Command, Reply, Wish};
+use jit_core::event::Event;
+use jit_core::name::{RunAs, Service, Uid, UserName};
+use jit_core::policy::load::{PolicyFile, load};
+use jit_core::refusal::Refusal;
+use jit_core::session::Process;
+use jit_core::state::State;
+use jit_core::subject::{Entry, Groups, Phase, Remote, Subject};
+use jit_core::time::{BootId, BootTime, Now, WallTime};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
+/// A clock that the test moves.
+#[derive(Clone)]
+struct Hand(Arc<Mutex<Now>>);
+
+impl Clock for Hand {
+    fn now(&self) -> Now {
+        *self.0.lock().unwrap()
+    }
+
+    fn boot(&self) -> BootId {
+        BootId("boot".to_owned())
+    }
+}
+
+impl Hand {
+    fn pass(&self, seconds: u64) {
+        let mut now = self.0.lock().unwrap();
+        let span = jit_core::span::Span::from_secs(seconds);
+        *now = Now { wall: now.wall.plus(span), boot: now.boot.plus(span) };
+    }
+}
+
+/// An engine with a store of its own, and a policy under which alice needs nobody's approval.
+struct Bench {
+    directory: PathBuf,
+    hand: Hand,
+    engine: Handle,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("jit-engine-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        let hand = Hand(Arc::new(Mutex::new(Now {
+            wall: WallTime::parse("2026-11-23T12:00:00Z").unwrap(),
+            boot: BootTime::from_millis(1_000_000),
+        })));
+        let text = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n".to_owned();
+        let policy = load(&[PolicyFile { file: "p".to_owned(), text }], hand.now().wall).unwrap().0;
+        let store = Store::open(&file_in(&directory), |_| Ok(())).unwrap();
+        let (writer, _) = Writer::start(store, Syslog::new(directory.join("log"))).unwrap();
+        let (engine, jobs) = Handle::new();
+        let begun = Begun { state: State::default(), policy: Some(policy), trouble: Vec::new(), record: RecordChecks::Grouped };
+        tokio::spawn(Task::new(hand.clone(), writer, jobs, begun).run());
+        Self { directory, hand, engine }
+    }
+
+    async fn request(&self) -> Result<Reply, Refusal> {
+        let wish = Wish { service: Service::new("sudo"), run_as: RunAs::root(), wanted: None, uses: None, reason: Some("x".to_owned()) };
+        self.engine.command(Command::Request(alice(), wish)).await
+    }
+
+    async fn lets_in(&self) -> bool {
+        let entry = Entry {
+            subject: alice().subject,
+            service: Service::new("sudo"),
+            run_as: None,
+            remote: Remote::Unknown,
+            tty: None,
+            phase: Phase::Account,
+        };
+        let Checked { admission, .. } = self.engine.check(entry, false).await.unwrap();
+        !matches!(admission, Admission::Denied(_))
+    }
+
+    /// The state that the stored events make, as text.
+    fn stored(&self) -> State {
+        let mut state = State::default();
+        for record in events(&open_to_read(&file_in(&self.directory)).unwrap(), &Filter::default(), 1000).unwrap() {
+            state.apply(record.at, &Event::read(&record.event, &record.data).unwrap());
+        }
+        state
+    }
+
+    fn sql(&self, statement: &str) {
+        rusqlite::Connection::open(file_in(&self.directory)).unwrap().execute_batch(statement).unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn alice() -> Actor {
+    let subject = Subject { uid: Uid(1001), name: UserName::new("alice"), groups: Groups::Known(std::collections::BTreeSet::new()) };
+    let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
+    Actor { subject, login, ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]) }
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_stored_and_the_live_state_is_the_stored_one() {
+    let bench = Bench::new("stored");
+    assert!(!bench.lets_in().await);
+    assert!(matches!(bench.request().await, Ok(Reply::Request(_))));
+    assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
+    assert!(bench.lets_in().await);
+    bench.hand.pass(1801);
+    assert!(!bench.lets_in().await, "whether or not its end was recorded yet");
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_refused_and_taken_back_and_the_next_one_works() {
+    let bench = Bench::new("fails");
+    bench.sql("ALTER TABLE events RENAME TO away");
+    assert!(matches!(bench.request().await, Err(Refusal::NotRecorded { .. })));
+    assert!(!bench.lets_in().await);
+    let fails = bench.engine.query(|snapshot| snapshot.store_fails.is_some()).await;
+    assert_eq!(fails, Ok(true));
+    bench.sql("ALTER TABLE away RENAME TO events");
+    assert!(matches!(bench.request().await, Ok(Reply::Request(_))), "nothing of the first one is left in the way");
+    assert!(bench.lets_in().await);
+    assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
+    let back = events(
+        &open_to_read(&file_in(&bench.directory)).unwrap(),
+        &Filter { kind: Some("store.back".to_owned()), ..Filter::default() },
+        10,
+    );
+    assert_eq!(back.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hundred_requests_at_once_make_one_grant() {
+    let bench = Arc::new(Bench::new("many"));
+    let all: Vec<_> = (0..100)
+        .map(|_| {
+            let bench = bench.clone();
+            tokio::spawn(async move { bench.request().await.is_ok() })
+        })
+        .collect();
+    let mut made = 0;
+    for request in all {
+        made += usize::from(request.await.unwrap());
+    }
+    assert_eq!(made, 1);
+    assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
+}

@@ -30,7 +30,12 @@ pub async fn entry(directory: &Directory, told: pam::Entry, phase: Phase) -> Res
     };
     let whose = |subject: Subject| {
         let service = Service::new(cut(&told.service, 64));
-        let run_as = told.run_as.as_ref().map(|target| RunAs::of(&subject.name, UserName::new(cut(target, LONGEST_NAME))));
+        let run_as = match (&told.who, &told.run_as) {
+            // Whoever logs in comes in as themselves, however the name service spells them.
+            (Who::Name(_), Some(_)) => Some(RunAs::Oneself),
+            (Who::Uid(_), Some(target)) => Some(RunAs::of(&subject.name, UserName::new(cut(target, LONGEST_NAME)))),
+            (Who::Name(_) | Who::Uid(_), None) => None,
+        };
         let tty = told.tty.as_ref().map(|tty| cut(tty, 64));
         Entry { subject, service, run_as, remote: Remote::from_address(told.from), tty, phase }
     };

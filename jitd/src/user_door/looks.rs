@@ -17,6 +17,7 @@ use jit_proto::user::{EventFilter, UserAnswer, Which};
 use jit_proto::view::{DaemonView, DenialView, EventView, FileView, GrantView, MayView, RequestView, SessionView, Shown, StatusView};
 use jit_proto::{frame, time::Moment};
 use std::fmt::Display;
+use std::sync::LazyLock;
 
 /// How much of a frame a part of a list may fill, in bytes, as estimated.
 const PART: usize = 40_000;
@@ -24,8 +25,9 @@ const PART: usize = 40_000;
 const PAGE: u32 = 200;
 
 /// The policy that viewers are judged by: where there is none, nobody approves and only root sees all.
-fn policy_of(snapshot: &Snapshot<'_>) -> Policy {
-    snapshot.policy.cloned().unwrap_or_default()
+fn policy_of<'a>(snapshot: &Snapshot<'a>) -> &'a Policy {
+    static NONE: LazyLock<Policy> = LazyLock::new(Policy::default);
+    snapshot.policy.unwrap_or(&NONE)
 }
 
 async fn name_approvers(about: &About, request: &mut RequestView) {
@@ -96,7 +98,7 @@ fn shorten<T>(list: &mut Vec<T>) {
 fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {
     let policy = policy_of(snapshot);
     let me = &actor.subject;
-    let viewer = views::viewer(me, &policy);
+    let viewer = views::viewer(me, policy);
     let may_request: Vec<MayView> = policy.requestable_by(me).flat_map(|(rule, service)| views::may(rule, service.as_str())).collect();
     let waits_for_me = snapshot.state.pending().filter(|pending| viewer.may_approve_now(pending));
     StatusView {
@@ -183,7 +185,7 @@ pub async fn list(about: &About, line: &mut Line, actor: Actor, which: Which) ->
 
 fn list_of(snapshot: &Snapshot<'_>, me: &Subject, which: Which) -> (Vec<RequestView>, Vec<GrantView>, Vec<SessionView>) {
     let policy = policy_of(snapshot);
-    let viewer = views::viewer(me, &policy);
+    let viewer = views::viewer(me, policy);
     let state = snapshot.state;
     let pending = |request: &&Request| matches!(request, Request::Pending(_)) && which != Which::Active || which == Which::All;
     let live = |grant: &&Grant| matches!(grant, Grant::Live(_)) && which != Which::Pending || which == Which::All;
@@ -279,7 +281,7 @@ fn not_read(error: &dyn Display) -> Refusal {
 /// A request, grant or session that the viewer may see.
 fn find(snapshot: &Snapshot<'_>, me: &Subject, id: &str) -> Option<Shown> {
     let policy = policy_of(snapshot);
-    let viewer = views::viewer(me, &policy);
+    let viewer = views::viewer(me, policy);
     let state = snapshot.state;
     if let Ok(id) = id.parse() {
         return state.request(id).filter(|request| viewer.sees_request(request)).map(views::request).map(Shown::Request);
@@ -302,7 +304,7 @@ async fn denial(about: &About, actor: &Actor, id: &str) -> Option<Shown> {
     let (uid, user, rule) = (denied.uid, denied.user.clone(), denied.rule.clone());
     let sees = about.engine.query(move |snapshot| {
         let policy = policy_of(snapshot);
-        let viewer = views::viewer(&me, &policy);
+        let viewer = views::viewer(&me, policy);
         let approves = rule.is_some_and(|rule| viewer.approves_by(&rule));
         (uid == Some(me.uid) && user == me.name) || approves || viewer.sees_all()
     });
