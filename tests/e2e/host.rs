@@ -17,6 +17,8 @@ fn sudo_and_sshd_of_the_host_are_real_and_nothing_is_left_behind() {
         assert!(host.wait_for_log("hello from here").contains("hello"));
         let mut shell = host.user("alice").terminal("cat; tty");
         shell.type_line("typed");
+        // The terminal's echo, and then cat itself: only now is there somebody whom Ctrl-C can end.
+        shell.expect("typed");
         shell.expect("typed");
         shell.press_ctrl_c();
         drop(shell.finish());

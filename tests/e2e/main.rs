@@ -19,3 +19,4 @@ mod policy;
 mod ssh;
 mod story;
 mod sudo;
+mod world;

@@ -55,7 +55,6 @@ pub struct Plan {
     pub(crate) services: Vec<String>,
     pub(crate) sshd: String,
     pub(crate) files: Vec<(String, u32, String)>,
-    pub(crate) login_uids: bool,
     pub(crate) clock: Option<FakeClock>,
     pub(crate) daemon: bool,
 }
@@ -81,7 +80,6 @@ impl Default for Plan {
             services: ["sudo", "sudo-i", "su", "su-l", "sshd"].map(str::to_owned).to_vec(),
             sshd: String::new(),
             files: Vec::new(),
-            login_uids: false,
             clock: None,
             daemon: true,
         }
@@ -204,14 +202,11 @@ impl Plan {
     pub fn start(self) -> Host {
         let place = World::place();
         etc::write(&self, place.path());
-        for name in ["jit", "jitd", "jit-hostile"] {
-            std::os::unix::fs::symlink(built(name), place.path().join("bin").join(name)).unwrap();
-        }
         std::fs::write(place.path().join("clock"), "+0\n").unwrap();
         let syslog = Syslog::listen(&place.path().join("log"));
-        let world = World::make(place);
-        let host = Host { world, syslog, plan: self, jitd: std::sync::Mutex::new(daemon::Process::default()) };
-        crate::ssh::start_server(&host);
+        let world = World::make(place, &built_directory());
+        let mut host = Host { world, syslog, plan: self, jitd: std::sync::Mutex::new(daemon::Process::default()), sshd: None };
+        host.sshd = Some(crate::ssh::start_server(&host));
         if host.plan.daemon {
             host.jitd().start();
         }
@@ -219,17 +214,21 @@ impl Plan {
     }
 }
 
-/// A file that cargo built, of the same profile as this test.
+/// What a host needs of what cargo built.
+const BUILT: [&str; 4] = ["libpam_jit.so", "jitd", "jit", "jit-hostile"];
+
+/// Where cargo put what it built, of the same profile as this test.
 ///
 /// # Panics
 /// It was not built.
-pub fn built(name: &str) -> PathBuf {
+fn built_directory() -> PathBuf {
     let directory = std::env::var_os("JIT_TEST_BIN_DIR").map(PathBuf::from).unwrap_or_else(|| {
         let here = std::env::current_exe().unwrap();
         let parent = here.parent().unwrap();
         if parent.ends_with("deps") { parent.parent().unwrap().to_owned() } else { parent.to_owned() }
     });
-    let path = directory.join(name);
-    assert!(path.exists(), "{} is missing; build first: cargo build --workspace", path.display());
-    path
+    for name in BUILT {
+        assert!(directory.join(name).exists(), "{name} is missing in {}; build first: cargo build --workspace", directory.display());
+    }
+    directory
 }

@@ -1,24 +1,36 @@
 //! jitd in the host.
 
 use crate::Host;
-use crate::build::{FakeClock, built};
+use crate::build::FakeClock;
 use crate::wait::wait_until;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 
 /// The process, while there is one.
 #[derive(Default)]
 pub(crate) struct Process {
-    child: Option<Child>,
+    child: Option<Reaped>,
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It may be stopped, with the daemon that it brought here.
-            let _ = child.kill();
-            let _ = child.wait();
+impl Process {
+    /// nsenter stops with the daemon that it brought in, and has to be awake to reap it.
+    pub(crate) fn wake(&mut self) {
+        if let Some(child) = &self.child {
+            let pid = i32::try_from(child.0.id()).unwrap();
+            let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
         }
+    }
+}
+
+/// A child that is killed, if need be, and waited for: no zombies.
+pub(crate) struct Reaped(pub(crate) Child);
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -50,7 +62,7 @@ impl<'a> Jitd<'a> {
             ]);
         }
         let said = std::fs::OpenOptions::new().create(true).append(true).open(shared.join("jitd.err")).unwrap();
-        command.arg(built("jitd")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        command.arg(host.world.built("jitd")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         let mut child = command.spawn().unwrap();
         let socket = host.world.path("/run/jit/user.sock");
         wait_until("jitd to answer", || {
@@ -59,7 +71,7 @@ impl<'a> Jitd<'a> {
             }
             UnixStream::connect(&socket).ok()
         });
-        host.jitd.lock().unwrap().child = Some(child);
+        host.jitd.lock().unwrap().child = Some(Reaped(child));
     }
 
     /// Its number in the host.
@@ -97,7 +109,7 @@ impl<'a> Jitd<'a> {
     fn wait(&self) {
         let child = self.host.jitd.lock().unwrap().child.take();
         if let Some(mut child) = child {
-            child.wait().unwrap();
+            child.0.wait().unwrap();
         }
     }
 

@@ -66,16 +66,10 @@ fn accounts(etc: &Etc<'_>, plan: &Plan) {
 
 /// Our lines: the first of account, the first of session, and the last of session.
 fn pam(etc: &Etc<'_>, plan: &Plan) {
-    let module = crate::build::built("libpam_jit.so");
+    let module = etc.place.join("built/libpam_jit.so");
     let (module, arguments) = (module.display(), &plan.arguments);
     for service in ["sudo", "sudo-i", "su", "su-l", "sshd"] {
         let stock = std::fs::read_to_string(format!("/etc/pam.d/{service}")).unwrap();
-        // The audit system of a container's host refuses a second login uid; the rest of the stack is Debian's.
-        let stock = if plan.login_uids {
-            stock
-        } else {
-            stock.replace("session    required     pam_loginuid.so", "session    optional     pam_loginuid.so")
-        };
         let text = if plan.services.iter().any(|named| named == service) {
             let control = &plan.control;
             format!(

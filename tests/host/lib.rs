@@ -47,11 +47,19 @@ pub const PASSWORD: &str = "pw";
 
 /// A running test host.
 pub struct Host {
-    // First, so that it ends first: what enters the world from outside must not keep it from ending.
-    jitd: std::sync::Mutex<daemon::Process>,
+    // First, so that it ends first: nsenter reaps what it brought in, and only then are the nsenters done. The other
+    // way round jitd and sshd fall to the machine's own init, and the world's end waits for that.
     world: World,
+    jitd: std::sync::Mutex<daemon::Process>,
+    sshd: Option<daemon::Reaped>,
     syslog: Syslog,
     plan: Plan,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.jitd.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).wake();
+    }
 }
 
 impl Host {
@@ -125,11 +133,5 @@ impl Host {
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
         self.world.path(path)
-    }
-
-    /// Where a built file is.
-    #[must_use]
-    pub fn built(name: &str) -> PathBuf {
-        build::built(name)
     }
 }

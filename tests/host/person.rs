@@ -1,9 +1,13 @@
 //! Somebody who runs commands in the host.
 
+use crate::daemon::Reaped;
 use crate::terminal::Terminal;
+use crate::wait::wait_for_exit;
 use crate::{Host, Output};
-use std::io::Write;
-use std::process::{Command, Stdio};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::process::Command;
 
 /// Somebody at their own prompt, without a terminal unless they ask for one.
 pub struct Person<'a> {
@@ -39,10 +43,22 @@ impl<'a> Person<'a> {
     #[allow(clippy::must_use_candidate, reason = "often run for what it does")]
     pub fn run(&self, line: &str) -> Output {
         let mut command = self.command(&["setsid", "-w"], line);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // A command that reads nothing closes its end first.
-        let _ = child.stdin.take().unwrap().write_all(self.input.as_bytes());
-        output(&format!("{}$ {line}", self.name), &child.wait_with_output().unwrap())
+        // Nameless files rather than pipes: whatever the command leaves running, and keeps its output, delays nobody.
+        let nameless = || File::from(memfd_create(c"said", MFdFlags::MFD_CLOEXEC).unwrap());
+        let (mut input, stdout, stderr) = (nameless(), nameless(), nameless());
+        input.write_all(self.input.as_bytes()).unwrap();
+        input.rewind().unwrap();
+        let mut child =
+            Reaped(command.stdin(input).stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap()).spawn().unwrap());
+        let what = format!("{}$ {line}", self.name);
+        let status = wait_for_exit(&what, &mut child.0);
+        let said = |mut file: File| {
+            let mut bytes = Vec::new();
+            file.rewind().unwrap();
+            file.read_to_end(&mut bytes).unwrap();
+            bytes
+        };
+        output(&what, &std::process::Output { status, stdout: said(stdout), stderr: said(stderr) })
     }
 
     /// Runs a command line on a terminal of its own.

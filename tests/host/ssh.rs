@@ -1,22 +1,23 @@
 //! sshd in the host, and clients of it.
 
+use crate::daemon::Reaped;
 use crate::terminal::Terminal;
 use crate::wait::wait_until;
 use crate::{Host, Output, PASSWORD};
 use std::process::Stdio;
 
 /// Starts sshd and waits until it listens.
-pub(crate) fn start_server(host: &Host) {
+pub(crate) fn start_server(host: &Host) -> Reaped {
     let mut command = host.world.enter();
     command.args(["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/test_sshd_config"]);
     let said = std::fs::File::create(host.world.shared().join("sshd.err")).unwrap();
-    // It ends with the world.
-    let mut sshd = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap();
+    let mut sshd = Reaped(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap());
     wait_until("sshd to listen", || {
         let said = std::fs::read_to_string(host.world.shared().join("sshd.err")).unwrap_or_default();
-        assert!(sshd.try_wait().unwrap().is_none(), "sshd ended: {said}");
+        assert!(sshd.0.try_wait().unwrap().is_none(), "sshd ended: {said}");
         said.contains("Server listening").then_some(())
     });
+    sshd
 }
 
 /// How a client proves who it is.

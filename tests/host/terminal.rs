@@ -1,15 +1,16 @@
 //! A command on a terminal, driven by the test's own code.
 
 use crate::Output;
+use crate::daemon::Reaped;
 use crate::wait::wait_until;
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// A command on a terminal.
 pub struct Terminal {
     command: String,
-    child: Child,
+    child: Reaped,
     screen: Arc<Mutex<Vec<u8>>>,
     seen: usize,
     reader: Option<std::thread::JoinHandle<()>>,
@@ -26,7 +27,7 @@ impl Terminal {
                 into.lock().unwrap().extend(&buffer[..length]);
             }
         });
-        Self { command: name.to_owned(), child, screen, seen: 0, reader: Some(reader) }
+        Self { command: name.to_owned(), child: Reaped(child), screen, seen: 0, reader: Some(reader) }
     }
 
     /// Everything that it has shown.
@@ -58,7 +59,7 @@ impl Terminal {
     /// # Panics
     /// The terminal is gone.
     pub fn type_line(&mut self, line: &str) {
-        let input = self.child.stdin.as_mut().unwrap();
+        let input = self.child.0.stdin.as_mut().unwrap();
         input.write_all(format!("{line}\r").as_bytes()).unwrap();
         input.flush().unwrap();
     }
@@ -68,7 +69,7 @@ impl Terminal {
     /// # Panics
     /// The terminal is gone.
     pub fn press_ctrl_c(&mut self) {
-        let input = self.child.stdin.as_mut().unwrap();
+        let input = self.child.0.stdin.as_mut().unwrap();
         input.write_all(&[3]).unwrap();
         input.flush().unwrap();
     }
@@ -79,7 +80,7 @@ impl Terminal {
     /// It cannot be waited for.
     #[must_use]
     pub fn finish(mut self) -> Output {
-        let status = wait_until(&format!("{} to end; it shows {}", self.command, self.screen()), || self.child.try_wait().unwrap());
+        let status = wait_until(&format!("{} to end; it shows {}", self.command, self.screen()), || self.child.0.try_wait().unwrap());
         self.reader.take().unwrap().join().unwrap();
         Output { command: self.command.clone(), code: status.code().unwrap_or(255), stdout: self.screen(), stderr: String::new() }
     }

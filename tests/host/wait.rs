@@ -1,5 +1,6 @@
 //! Waiting for facts.
 
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// The longest that anything is waited for.
@@ -17,5 +18,17 @@ pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         }
         assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until a program ends by itself, for a minute.
+pub(crate) fn wait_for_exit(what: &str, child: &mut Child) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "this does not end: {what}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }

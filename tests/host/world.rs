@@ -1,9 +1,6 @@
-//! Namespaces of one's own, held open by a process that sleeps.
+//! Namespaces of one's own, held open by a first process that waits for the end of its input: for us.
 
 use crate::wait::wait_until;
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -11,9 +8,10 @@ use tempfile::TempDir;
 /// What makes the world, run as its first process. `$T` is a directory that it shares with the test.
 const MAKE: &str = r#"
 set -e
+mount --bind $BUILT $T/built
 mount -t proc proc /proc
 mount -t overlay overlay -o lowerdir=/etc,upperdir=$T/etc,workdir=$T/work /etc
-for place in /home /var/lib/jit /var/log /tmp /usr/local/bin; do mkdir -p $place; mount -t tmpfs -o mode=0755 tmpfs $place; done
+for place in /home /root /var/lib/jit /var/lib/sudo /var/log /var/spool /tmp /usr/local/bin; do mkdir -p $place; mount -t tmpfs -o mode=0755 tmpfs $place; done
 chmod 1777 /tmp
 mount -t tmpfs -o mode=0755 tmpfs $T/dev
 for node in null zero full random urandom tty; do touch $T/dev/$node; mount --bind /dev/$node $T/dev/$node; done
@@ -27,10 +25,11 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd /run/sudo /run/user
 ip link set lo up
 hostname testhost
-for name in jit jitd jit-hostile; do [ -e $T/bin/$name ] && { touch /usr/local/bin/$name; mount --bind $T/bin/$name /usr/local/bin/$name; }; done
+for name in jit jitd jit-hostile; do touch /usr/local/bin/$name; mount --bind $T/built/$name /usr/local/bin/$name; done
 . $T/homes
 touch $T/ready
-exec sleep infinity
+# The first process of a pid namespace inherits orphans: bash reaps them, sleep would keep them as zombies.
+exec bash -c 'while read -r line; do :; done'
 "#;
 
 /// A private world. Everything in it ends with this.
@@ -44,7 +43,7 @@ impl World {
     /// The directory that the world will share with the test, before there is a world.
     pub fn place() -> TempDir {
         let place = tempfile::Builder::new().prefix("jit-world-").tempdir_in("/var/tmp").unwrap();
-        for directory in ["etc", "work", "dev", "bin"] {
+        for directory in ["etc", "work", "dev", "built"] {
             std::fs::create_dir(place.path().join(directory)).unwrap();
         }
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -52,15 +51,12 @@ impl World {
         place
     }
 
-    /// Makes the world.
-    pub fn make(place: TempDir) -> Self {
+    /// Makes the world, with the programs of this directory in it, wherever on the machine that is.
+    pub fn make(place: TempDir, built: &Path) -> Self {
         let mut command = Command::new("unshare");
         command.args(["-m", "-n", "-u", "-p", "--fork", "--kill-child", "--propagation", "private", "sh", "-c", MAKE]);
-        command.env("T", place.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let die_with_us = || set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from);
-        // SAFETY: between fork and exec nothing but one system call is made.
-        #[allow(unsafe_code, reason = "a world must not outlive a test that was killed")]
-        let command = unsafe { command.pre_exec(die_with_us) };
+        // Its input ends when this process drops the world, or dies; not when the thread that made the world ends.
+        command.env("T", place.path()).env("BUILT", built).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut keeper = command.spawn().unwrap();
         let ready = place.path().join("ready");
         wait_until("the world to stand", || {
@@ -83,6 +79,11 @@ impl World {
         command
     }
 
+    /// A program or library that was built, where the world has it.
+    pub fn built(&self, name: &str) -> PathBuf {
+        self.place.path().join("built").join(name)
+    }
+
     /// What the world shares with the test.
     pub fn shared(&self) -> &Path {
         self.place.path()
@@ -96,10 +97,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // The keeper's death is the world's: its first process is killed with it, and so is everything.
-        let _ = self.keeper.kill();
+        // The end of its input ends the first process, and the kernel then ends everything else. The keeper stays to
+        // reap it: killed, it would leave that to the machine's own init, which can take seconds.
+        drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
-        let gone = format!("/proc/{}", self.first);
-        wait_until("the world to end", || (!Path::new(&gone).exists()).then_some(()));
     }
 }
