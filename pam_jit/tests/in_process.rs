@@ -90,7 +90,14 @@ impl Place {
     }
 
     fn transaction(&self) -> Transaction {
-        Transaction::start(self.directory.path())
+        Transaction::start(self.directory.path(), "door", "root")
+    }
+
+    /// The same lines for another service, with a module behind them that lets everybody in.
+    fn transaction_of(&self, service: &str, user: &str) -> Transaction {
+        let line = format!("account required {} socket={}\naccount required pam_permit.so\n", module().display(), self.socket().display());
+        std::fs::write(self.directory.path().join(service), line).unwrap();
+        Transaction::start(self.directory.path(), service, user)
     }
 }
 
@@ -114,9 +121,9 @@ struct Transaction {
 }
 
 impl Transaction {
-    fn start(directory: &Path) -> Self {
+    fn start(directory: &Path, service: &str, user: &str) -> Self {
         let text = |text: &str| CString::new(text).unwrap();
-        let (service, user, directory) = (text("door"), text("root"), text(directory.to_str().unwrap()));
+        let (service, user, directory) = (text(service), text(user), text(directory.to_str().unwrap()));
         let mut heard = Box::new(Heard::default());
         let conversation = Conversation { talk: hear, heard: ptr::from_mut(heard.as_mut()).cast() };
         let mut handle = ptr::null_mut();
@@ -321,6 +328,16 @@ fn a_typo_denies_and_setcred_is_fine_all_the_same() {
     assert_eq!(transaction.account(), PERM_DENIED);
     assert_eq!(transaction.open(), PERM_DENIED);
     assert_eq!(transaction.setcred(), SUCCESS);
+}
+
+#[test]
+fn root_on_the_console_and_root_calling_sudo_come_in_without_a_daemon_and_nobody_else_does() {
+    let place = Place::new("");
+    for service in ["login", "sudo", "sudo-i", "su", "su-l"] {
+        assert_eq!(place.transaction_of(service, "root").account(), SUCCESS, "{service}");
+    }
+    assert_eq!(place.transaction_of("login", "daemon").account(), AUTHINFO_UNAVAIL);
+    assert_eq!(place.transaction_of("sshd", "root").account(), AUTHINFO_UNAVAIL);
 }
 
 #[test]
