@@ -277,8 +277,12 @@ impl<C: Clock> Task<C> {
             }
             return;
         }
+        if !self.notes.is_empty() {
+            // On their own: what cannot be stored of a batch is refused, but these are kept until they can be.
+            self.writer.note(std::mem::take(&mut self.notes));
+        }
         self.state.begin();
-        let mut batch = std::mem::take(&mut self.notes);
+        let mut batch = Vec::new();
         let mut then = Vec::new();
         let count = self.waiting.len().min(MOST_IN_BATCH);
         for waiting in self.waiting.drain(..count) {
