@@ -15,6 +15,7 @@ need /usr/sbin/sshd openssh-server
 need ssh openssh-client
 need ip iproute2
 need pgrep procps
+need valgrind valgrind
 need nsenter util-linux
 need script bsdutils
 need hostname hostname

@@ -14,6 +14,9 @@ pub mod breakglass;
 pub mod daemon;
 #[allow(unsafe_code, reason = "the one place where C is called")]
 mod ffi;
+#[cfg(not(test))]
+#[allow(unsafe_code, reason = "what the loader calls is named by a section of the library")]
+mod hook;
 pub mod host;
 mod report;
 pub mod session;
@@ -27,7 +30,7 @@ use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
 use pam::pam_hooks;
 use std::ffi::CStr;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use verdict::Outcome;
 
 struct PamJit;
@@ -72,10 +75,13 @@ impl PamHooks for PamJit {
     }
 }
 
-/// Runs what decides. A panic in it answers that something failed here, and prints nothing: the hook that would
-/// print belongs to the copy of std inside this library, and the host knows nothing of it.
+/// Runs what decides. A panic in it answers that something failed here.
 fn guarded(decide: impl FnOnce() -> PamResultCode) -> PamResultCode {
-    set_hook(Box::new(|_| {}));
+    let decide = || {
+        #[cfg(feature = "forced-panic")]
+        forced_panic();
+        decide()
+    };
     match catch_unwind(AssertUnwindSafe(decide)) {
         Ok(code) => code,
         Err(payload) => {
@@ -84,6 +90,13 @@ fn guarded(decide: impl FnOnce() -> PamResultCode) -> PamResultCode {
             Outcome::Failed.code()
         }
     }
+}
+
+/// What a test of panics is built with, and nothing else.
+#[cfg(feature = "forced-panic")]
+#[allow(clippy::panic, reason = "that is what it is for")]
+fn forced_panic() {
+    panic!("forced");
 }
 
 #[cfg(test)]

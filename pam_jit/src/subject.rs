@@ -113,19 +113,17 @@ pub fn entry(host: &dyn Host, caller: Caller, phase: Phase) -> Result<Option<Ent
         (Family::Sudo, _, Phase::Account) | (Family::Other, Caller::Uid(_), Phase::Account) => None,
         (Family::Sudo | Family::Su | Family::Other, _, _) => Some(required(host, Item::User)?),
     };
-    let from = address(host, &service)?;
+    let from = address(host, &service);
     let tty = host.item(Item::Terminal).unwrap_or(None);
     Ok(Some(Entry { service, who, run_as, from, tty }))
 }
 
 /// The address of the other end. sshd's own variable is believed here, before any module could let the user set it.
-fn address(host: &dyn Host, service: &str) -> Result<Option<IpAddr>, Unknown> {
+/// What cannot be an address is none: jitd takes it for unknown, which no rule that asks for one lets in.
+fn address(host: &dyn Host, service: &str) -> Option<IpAddr> {
     let connection = if service == "sshd" { host.variable(Variable::SshConnection) } else { None };
     let by_sshd = connection.and_then(|connection| parse_address(connection.split(' ').next()?));
-    match by_sshd {
-        Some(address) => Ok(Some(address)),
-        None => Ok(host.item(Item::RemoteHost)?.and_then(|name| parse_address(&name))),
-    }
+    by_sshd.or_else(|| parse_address(&host.item(Item::RemoteHost).ok()??))
 }
 
 /// An address, without the zone of a link-local one.
