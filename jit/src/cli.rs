@@ -121,6 +121,9 @@ pub enum Verb {
         #[command(subcommand)]
         verb: AuditVerb,
     },
+    /// Examine this host: is the gate whole? (root)
+    #[command(after_help = "Example:\n  sudo jit doctor\n\nExit code 0 if everything is as it must be, 1 if not.")]
+    Doctor,
     /// Let jitd read its policy again
     #[command(
         after_help = "Example:\n  jit policy check && jit reload\n\nA policy that is not valid changes nothing: the old one stays in force."

@@ -4,6 +4,7 @@
 //! - `talk`: one ask to jitd, and its answers.
 //! - `verbs`: what each verb does, from the ask to the words that are said.
 //! - `show`: how things look, as JSON and to people.
+//! - `doctor`: what a live host looks like.
 //! - `chain`: whether the record is whole.
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -13,6 +14,7 @@
 
 mod chain;
 mod cli;
+mod doctor;
 mod failing;
 mod out;
 mod show;

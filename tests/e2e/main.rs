@@ -19,4 +19,5 @@ mod policy;
 mod ssh;
 mod story;
 mod sudo;
+mod sudo_settings;
 mod world;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod decide;
+mod doctor;
 mod generate;
 mod look;
 mod own;
@@ -47,6 +48,7 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
         Verb::Policy { verb: PolicyVerb::Show } => policy::show(context),
         Verb::Audit { verb: AuditVerb::Log(args) } => audit::log(context, args),
         Verb::Audit { verb: AuditVerb::Verify { file, head } } => audit::verify(context, file.as_deref(), head),
+        Verb::Doctor => doctor::doctor(context),
         Verb::Reload => policy::reload(context),
         Verb::Version => look::version(context),
         Verb::Completions { shell } => generate::completions(context, shell),

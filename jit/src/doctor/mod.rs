@@ -1,0 +1,34 @@
+//! What a live host looks like: each check says what it found, and what to do where that is not as it must be.
+
+mod sudoers;
+
+use serde::Serialize;
+
+/// One check of the host.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// What is looked at.
+    pub name: &'static str,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was found.
+    pub found: String,
+    /// What to do; none where nothing is to be done.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn fine(name: &'static str, found: &str) -> Self {
+        Self { name, ok: true, found: found.to_owned(), remedy: None }
+    }
+
+    fn wrong(name: &'static str, found: String, remedy: &str) -> Self {
+        Self { name, ok: false, found, remedy: Some(remedy.to_owned()) }
+    }
+}
+
+/// All checks, in the order in which they are said.
+#[must_use]
+pub fn examine() -> Vec<Check> {
+    vec![sudoers::check()]
+}

@@ -1,0 +1,34 @@
+//! `jit doctor`.
+
+use super::{Context, Ended};
+use crate::doctor::{self, Check};
+use crate::failing::{Exit, Failing};
+use crate::out::Form;
+use crate::show::words;
+use serde::Serialize;
+
+/// What doctor answers.
+#[derive(Debug, Serialize)]
+struct Examined<'a> {
+    checks: &'a [Check],
+}
+
+/// Examines the host: one line a check.
+pub fn doctor(context: &Context) -> Ended {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Failing::refused("only root can examine the host", "sudo jit doctor"));
+    }
+    let checks = doctor::examine();
+    match context.out.form() {
+        Form::Json => context.out.json(&Examined { checks: &checks })?,
+        Form::Human => checks.iter().try_for_each(|check| context.out.say(&line(check)))?,
+    }
+    Ok(if checks.iter().all(|check| check.ok) { Exit::Done } else { Exit::Refused })
+}
+
+fn line(check: &Check) -> String {
+    let Check { name, ok, found, remedy } = check;
+    let state = if *ok { "ok" } else { "NOT OK" };
+    let remedy = remedy.as_ref().map_or_else(String::new, |remedy| format!(". To do: {}", words::safe(remedy)));
+    format!("{state:6}  {name}: {}{remedy}", words::safe(found))
+}
