@@ -1,8 +1,8 @@
 //! Who really acts: not one uid, but every human who could be behind a process.
 //!
 //! Whoever became another user by sudo is still themselves when they approve. So an actor is a set: the
-//! uid, the login uid, the accounts of the same `[[person]]`, and the subject of every open session that
-//! the process is in. Two humans differ only if their sets have nothing in common.
+//! uid, the login uid, the uids of the processes above, the accounts of the same `[[person]]`, and the subject of every
+//! open session that the process is in. Two humans differ only if their sets have nothing in common.
 
 use crate::name::{Uid, UserName};
 use crate::session::Process;
@@ -40,6 +40,9 @@ pub struct Actor {
     pub login: LoginUid,
     /// Its process and those above it.
     pub ancestry: Ancestry,
+    /// The accounts that these processes run as, whether by their real or by another uid of theirs, root's aside: a
+    /// setuid program acts for its caller.
+    pub worn: Behind,
 }
 
 /// The humans who could be behind an actor, as accounts.
@@ -64,6 +67,12 @@ impl Humans {
     pub fn add(&mut self, uid: Uid, name: &UserName) {
         self.uids.insert(uid);
         self.names.insert(name.clone());
+    }
+
+    /// Adds everybody of another set.
+    pub fn include(&mut self, others: &Self) {
+        self.uids.extend(&others.uids);
+        self.names.extend(others.names.iter().cloned());
     }
 
     /// Whether somebody is in both.

@@ -6,6 +6,7 @@
 use jit_core::actor::Ancestry;
 use jit_core::name::Uid;
 use jit_core::session::Process;
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
 /// More ancestors than any process has.
@@ -81,19 +82,22 @@ pub fn identify(pid: u32) -> Option<Process> {
     stat(pid).map(|stat| stat.process)
 }
 
-/// The process and those above it, up to the first of all.
+/// The process and those above it, up to the first of all; and every uid that one of them runs with, real or not,
+/// root's aside.
 #[must_use]
-pub fn ancestry(pid: u32) -> Ancestry {
-    (0..TRIES).find_map(|_| chain(pid)).map_or(Ancestry::Unreadable, Ancestry::Known)
+pub fn lineage(pid: u32) -> (Ancestry, BTreeSet<Uid>) {
+    let read = (0..TRIES).find_map(|_| chain(pid));
+    read.map_or((Ancestry::Unreadable, BTreeSet::new()), |(chain, uids)| (Ancestry::Known(chain), uids))
 }
 
 /// One reading of the chain; none if it changed meanwhile.
-fn chain(pid: u32) -> Option<Vec<Process>> {
-    let mut chain = Vec::new();
+fn chain(pid: u32) -> Option<(Vec<Process>, BTreeSet<Uid>)> {
+    let (mut chain, mut uids) = (Vec::new(), BTreeSet::new());
     let mut next = pid;
     while next != 0 && chain.len() < MOST_ANCESTORS {
         let child = stat(next)?;
         chain.push(child.process);
+        uids.extend(uids_of(next)?.into_iter().filter(|uid| !uid.is_root()));
         if child.parent != 0 {
             let parent = stat(child.parent)?;
             let still_its_child = stat(next).is_some_and(|again| again == child);
@@ -103,7 +107,7 @@ fn chain(pid: u32) -> Option<Vec<Process>> {
         }
         next = child.parent;
     }
-    (next == 0).then_some(chain)
+    (next == 0).then_some((chain, uids))
 }
 
 /// The login uid: one, none, or not to be read.
@@ -136,10 +140,16 @@ pub fn login_uid(pid: u32) -> LoginUid {
 /// The real uid of a process: of a setuid program, who started it.
 #[must_use]
 pub fn real_uid(pid: u32) -> Option<Uid> {
+    uids_of(pid).map(|[real, ..]| real)
+}
+
+/// The uids of a process: real, effective, saved, and for files.
+fn uids_of(pid: u32) -> Option<[Uid; 4]> {
     let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
     let status = String::from_utf8_lossy(&status);
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    line.split_ascii_whitespace().next()?.parse().ok().map(Uid)
+    let uids: Option<Vec<_>> = line.split_ascii_whitespace().map(|uid| uid.parse().ok().map(Uid)).collect();
+    uids?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -154,10 +164,10 @@ mod tests {
 
     #[test]
     fn ones_own_ancestry_begins_with_oneself_and_ends_with_the_first_process() {
-        let Ancestry::Known(chain) = ancestry(std::process::id()) else { panic!("unreadable") };
+        let (Ancestry::Known(chain), _) = lineage(std::process::id()) else { panic!("unreadable") };
         assert_eq!(chain[0], identify(std::process::id()).unwrap());
         assert_eq!(chain.last().unwrap().pid, 1);
-        assert_eq!(ancestry(u32::MAX), Ancestry::Unreadable);
+        assert_eq!(lineage(u32::MAX).0, Ancestry::Unreadable);
     }
 
     #[test]

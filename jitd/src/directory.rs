@@ -1,4 +1,5 @@
-//! Accounts and groups, asked for off the main thread, with a deadline, and remembered for a minute.
+//! Accounts and groups, asked for off the main thread, with a deadline, and remembered for a minute, or until the
+//! local files change: an account that is deleted and made anew must not live on in our memory.
 //!
 //! A name service can hang. A look-up that does holds a thread of the pool, and nobody else.
 
@@ -7,6 +8,7 @@ use jit_core::subject::Subject;
 use jit_host::accounts::{self, AccountTrouble};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,28 @@ const FRESH: Duration = Duration::from_secs(60);
 /// The most answers that are remembered, of each kind.
 const MOST: usize = 10_000;
 
-type Cache<K, V> = Arc<Mutex<HashMap<K, (Instant, V)>>>;
+/// The local accounts and groups. When one of these files changes, nothing of before is believed.
+const LOCAL: [&str; 2] = ["/etc/passwd", "/etc/group"];
+
+/// What a local file was like: its device, number, length, and when it was last changed, in nanoseconds.
+type Stamp = Option<(u64, u64, u64, i64, i64)>;
+
+/// An answer, and what it was made from.
+#[derive(Debug, Clone)]
+struct Answer<V> {
+    at: Instant,
+    local: [Stamp; LOCAL.len()],
+    value: V,
+}
+
+type Cache<K, V> = Arc<Mutex<HashMap<K, Answer<V>>>>;
+
+fn local() -> [Stamp; LOCAL.len()] {
+    LOCAL.map(|file| {
+        let about = std::fs::metadata(file).ok()?;
+        Some((about.dev(), about.ino(), about.size(), about.ctime(), about.ctime_nsec()))
+    })
+}
 
 /// What the host knows of accounts and groups.
 #[derive(Debug, Clone, Default)]
@@ -79,11 +102,11 @@ where
     K: Eq + Hash + Clone + Send + 'static,
     V: Clone + Send + 'static,
 {
-    let lock = |cache: &Cache<K, V>| cache.lock().map(|cache| cache.get(&key).cloned()).unwrap_or_default();
-    if let Some((at, value)) = lock(cache)
-        && at.elapsed() < FRESH
-    {
-        return Some(value);
+    let known = cache.lock().map(|cache| cache.get(&key).cloned()).unwrap_or_default();
+    // Looked at before the question is put: an answer is never taken for newer than what it was made from.
+    let local = local();
+    if let Some(known) = known.filter(|known| known.at.elapsed() < FRESH && known.local == local) {
+        return Some(known.value);
     }
     let into = cache.clone();
     let asked = tokio::task::spawn_blocking(move || {
@@ -93,7 +116,7 @@ where
             if cache.len() >= MOST {
                 cache.clear();
             }
-            cache.insert(key, (Instant::now(), value.clone()));
+            cache.insert(key, Answer { at: Instant::now(), local, value: value.clone() });
         }
         value
     });

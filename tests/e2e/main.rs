@@ -17,6 +17,7 @@ mod host;
 mod hostile;
 mod policy;
 mod ssh;
+mod ssh_settings;
 mod story;
 mod sudo;
 mod sudo_settings;

@@ -90,9 +90,11 @@ fn sshd(etc: &Etc<'_>, plan: &Plan, place: &Path) {
     assert!(made.success());
     etc.write("ssh/test_host_key", 0o600, &std::fs::read_to_string(&key).unwrap());
     etc.write("ssh/authorized_key", 0o644, &std::fs::read_to_string(key.with_extension("pub")).unwrap());
+    let subsystem = if plan.sshd.contains("Subsystem") { "" } else { "Subsystem sftp internal-sftp" };
     let text = format!(
         "Port 2222\nListenAddress 127.0.0.1\nHostKey /etc/ssh/test_host_key\nAuthorizedKeysFile /etc/ssh/authorized_key\nUsePAM yes\nPermitRootLogin yes\n\
-         PasswordAuthentication yes\nKbdInteractiveAuthentication yes\nStrictModes no\nPidFile none\nUseDNS no\nSubsystem sftp internal-sftp\nPrintMotd no\n{}\n",
+         PasswordAuthentication yes\nKbdInteractiveAuthentication yes\nStrictModes no\nPidFile none\nPrintMotd no\n{}\n{subsystem}\n{}\n",
+        if plan.sshd.contains("UseDNS") { "" } else { "UseDNS no" },
         plan.sshd
     );
     etc.write("ssh/test_sshd_config", 0o600, &text);

@@ -25,6 +25,7 @@ enum Proof {
     Key,
     Password,
     KeyboardInteractive,
+    Several(&'static str),
 }
 
 /// A client, for one user.
@@ -33,11 +34,12 @@ pub struct Ssh<'a> {
     user: &'a str,
     proof: Proof,
     options: String,
+    password: &'static str,
 }
 
 impl<'a> Ssh<'a> {
     pub(crate) fn new(host: &'a Host, user: &'a str) -> Self {
-        Self { host, user, proof: Proof::Key, options: String::new() }
+        Self { host, user, proof: Proof::Key, options: String::new(), password: PASSWORD }
     }
 
     /// With the password, not the key.
@@ -54,6 +56,20 @@ impl<'a> Ssh<'a> {
         self
     }
 
+    /// With the key and the password, by these methods, one after the other.
+    #[must_use]
+    pub fn by(mut self, methods: &'static str) -> Self {
+        self.proof = Proof::Several(methods);
+        self
+    }
+
+    /// With a password that is not theirs.
+    #[must_use]
+    pub fn wrong_password(mut self) -> Self {
+        self.password = "wrong";
+        self
+    }
+
     /// With more options.
     #[must_use]
     pub fn options(mut self, options: &str) -> Self {
@@ -63,12 +79,12 @@ impl<'a> Ssh<'a> {
 
     /// Options that every client of OpenSSH takes.
     fn common(&self) -> String {
+        let asks_once = |methods: &str| format!("-o PreferredAuthentications={methods} -o NumberOfPasswordPrompts=1");
         let proof = match self.proof {
-            Proof::Key => "-o PreferredAuthentications=publickey -o BatchMode=yes",
-            Proof::Password => "-o PreferredAuthentications=password -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1",
-            Proof::KeyboardInteractive => {
-                "-o PreferredAuthentications=keyboard-interactive -o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1"
-            }
+            Proof::Key => "-o PreferredAuthentications=publickey -o BatchMode=yes".to_owned(),
+            Proof::Password => asks_once("password -o PubkeyAuthentication=no"),
+            Proof::KeyboardInteractive => asks_once("keyboard-interactive -o PubkeyAuthentication=no"),
+            Proof::Several(methods) => asks_once(methods),
         };
         format!(
             "-F none -i /etc/ssh/test_host_key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=INFO {proof} {}",
@@ -77,8 +93,9 @@ impl<'a> Ssh<'a> {
     }
 
     fn with_password(&self, line: &str) -> String {
-        let askpass = format!("printf '#!/bin/sh\\necho {PASSWORD}\\n' > /tmp/askpass; chmod 755 /tmp/askpass");
-        format!("{askpass}; SSH_ASKPASS=/tmp/askpass SSH_ASKPASS_REQUIRE=force {line}")
+        let file = format!("/tmp/askpass-{}", self.password);
+        let askpass = format!("printf '#!/bin/sh\\necho {}\\n' > {file}; chmod 755 {file}", self.password);
+        format!("{askpass}; SSH_ASKPASS={file} SSH_ASKPASS_REQUIRE=force {line}")
     }
 
     /// Runs a command there.

@@ -2,7 +2,7 @@
 //! of its events.
 
 use super::{Admission, Arrival, Command, Context, Reply, Target, Wish, check, handle};
-use crate::actor::{Actor, Ancestry, LoginUid};
+use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::event::Event;
 use crate::grant::Grant;
 use crate::id::{Entropy, GrantId, RequestId, SessionId};
@@ -107,7 +107,12 @@ pub fn subject(name: &str) -> Subject {
 pub fn actor(name: &str) -> Actor {
     let subject = subject(name);
     let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
-    Actor { login, ancestry: Ancestry::Known(vec![Process { pid: 90_000 + subject.uid.0, started: 1 }]), subject }
+    Actor {
+        login,
+        ancestry: Ancestry::Known(vec![Process { pid: 90_000 + subject.uid.0, started: 1 }]),
+        worn: Behind::Known(Humans::default()),
+        subject,
+    }
 }
 
 pub fn wish() -> Wish {

@@ -1,6 +1,6 @@
 use super::fixture::{World, actor, entry, subject, wish};
 use super::{Admission, Command, Target, Wish};
-use crate::actor::{Ancestry, LoginUid};
+use crate::actor::{Ancestry, Behind, Humans, LoginUid};
 use crate::event::Event;
 use crate::name::{RunAs, Service, Uid, UserName};
 use crate::refusal::Refusal;
@@ -89,6 +89,18 @@ fn a_process_inside_a_session_acts_for_the_subject_of_the_session_too() {
 
     inside.ancestry = Ancestry::Known(vec![Process { pid: 5000, started: 9 }, Process { pid: sudo, started: 2 }]);
     assert_eq!(world.approve_of(inside, second), Ok(()), "another process with the same number is somebody else");
+}
+
+#[test]
+fn a_program_that_runs_as_an_approver_acts_for_its_caller_too() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    let mut helper = actor("carol");
+    helper.worn = Behind::Known(Humans::account(Uid(1001), UserName::new("alice")));
+    assert_eq!(world.approve_of(helper.clone(), id), Err(Refusal::Own { id: Some(id) }));
+    helper.worn = Behind::Anybody;
+    assert!(world.approve_of(helper, id).is_err(), "what cannot be read may be anybody's");
+    assert_eq!(world.approve("carol", id), Ok(()));
 }
 
 #[test]

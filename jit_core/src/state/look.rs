@@ -135,6 +135,8 @@ impl State {
             LoginUid::Unset => {}
             LoginUid::Unreadable => return Behind::Anybody,
         }
+        let Behind::Known(worn) = &actor.worn else { return Behind::Anybody };
+        humans.include(worn);
         let Ancestry::Known(processes) = &actor.ancestry else { return Behind::Anybody };
         let mut by_own_log_in = false;
         for session in self.sessions_above(processes) {
@@ -144,8 +146,7 @@ impl State {
         // A process that left its session is nobody's child any more, and one without a login uid can set it. So whoever
         // acted as this account may still be behind it, unless its own log-in stands above it.
         if let (false, Some(others)) = (by_own_log_in, self.acted_as.get(&actor.subject.name)) {
-            humans.uids.extend(&others.uids);
-            humans.names.extend(others.names.iter().cloned());
+            humans.include(others);
         }
         Behind::Known(with_other_accounts(humans, policy))
     }

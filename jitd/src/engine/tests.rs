@@ -4,7 +4,7 @@ use crate::settings::RecordChecks;
 use crate::store::{Filter, Store, events, file_in, open_to_read};
 use crate::syslog::Syslog;
 use crate::writer::Writer;
-use jit_core::actor::{Actor, Ancestry, LoginUid};
+use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::engine::{Admission, Command, Reply, Wish};
 use jit_core::event::Event;
 use jit_core::name::{RunAs, Service, Uid, UserName};
@@ -106,7 +106,7 @@ impl Drop for Bench {
 fn alice() -> Actor {
     let subject = Subject { uid: Uid(1001), name: UserName::new("alice"), groups: Groups::Known(std::collections::BTreeSet::new()) };
     let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
-    Actor { subject, login, ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]) }
+    Actor { subject, login, ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]), worn: Behind::Known(Humans::default()) }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 //! kernel attaches its sender: that process was alive after it was held, so its number is its own.
 
 use crate::directory::Directory;
-use jit_core::actor::{Actor, LoginUid};
+use jit_core::actor::{Actor, Behind, Humans, LoginUid};
 use jit_core::name::Uid;
 use jit_host::accounts::AccountTrouble;
 use jit_host::process::{self, Pinned};
@@ -15,6 +15,7 @@ use jit_proto::user::UserAsk;
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{PassCred, PeerCredentials, PeerPidfd};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
@@ -115,7 +116,7 @@ impl Peer {
     /// read.
     pub async fn actor(&self, directory: &Directory) -> Result<Actor, Unknown> {
         let pid = self.process.pid();
-        let ancestry = process::ancestry(pid);
+        let (ancestry, uids) = process::lineage(pid);
         let login = process::login_uid(pid);
         if !self.process.is_alive() {
             return Err(Unknown::Gone);
@@ -130,8 +131,21 @@ impl Peer {
                 Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
             },
         };
-        Ok(Actor { subject, login, ancestry })
+        Ok(Actor { subject, login, ancestry, worn: accounts(directory, uids).await })
     }
+}
+
+/// The accounts of these uids; one that has none is a number alone.
+async fn accounts(directory: &Directory, uids: BTreeSet<Uid>) -> Behind {
+    let mut humans = Humans::default();
+    for uid in uids {
+        match directory.by_uid(uid).await {
+            Ok(subject) => humans.add(uid, &subject.name),
+            Err(AccountTrouble::NoSuch) => _ = humans.uids.insert(uid),
+            Err(AccountTrouble::Failed(_)) => return Behind::Anybody,
+        }
+    }
+    Behind::Known(humans)
 }
 
 /// Reads what is there, with the kernel's word of who sent it.
