@@ -1,4 +1,4 @@
-# What the demonstration and the tests need on a Debian machine with Rust: sourced, not run.
+# What the demonstration needs on a Debian machine with Rust, and with with_tests=yes what all tests need: sourced, not run.
 # Installed services do not touch the host: the tests run their own, in a private world.
 
 if [ "$(id -u)" != 0 ]; then
@@ -15,11 +15,14 @@ need /usr/sbin/sshd openssh-server
 need ssh openssh-client
 need ip iproute2
 need pgrep procps
-need valgrind valgrind
 need nsenter util-linux
 need script bsdutils
 need hostname hostname
 need /usr/include/security/pam_modules.h libpam0g-dev
+if [ "${with_tests:-}" = yes ]; then
+    need valgrind valgrind
+    need cron cron
+fi
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 if [ -n "$missing" ]; then
     echo "installing:$missing"
@@ -30,4 +33,14 @@ if [ -n "$missing" ]; then
     installed=$?
     [ "${ours:-}" = yes ] && rm -f $policy
     [ $installed = 0 ] || { echo "apt-get could not install:$missing" >&2; exit 1; }
+fi
+
+# sudo-rs, which some distributions have in sudo's place: built from its crate, once.
+sudo_rs=0.2.15
+if [ "${with_tests:-}" = yes ] && [ "$(target/host-programs/bin/sudo --version 2>/dev/null)" != "sudo-rs $sudo_rs" ]; then
+    echo "building sudo-rs $sudo_rs, for the tests"
+    cargo install --quiet --locked --root target/host-programs sudo-rs@$sudo_rs 2>/dev/null || {
+        echo "sudo-rs cannot be built" >&2
+        exit 1
+    }
 fi

@@ -2,6 +2,7 @@
 # All tests: unit tests, then real sudo and sshd in private worlds, with a debug build and with a release build.
 set -eu
 cd "$(dirname "$0")/.."
+with_tests=yes
 . tests/prepare.sh
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

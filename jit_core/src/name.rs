@@ -81,7 +81,12 @@ impl Service {
     /// What people call it.
     #[must_use]
     pub fn spoken(&self) -> &str {
-        if self.is_sshd() { "ssh" } else { &self.0 }
+        match self.as_str() {
+            "sshd" => "ssh",
+            "sudo-i" => "sudo",
+            "su-l" => "su",
+            other => other,
+        }
     }
 
     /// Whether a rule or grant for this service is good for that one: `sudo` covers `sudo-i`, `su` covers `su-l`

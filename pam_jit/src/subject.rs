@@ -49,6 +49,8 @@ impl Phase {
 enum Family {
     Sudo,
     Su,
+    /// Root's su: it serves nobody else, and has no account phase (util-linux, su-common.c).
+    Runuser,
     Other,
 }
 
@@ -56,6 +58,7 @@ fn family(service: &str) -> Family {
     match service {
         "sudo" | "sudo-i" => Family::Sudo,
         "su" | "su-l" => Family::Su,
+        "runuser" | "runuser-l" => Family::Runuser,
         _ => Family::Other,
     }
 }
@@ -67,8 +70,8 @@ fn required(host: &dyn Host, item: Item) -> Result<String, Unknown> {
 /// Who calls, as far as it can be seen now.
 fn seen_now(host: &dyn Host, service: &str) -> Result<Caller, Unknown> {
     match (family(service), host.real_uid()) {
-        (Family::Sudo | Family::Su, 0) => Ok(Caller::NotOurs),
-        (Family::Sudo | Family::Su | Family::Other, uid @ 1..) => Ok(Caller::Uid(uid)),
+        (Family::Sudo | Family::Su | Family::Runuser, 0) => Ok(Caller::NotOurs),
+        (Family::Sudo | Family::Su | Family::Runuser | Family::Other, uid @ 1..) => Ok(Caller::Uid(uid)),
         (Family::Other, 0) if service == "login" && host.item(Item::RemoteHost)?.is_none() && is_root(&required(host, Item::User)?) => {
             Ok(Caller::NotOurs)
         }
@@ -93,7 +96,7 @@ pub fn caller(host: &dyn Host, phase: Phase) -> Result<Caller, Unknown> {
         (Phase::Session, Some(caller @ (Caller::NotOurs | Caller::Uid(_))), _) => Ok(caller),
         (Phase::Session, None | Some(Caller::LogsIn), Family::Sudo | Family::Su) => Err(Unknown::NoAccountPhase),
         // sshd runs account in another process where it asks by keyboard-interactive.
-        (Phase::Session, None | Some(Caller::LogsIn), Family::Other) => seen_now(host, &service),
+        (Phase::Session, None | Some(Caller::LogsIn), Family::Runuser | Family::Other) => seen_now(host, &service),
     }
 }
 
@@ -111,7 +114,7 @@ pub fn entry(host: &dyn Host, caller: Caller, phase: Phase) -> Result<Option<Ent
     // sudo says as whom only when the session opens; in account its PAM_USER is the caller.
     let run_as = match (family(&service), caller, phase) {
         (Family::Sudo, _, Phase::Account) | (Family::Other, Caller::Uid(_), Phase::Account) => None,
-        (Family::Sudo | Family::Su | Family::Other, _, _) => Some(required(host, Item::User)?),
+        (Family::Sudo | Family::Su | Family::Runuser | Family::Other, _, _) => Some(required(host, Item::User)?),
     };
     let from = address(host, &service);
     let tty = host.item(Item::Terminal).unwrap_or(None);

@@ -9,16 +9,21 @@
 )]
 
 mod approval;
+mod attacks;
 mod away;
+mod callers;
 mod clock;
 mod command;
 mod crash;
+mod faulty;
 mod host;
 mod hostile;
+mod identity;
 mod policy;
 mod ssh;
 mod ssh_settings;
 mod story;
 mod sudo;
+mod sudo_rs;
 mod sudo_settings;
 mod world;

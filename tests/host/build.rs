@@ -57,6 +57,7 @@ pub struct Plan {
     pub(crate) files: Vec<(String, u32, String)>,
     pub(crate) clock: Option<FakeClock>,
     pub(crate) daemon: bool,
+    pub(crate) sudo_rs: bool,
 }
 
 /// Which clocks a test moves.
@@ -82,6 +83,7 @@ impl Default for Plan {
             files: Vec::new(),
             clock: None,
             daemon: true,
+            sudo_rs: false,
         }
     }
 }
@@ -175,6 +177,13 @@ impl Plan {
         self
     }
 
+    /// A host whose sudo and su are sudo-rs's, built from its crate.
+    #[must_use]
+    pub fn sudo_rs(mut self) -> Self {
+        self.sudo_rs = true;
+        self
+    }
+
     /// A host whose jitd is not started yet.
     #[must_use]
     pub fn without_daemon(mut self) -> Self {
@@ -205,6 +214,13 @@ impl Plan {
         std::fs::write(place.path().join("clock"), "+0\n").unwrap();
         let syslog = Syslog::listen(&place.path().join("log"));
         let world = World::make(place, &built_directory());
+        if self.sudo_rs {
+            for name in ["sudo", "su"] {
+                let program = world.path(&format!("/usr/local/bin/{name}"));
+                std::fs::copy(sudo_rs_directory().join(name), &program).unwrap();
+                std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o4755)).unwrap();
+            }
+        }
         let mut host = Host { world, syslog, plan: self, jitd: std::sync::Mutex::new(daemon::Process::default()), sshd: None };
         host.sshd = Some(crate::ssh::start_server(&host));
         if host.plan.daemon {
@@ -212,6 +228,16 @@ impl Plan {
         }
         host
     }
+}
+
+/// Where sudo-rs was put.
+///
+/// # Panics
+/// It was not built.
+fn sudo_rs_directory() -> PathBuf {
+    let directory = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/host-programs/bin"));
+    assert!(directory.join("sudo").exists(), "sudo-rs is missing; tests/prepare.sh builds it");
+    directory
 }
 
 /// What a host needs of what cargo built.

@@ -45,6 +45,12 @@ use world::World;
 /// A password that every user has.
 pub const PASSWORD: &str = "pw";
 
+/// Whether this is a `--full` run, which takes its time: `JIT_TEST_FULL=1`.
+#[must_use]
+pub fn is_full_run() -> bool {
+    std::env::var_os("JIT_TEST_FULL").is_some_and(|value| value == "1")
+}
+
 /// A running test host.
 pub struct Host {
     // First, so that it ends first: nsenter reaps what it brought in, and only then are the nsenters done. The other

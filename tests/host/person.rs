@@ -8,6 +8,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::process::Command;
+use std::time::Duration;
 
 /// Somebody at their own prompt, without a terminal unless they ask for one.
 pub struct Person<'a> {
@@ -15,17 +16,25 @@ pub struct Person<'a> {
     name: &'a str,
     input: String,
     variables: Vec<String>,
+    patience: Duration,
 }
 
 impl<'a> Person<'a> {
     pub(crate) fn new(host: &'a Host, name: &'a str) -> Self {
-        Self { host, name, input: String::new(), variables: Vec::new() }
+        Self { host, name, input: String::new(), variables: Vec::new(), patience: Duration::from_secs(60) }
     }
 
     /// What the command reads from standard input.
     #[must_use]
     pub fn input(mut self, text: &str) -> Self {
         self.input = text.to_owned();
+        self
+    }
+
+    /// How long a command may run, in seconds, instead of a minute.
+    #[must_use]
+    pub fn patience(mut self, seconds: u64) -> Self {
+        self.patience = Duration::from_secs(seconds);
         self
     }
 
@@ -51,7 +60,7 @@ impl<'a> Person<'a> {
         let mut child =
             Reaped(command.stdin(input).stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap()).spawn().unwrap());
         let what = format!("{}$ {line}", self.name);
-        let status = wait_for_exit(&what, &mut child.0);
+        let status = wait_for_exit(&what, &mut child.0, self.patience);
         let said = |mut file: File| {
             let mut bytes = Vec::new();
             file.rewind().unwrap();

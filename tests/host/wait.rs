@@ -21,14 +21,14 @@ pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Waits until a program ends by itself, for a minute.
-pub(crate) fn wait_for_exit(what: &str, child: &mut Child) -> ExitStatus {
+/// Waits until a program ends by itself.
+pub(crate) fn wait_for_exit(what: &str, child: &mut Child, patience: Duration) -> ExitStatus {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "this does not end: {what}");
+        assert!(began.elapsed() < patience, "this does not end: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -55,7 +55,7 @@ fn a_typo_denies_and_setcred_is_fine_all_the_same() {
 #[test]
 fn root_on_the_console_and_root_calling_sudo_come_in_without_a_daemon_and_nobody_else_does() {
     let place = Place::new("");
-    for service in ["login", "sudo", "sudo-i", "su", "su-l"] {
+    for service in ["login", "sudo", "sudo-i", "su", "su-l", "runuser", "runuser-l"] {
         assert_eq!(place.transaction_of(service, "root").account(), SUCCESS, "{service}");
     }
     assert_eq!(place.transaction_of("login", "daemon").account(), AUTHINFO_UNAVAIL);
