@@ -32,6 +32,7 @@ pub enum Wrong {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Version(theirs) if OLDEST == VERSION => write!(f, "protocol {theirs} is not spoken here ({VERSION} is)"),
             Self::Version(theirs) => write!(f, "protocol {theirs} is not spoken here ({OLDEST} to {VERSION} are)"),
             Self::TooLong => f.write_str("longer than 64 KiB"),
             Self::Content => f.write_str("content that makes no sense"),

@@ -1,0 +1,101 @@
+//! The bytes of each protocol that was ever released: an old module talks to a new daemon, and the reverse.
+//!
+//! A line of `frames/protocol-N.txt` is a message's name and its frame in hexadecimal, as it was recorded. Such a file
+//! is never changed: a message that is to look otherwise needs a new protocol, and a file of its own.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what went wrong by panicking")]
+
+use jit_proto::frame::{self, HEADER, Wrong};
+use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Verdict, Who};
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt::{Debug, Write};
+
+const PROTOCOL_1: &str = include_str!("frames/protocol-1.txt");
+
+fn recorded(name: &str) -> Vec<u8> {
+    let line = PROTOCOL_1.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let hex = line.unwrap_or_else(|| panic!("{name} was not recorded"));
+    (0..hex.len()).step_by(2).map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap()).collect()
+}
+
+/// This message is written as it was recorded, and what was recorded is read as this message.
+fn is_as_recorded<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, message: &T) {
+    let written = frame::encode(message).unwrap();
+    let hex = written.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    });
+    let recorded = recorded(name);
+    assert_eq!(written, recorded, "{name} {hex}");
+    let (header, content) = recorded.split_at(HEADER);
+    assert_eq!(frame::content_length(header.try_into().unwrap()), Ok(content.len()));
+    assert_eq!(&frame::decode::<T>(content).unwrap(), message);
+}
+
+fn by_sudo() -> Entry {
+    Entry { service: "sudo".to_owned(), who: Who::Uid(1001), run_as: None, from: None, tty: Some("/dev/pts/3".to_owned()) }
+}
+
+fn by_sshd(from: &str) -> Entry {
+    Entry {
+        service: "sshd".to_owned(),
+        who: Who::Name("carol".to_owned()),
+        run_as: Some("carol".to_owned()),
+        from: Some(from.parse().unwrap()),
+        tty: Some("ssh".to_owned()),
+    }
+}
+
+#[test]
+fn questions_of_protocol_1_are_written_and_read_as_they_were() {
+    let ask = |token, observe, question| PamAsk { token, observe, question };
+    let session = || "S-7F3KQ2ZD".to_owned();
+    is_as_recorded("check-sudo", &ask(7, false, Question::Check(by_sudo())));
+    is_as_recorded("check-sshd-v4", &ask(u64::MAX, true, Question::Check(by_sshd("10.1.2.3"))));
+    is_as_recorded(
+        "open-sudo",
+        &ask(8, false, Question::Open { entry: Entry { run_as: Some("root".to_owned()), ..by_sudo() }, auth: None }),
+    );
+    let auth = Some("publickey ssh-ed25519 AAAA".to_owned());
+    is_as_recorded("open-sshd-v6", &ask(9, false, Question::Open { entry: by_sshd("2001:db8::7"), auth }));
+    is_as_recorded("enter", &ask(10, false, Question::Enter { session: session() }));
+    is_as_recorded("close", &ask(11, false, Question::Close { session: session() }));
+}
+
+#[test]
+fn answers_of_protocol_1_are_written_and_read_as_they_were() {
+    let answer = |token, verdict| PamAnswer { token, verdict };
+    is_as_recorded("allowed", &answer(7, Verdict::Allowed));
+    is_as_recorded("opened", &answer(8, Verdict::Opened { session: "S-7F3KQ2ZD".to_owned() }));
+    is_as_recorded("denied", &answer(9, Verdict::Denied { message: "jit: no grant for sudo. D-7F3KQ2ZD".to_owned() }));
+    is_as_recorded("denied-unread", &answer(0, Verdict::Denied { message: "jit: busy".to_owned() }));
+    is_as_recorded("noted", &answer(10, Verdict::Noted));
+}
+
+#[test]
+fn every_recorded_frame_is_one_that_a_test_knows() {
+    let names: Vec<_> = PROTOCOL_1.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let known = [
+        "check-sudo",
+        "check-sshd-v4",
+        "open-sudo",
+        "open-sshd-v6",
+        "enter",
+        "close",
+        "allowed",
+        "opened",
+        "denied",
+        "denied-unread",
+        "noted",
+    ];
+    assert_eq!(names, known);
+}
+
+#[test]
+fn a_protocol_that_is_not_spoken_is_named_with_those_that_are() {
+    assert_eq!((frame::OLDEST, frame::VERSION), (1, 1), "a new protocol is served beside the one before: record its frames");
+    for version in [0, 2, 255] {
+        let wrong = frame::content_length([version, 0, 0, 0, 1]).unwrap_err();
+        assert_eq!(wrong, Wrong::Version(version));
+        assert_eq!(wrong.to_string(), format!("protocol {version} is not spoken here (1 is)"));
+    }
+}

@@ -1,0 +1,97 @@
+//! The PAM socket, as root: what no module would ask.
+
+use super::patience;
+use jit_proto::client::{Connection, Trust};
+use jit_proto::frame;
+use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, UNREAD, Verdict, Who};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// Tries all of it.
+pub fn all_refused(socket: &Path) {
+    odd_entries(socket);
+    sessions_that_are_none(socket);
+    a_question_twice(socket);
+    other_versions(socket);
+    nonsense(socket);
+    println!("hostile: all refused");
+}
+
+/// One question; none: the connection was closed without an answer.
+pub fn ask(socket: &Path, question: Question) -> Option<Verdict> {
+    let connection = Connection::open(socket, Trust::Anyone, &mut patience()).unwrap();
+    connection.send(&PamAsk { token: 7, observe: false, question }, &mut patience()).unwrap();
+    let answer: PamAnswer = connection.receive(&mut patience()).ok()?;
+    assert!(answer.token == 7 || answer.token == UNREAD);
+    Some(answer.verdict)
+}
+
+fn is_denied(verdict: Option<&Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::Denied { message }) if message.len() < 200 && message.starts_with("jit: ") && !message.contains(char::is_control))
+}
+
+fn odd_entries(socket: &Path) {
+    for text in
+        ["x".repeat(10_000), "a\nb\u{1b}[2J\u{202e}\0".to_owned(), String::new(), "root\0".to_owned(), "../../etc/passwd".to_owned()]
+    {
+        for who in [Who::Name(text.clone()), Who::Uid(u32::MAX), Who::Uid(0), Who::Name("alice".to_owned())] {
+            let entry = Entry { service: text.clone(), who: who.clone(), run_as: Some(text.clone()), from: None, tty: Some(text.clone()) };
+            for question in [Question::Check(entry.clone()), Question::Open { entry: entry.clone(), auth: Some(text.clone()) }] {
+                let answer = ask(socket, question);
+                assert!(is_denied(answer.as_ref()), "{who:?} at {text:.20?}: {answer:?}");
+            }
+        }
+    }
+}
+
+fn sessions_that_are_none(socket: &Path) {
+    for session in ["S-00000000", "", "S-", "G-7F3KQ2ZD", "s-\n", &"S".repeat(60_000)] {
+        let answer = ask(socket, Question::Enter { session: session.to_owned() });
+        assert!(is_denied(answer.as_ref()), "{answer:?}");
+        // A session that is not there is over.
+        assert_eq!(ask(socket, Question::Close { session: session.to_owned() }), Some(Verdict::Noted));
+    }
+}
+
+/// A connection is for one question.
+fn a_question_twice(socket: &Path) {
+    let connection = Connection::open(socket, Trust::Anyone, &mut patience()).unwrap();
+    let entry = Entry { service: "sudo".to_owned(), who: Who::Uid(1001), run_as: None, from: None, tty: None };
+    let question = PamAsk { token: 9, observe: false, question: Question::Check(entry) };
+    connection.send(&question, &mut patience()).unwrap();
+    connection.send(&question, &mut patience()).unwrap();
+    let answer: PamAnswer = connection.receive(&mut patience()).unwrap();
+    assert_eq!(answer.token, 9);
+    assert!(connection.receive::<PamAnswer>(&mut patience()).is_err());
+}
+
+/// What the daemon says to these bytes, if anything.
+fn said_to(socket: &Path, bytes: &[u8]) -> Option<PamAnswer> {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    // It may have had enough before the end, and hang up while there is still something to read.
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    frame::decode(answer.get(frame::HEADER..)?).ok()
+}
+
+fn other_versions(socket: &Path) {
+    for version in [0, 2, 3, 127, 255] {
+        let answer = said_to(socket, &[version, 0, 0, 0, 1, 0]).unwrap();
+        let Verdict::Denied { message } = &answer.verdict else { panic!("{answer:?}") };
+        assert!(answer.token == UNREAD && message.contains(&format!("protocol {version} is not spoken here")), "{message}");
+    }
+}
+
+fn nonsense(socket: &Path) {
+    for byte in [0, 1, 0x7f, 0x80, 0xff] {
+        for length in [0_u32, 1, 8, 9, 13, 64, 4_000, 65_536] {
+            let content = vec![byte; usize::try_from(length).unwrap()];
+            let answer = said_to(socket, &[&[1][..], &length.to_be_bytes(), &content].concat());
+            assert!(answer.is_none_or(|answer| answer.token == UNREAD && is_denied(Some(&answer.verdict))), "{byte} {length}");
+        }
+    }
+    assert!(is_denied(said_to(socket, &[1, 0, 1, 0, 1]).map(|answer| answer.verdict).as_ref()), "a frame that is too long");
+}
