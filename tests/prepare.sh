@@ -22,6 +22,7 @@ need /usr/include/security/pam_modules.h libpam0g-dev
 if [ "${with_tests:-}" = yes ]; then
     need valgrind valgrind
     need cron cron
+    need mmdebstrap mmdebstrap
 fi
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 if [ -n "$missing" ]; then
@@ -41,6 +42,19 @@ if [ "${with_tests:-}" = yes ] && [ "$(target/host-programs/bin/sudo --version 2
     echo "building sudo-rs $sudo_rs, for the tests"
     cargo install --quiet --locked --root target/host-programs sudo-rs@$sudo_rs 2>/dev/null || {
         echo "sudo-rs cannot be built" >&2
+        exit 1
+    }
+fi
+
+# A Debian with systemd, for the tests that boot one: made once.
+host_root=target/host-root
+if [ "${with_tests:-}" = yes ] && [ ! -e $host_root/made ]; then
+    echo "making a Debian to boot, for the tests"
+    rm -rf $host_root
+    mkdir -p target
+    packages=systemd,systemd-sysv,dbus,sudo,openssh-server,openssh-client,libpam-systemd,procps,iproute2,passwd,util-linux
+    mmdebstrap --quiet --variant=minbase --include=$packages "$(. /etc/os-release && echo "$VERSION_CODENAME")" $host_root && touch $host_root/made || {
+        echo "it cannot be made" >&2
         exit 1
     }
 fi

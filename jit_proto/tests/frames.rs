@@ -2,7 +2,13 @@
 //!
 //! A line of `frames/protocol-N.txt` is a message's name and its frame in hexadecimal, as it was recorded. Such a file
 //! is never changed: a message that is to look otherwise needs a new protocol, and a file of its own.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what went wrong by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests say what went wrong by panicking"
+)]
 
 use jit_proto::frame::{self, HEADER, Wrong};
 use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Verdict, Who};

@@ -159,6 +159,14 @@ fn a_forged_pam_environment_is_not_believed() {
 }
 
 #[test]
+fn an_unknown_user_and_a_wrong_key_never_come_as_far_as_the_gate() {
+    let host = with("");
+    host.ssh("nobody-at-all").run("id").fails().says("Permission denied").does_not_say("jit:");
+    host.ssh("bob").by_password().wrong_password().run("id").fails().does_not_say("jit:");
+    host.root().run("jit audit log --kind access --json").succeeds().says("\"events\":[]");
+}
+
+#[test]
 fn many_log_ins_at_once_are_each_decided_for_themselves() {
     let host = with("MaxStartups 100\n");
     let_in(&host, "bob");

@@ -159,6 +159,15 @@ fn a_typo_in_the_line_of_pam_d_denies() {
 }
 
 #[test]
+fn a_module_that_is_not_there_denies_under_required() {
+    let host = Host::with(|host| host.people()).start();
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("sudo -n id -un").succeeds();
+    host.root().run("sed -i s/libpam_jit.so/gone.so/ /etc/pam.d/sudo").succeeds();
+    host.user("alice").run("sudo -n id -un").fails().does_not_say("root\n");
+}
+
+#[test]
 fn quiet_says_nothing_and_denies() {
     let host = Host::with(|host| host.people().arguments("quiet")).start();
     host.user("alice").run("sudo -n true").fails().does_not_say("jit:");

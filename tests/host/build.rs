@@ -3,7 +3,7 @@
 use crate::daemon;
 use crate::syslog::Syslog;
 use crate::world::World;
-use crate::{Host, etc};
+use crate::{Host, boot, etc};
 use std::path::PathBuf;
 
 /// A policy for most tests: ops ask, leads approve, and get in by ssh themselves.
@@ -58,6 +58,7 @@ pub struct Plan {
     pub(crate) clock: Option<FakeClock>,
     pub(crate) daemon: bool,
     pub(crate) sudo_rs: bool,
+    pub(crate) systemd: bool,
 }
 
 /// Which clocks a test moves.
@@ -84,6 +85,7 @@ impl Default for Plan {
             clock: None,
             daemon: true,
             sudo_rs: false,
+            systemd: false,
         }
     }
 }
@@ -184,6 +186,13 @@ impl Plan {
         self
     }
 
+    /// A Debian of its own with systemd as its first process. Its journal takes the place of [`Host::syslog`].
+    #[must_use]
+    pub fn systemd(mut self) -> Self {
+        self.systemd = true;
+        self
+    }
+
     /// A host whose jitd is not started yet.
     #[must_use]
     pub fn without_daemon(mut self) -> Self {
@@ -210,10 +219,10 @@ impl Plan {
     #[must_use]
     pub fn start(self) -> Host {
         let place = World::place();
-        etc::write(&self, place.path());
+        etc::write(&self, place.path(), &if self.systemd { boot::base() } else { PathBuf::from("/") });
         std::fs::write(place.path().join("clock"), "+0\n").unwrap();
         let syslog = Syslog::listen(&place.path().join("log"));
-        let world = World::make(place, &built_directory());
+        let world = if self.systemd { boot::boot(place, &built_directory()) } else { World::make(place, &built_directory()) };
         if self.sudo_rs {
             for name in ["sudo", "su"] {
                 let program = world.path(&format!("/usr/local/bin/{name}"));

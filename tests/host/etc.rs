@@ -11,20 +11,22 @@ const JITD_UID: u32 = 900;
 
 struct Etc<'a> {
     place: &'a Path,
+    /// The root of what the world is made from.
+    base: &'a Path,
 }
 
 impl Etc<'_> {
     fn write(&self, name: &str, mode: u32, text: &str) {
-        let path = self.place.join("etc").join(name);
+        let path = self.place.join(if self.base == Path::new("/") { "etc" } else { "layer/etc" }).join(name);
         std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
     }
 }
 
-/// Writes everything that the plan says.
-pub fn write(plan: &Plan, place: &Path) {
-    let etc = Etc { place };
+/// Writes everything that the plan says, and what of this base it builds on.
+pub fn write(plan: &Plan, place: &Path, base: &Path) {
+    let etc = Etc { place, base };
     accounts(&etc, plan);
     pam(&etc, plan);
     sshd(&etc, plan, place);
@@ -41,7 +43,7 @@ pub fn write(plan: &Plan, place: &Path) {
 }
 
 fn accounts(etc: &Etc<'_>, plan: &Plan) {
-    let host = |name: &str| std::fs::read_to_string(format!("/etc/{name}")).unwrap();
+    let host = |name: &str| std::fs::read_to_string(etc.base.join("etc").join(name)).unwrap();
     let (mut passwd, mut shadow, mut group) = (host("passwd"), host("shadow"), host("group"));
     let mut homes = String::new();
     let _ = writeln!(passwd, "jitd:x:{JITD_UID}:{JITD_UID}::/nonexistent:/usr/sbin/nologin");
@@ -69,7 +71,7 @@ fn pam(etc: &Etc<'_>, plan: &Plan) {
     let module = etc.place.join("built/libpam_jit.so");
     let (module, arguments) = (module.display(), &plan.arguments);
     for service in ["sudo", "sudo-i", "su", "su-l", "sshd"] {
-        let stock = std::fs::read_to_string(format!("/etc/pam.d/{service}")).unwrap();
+        let stock = std::fs::read_to_string(etc.base.join("etc/pam.d").join(service)).unwrap();
         let text = if plan.services.iter().any(|named| named == service) {
             let control = &plan.control;
             format!(

@@ -17,6 +17,7 @@
     reason = "a test host that cannot be made says so by panicking"
 )]
 
+mod boot;
 mod build;
 mod clock;
 mod daemon;

@@ -1,6 +1,9 @@
 //! Namespaces of one's own, held open by a first process that waits for the end of its input: for us.
 
+use crate::boot::Cgroup;
 use crate::wait::wait_until;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -37,6 +40,8 @@ pub struct World {
     keeper: Child,
     first: u32,
     place: TempDir,
+    /// Where a systemd of its own runs.
+    booted: Option<Cgroup>,
 }
 
 impl World {
@@ -55,6 +60,11 @@ impl World {
     pub fn make(place: TempDir, built: &Path) -> Self {
         let mut command = Command::new("unshare");
         command.args(["-m", "-n", "-u", "-p", "--fork", "--kill-child", "--propagation", "private", "sh", "-c", MAKE]);
+        Self::of(command, place, built, None)
+    }
+
+    /// The world that this command makes.
+    pub fn of(mut command: Command, place: TempDir, built: &Path, booted: Option<Cgroup>) -> Self {
         // Its input ends when this process drops the world, or dies; not when the thread that made the world ends.
         command.env("T", place.path()).env("BUILT", built).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut keeper = command.spawn().unwrap();
@@ -69,13 +79,17 @@ impl World {
         });
         let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", keeper.id())).unwrap();
         let first = children.split_whitespace().next().unwrap().parse().unwrap();
-        Self { keeper, first, place }
+        Self { keeper, first, place, booted }
     }
 
     /// A command line that runs something in the world: it goes before the program.
     pub fn enter(&self) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["-t", &self.first.to_string(), "-m", "-n", "-u", "-p", "--"]);
+        command.args(["-t", &self.first.to_string(), "-m", "-n", "-u", "-p"]);
+        if self.booted.is_some() {
+            command.args(["-i", "-C", "-r"]);
+        }
+        command.arg("--");
         command
     }
 
@@ -100,6 +114,10 @@ impl Drop for World {
         // The end of its input ends the first process, and the kernel then ends everything else. The keeper stays to
         // reap it: killed, it would leave that to the machine's own init, which can take seconds.
         drop(self.keeper.stdin.take());
+        if self.booted.is_some() {
+            // systemd reads no input.
+            let _ = kill(Pid::from_raw(i32::try_from(self.first).unwrap()), Signal::SIGKILL);
+        }
         let _ = self.keeper.wait();
     }
 }

@@ -31,6 +31,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+#[cfg(target_arch = "x86_64")]
 /// A build of the module whose every access to memory is checked.
 fn checked_module() -> PathBuf {
     let target = root().join("target/address-sanitizer");
@@ -44,8 +45,8 @@ fn checked_module() -> PathBuf {
     target.join("x86_64-unknown-linux-gnu/debug/libpam_jit.so")
 }
 
-#[test]
 #[cfg(target_arch = "x86_64")]
+#[test]
 fn address_sanitizer_finds_no_error_and_no_leak() {
     let runtime = Command::new("cc").arg("-print-file-name=libasan.so").output().unwrap();
     let runtime = String::from_utf8(runtime.stdout).unwrap();

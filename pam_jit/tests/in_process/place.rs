@@ -54,6 +54,12 @@ impl Place {
         Transaction::start(self.directory.path(), "door", user)
     }
 
+    /// Our account line alone, for another service.
+    pub fn transaction_alone_of(&self, service: &str, user: &str) -> Transaction {
+        self.write(service, &format!("{}\n", self.line("account", "")));
+        Transaction::start(self.directory.path(), service, Some(user))
+    }
+
     /// The same lines for another service, with a module behind them that lets everybody in.
     pub fn transaction_of(&self, service: &str, user: &str) -> Transaction {
         self.write(service, &format!("{}\naccount required pam_permit.so\n", self.line("account", "")));

@@ -61,3 +61,12 @@ fn root_on_the_console_and_root_calling_sudo_come_in_without_a_daemon_and_nobody
     assert_eq!(place.transaction_of("login", "daemon").account(), AUTHINFO_UNAVAIL);
     assert_eq!(place.transaction_of("sshd", "root").account(), AUTHINFO_UNAVAIL);
 }
+
+#[test]
+fn what_is_not_ours_adds_nothing_to_a_stack_that_nobody_else_decides() {
+    let place = Place::new("");
+    for service in ["sudo", "login"] {
+        assert_eq!(place.transaction_of(service, "root").account(), SUCCESS, "somebody else behind us says yes");
+        assert_eq!(place.transaction_alone_of(service, "root").account(), PERM_DENIED, "nobody does");
+    }
+}

@@ -1,0 +1,16 @@
+//! What the documents say about the tests is true.
+
+use std::path::Path;
+
+#[test]
+fn every_test_that_the_document_on_pam_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let document = std::fs::read_to_string(root.join("docs/pam.md")).unwrap();
+    let named: Vec<_> = document.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::")).collect();
+    assert!(named.len() > 80, "{}", named.len());
+    for (file, test) in named.into_iter().filter(|(file, _)| *file != "file") {
+        let source = ["tests/e2e", "pam_jit/tests/in_process"].map(|folder| root.join(folder).join(file).with_extension("rs"));
+        let source = source.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_else(|| panic!("no file for {file}"));
+        assert!(source.contains(&format!("#[test]\nfn {test}() {{")), "{file}::{test}");
+    }
+}
