@@ -20,8 +20,10 @@ pub struct Slots {
     pub common: usize,
     /// Of those, for one user.
     pub each: usize,
-    /// Kept for root, and for others who are let use them.
+    /// Kept for approvers and root.
     pub kept: usize,
+    /// Of those, for root alone.
+    pub roots: usize,
 }
 
 /// Who holds slots now.
@@ -53,8 +55,10 @@ pub struct Slot {
 pub enum Standing {
     /// As everybody.
     Common,
-    /// Root, sshd, an approver.
-    Kept,
+    /// As an approver: when their own slots are taken, as many of the kept ones.
+    Approver,
+    /// Root and sshd: any slot that is free.
+    Root,
 }
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
@@ -73,18 +77,23 @@ impl Door {
         if lock(&self.held).common >= quiet {
             return None;
         }
-        self.enter(NOBODY, Standing::Kept)
+        self.enter(NOBODY, Standing::Root)
     }
 
     /// Takes a slot, if there is one for this user.
     pub fn enter(&self, uid: Uid, standing: Standing) -> Option<Slot> {
         let mut held = lock(&self.held);
         let mine = held.of.get(&uid).copied().unwrap_or(0);
-        let privileged = standing == Standing::Kept;
-        let kept = if held.common < self.slots.common && (privileged || mine < self.slots.each) {
+        let Slots { common, each, kept, roots } = self.slots;
+        let (may_common, may_kept) = match standing {
+            Standing::Common => (mine < each, false),
+            Standing::Approver => (mine < each, mine < each.saturating_mul(2) && held.kept < kept.saturating_sub(roots)),
+            Standing::Root => (true, held.kept < kept),
+        };
+        let kept = if may_common && held.common < common {
             held.common = held.common.saturating_add(1);
             false
-        } else if privileged && held.kept < self.slots.kept {
+        } else if may_kept {
             held.kept = held.kept.saturating_add(1);
             true
         } else {
@@ -140,24 +149,40 @@ impl Acts {
 mod tests {
     use super::*;
 
+    const SLOTS: Slots = Slots { common: 4, each: 2, kept: 4, roots: 1 };
+
+    fn fill(door: &Door, uid: u32, standing: Standing) -> Vec<Slot> {
+        (0..100).filter_map(|_| door.enter(Uid(uid), standing)).collect()
+    }
+
     #[test]
     fn one_user_fills_only_their_own_slots_and_root_always_comes_through() {
-        let door = Door::new(Slots { common: 4, each: 2, kept: 1 });
-        let alice: Vec<_> = (0..3).map(|_| door.enter(Uid(1), Standing::Common)).collect();
-        assert_eq!(alice.iter().flatten().count(), 2);
-        let bob: Vec<_> = (0..2).map(|_| door.enter(Uid(2), Standing::Common)).collect();
-        assert_eq!(bob.iter().flatten().count(), 2);
+        let door = Door::new(SLOTS);
+        let alice = fill(&door, 1, Standing::Common);
+        let bob = fill(&door, 2, Standing::Common);
+        assert_eq!((alice.len(), bob.len()), (2, 2));
         assert!(door.enter(Uid(3), Standing::Common).is_none(), "the common slots are full");
-        let root = door.enter(Uid::ROOT, Standing::Kept);
-        assert!(root.is_some());
-        assert!(door.enter(Uid::ROOT, Standing::Kept).is_none());
+        let root = fill(&door, 0, Standing::Root);
+        assert_eq!(root.len(), 4);
         drop(alice);
         assert!(door.enter(Uid(1), Standing::Common).is_some(), "slots come back");
     }
 
     #[test]
+    fn an_approver_has_twice_as_many_and_leaves_some_to_the_others_and_to_root() {
+        let door = Door::new(SLOTS);
+        let carol = fill(&door, 3, Standing::Approver);
+        assert_eq!(carol.len(), 4, "two common ones and two that are kept");
+        let dave = fill(&door, 4, Standing::Approver);
+        assert_eq!(dave.len(), 3, "the last two common ones and one that is kept");
+        let erin = door.enter(Uid(5), Standing::Approver);
+        assert!(erin.is_none());
+        assert_eq!(fill(&door, 0, Standing::Root).len(), 1, "root's own");
+    }
+
+    #[test]
     fn a_quiet_door_asks_nobodys_name_and_a_busy_one_does() {
-        let door = Door::new(Slots { common: 4, each: 1, kept: 0 });
+        let door = Door::new(Slots { common: 4, each: 1, kept: 0, roots: 0 });
         let quiet: Vec<_> = (0..3).filter_map(|_| door.enter_quietly(2)).collect();
         assert_eq!(quiet.len(), 2);
         let counted = door.enter(Uid(1), Standing::Common);

@@ -29,7 +29,7 @@ const ARRIVE: Duration = Duration::from_secs(5);
 /// Within which time an answer is given: less than the least timeout of the module, one second.
 const ANSWER: Duration = Duration::from_millis(800);
 /// Connection slots: for callers, for one caller, and kept for root and sshd.
-const SLOTS: Slots = Slots { common: 192, each: 8, kept: 64 };
+const SLOTS: Slots = Slots { common: 192, each: 8, kept: 64, roots: 64 };
 
 /// So many connections are served without asking whose they are.
 const QUIET: usize = 16;
@@ -111,7 +111,7 @@ fn slot(door: &Door, pid: u32) -> Option<Slot> {
     }
     // One whose caller cannot be read is nobody in particular.
     let caller = jit_host::process::real_uid(pid).unwrap_or(Uid(u32::MAX));
-    door.enter(caller, if caller.is_root() { Standing::Kept } else { Standing::Common })
+    door.enter(caller, if caller.is_root() { Standing::Root } else { Standing::Common })
 }
 
 impl Service {

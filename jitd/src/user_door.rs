@@ -27,8 +27,8 @@ use tokio::sync::watch;
 const ARRIVE: Duration = Duration::from_secs(10);
 /// How long a part of an answer may take to be read.
 const READ: Duration = Duration::from_secs(10);
-/// Connection slots: for everybody, for one user, and kept for root and approvers.
-const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64 };
+/// Connection slots: for everybody, for one user, kept for root and approvers, and of those for root alone.
+const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64, roots: 16 };
 
 /// What the user socket needs to know of the daemon.
 #[derive(Clone)]
@@ -79,9 +79,9 @@ async fn connection(stream: UnixStream, service: Service) {
         return;
     };
     let uid = peer.uid();
-    let slot = match service.door.enter(uid, if uid.is_root() { Standing::Kept } else { Standing::Common }) {
+    let slot = match service.door.enter(uid, if uid.is_root() { Standing::Root } else { Standing::Common }) {
         Some(slot) => Some(slot),
-        None if service.approves(uid).await => service.door.enter(uid, Standing::Kept),
+        None if service.approves(uid).await => service.door.enter(uid, Standing::Approver),
         None => None,
     };
     let nonce = KernelEntropy::bytes();

@@ -50,6 +50,7 @@ fn garbage_on_either_socket_harms_nobody_else() {
 fn a_hostile_client_is_refused_whatever_it_sends_and_the_next_one_is_served() {
     let host = Host::with(|host| host.people()).start();
     host.user("bob").run("jit-hostile /run/jit/user.sock user").succeeds().says("hostile: all refused");
+    host.user("alice").run("jit-hostile /run/jit/user.sock caps").succeeds().says("hostile: all refused");
     host.user("alice").run("jit request --reason x").succeeds();
 }
 

@@ -24,6 +24,7 @@ fn main() {
     let words: Vec<_> = arguments[2..].iter().map(String::as_str).collect();
     match words.as_slice() {
         ["user"] => user::all_refused(socket),
+        ["caps"] => user::each_cap(socket),
         ["pam"] => pam::all_refused(socket),
         ["hold"] => crowd::hold(socket),
         ["ask", times] => crowd::ask(socket, times.parse().unwrap()),

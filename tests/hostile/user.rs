@@ -105,3 +105,37 @@ fn with_numbers_that_mean_nothing(socket: &Path) {
         }
     }
 }
+
+/// Each field alone, the others as they should be: it is that field which is refused.
+pub fn each_cap(socket: &Path) {
+    let long = || "x".repeat(15_000);
+    let wish = || Wish { service: "sudo".to_owned(), run_as: None, for_s: None, uses: None, reason: Some("INC-42".to_owned()) };
+    let to = |wish| Act::GrantTo { user: "alice".to_owned(), wish };
+    let request = "R-7F3KQ2ZD".to_owned();
+    let fields = [
+        ("service", Act::Request(Wish { service: long(), ..wish() })),
+        ("run-as user", Act::Request(Wish { run_as: Some(long()), ..wish() })),
+        ("time", Act::Request(Wish { for_s: Some(u64::MAX), ..wish() })),
+        ("uses", Act::Request(Wish { uses: Some(0), ..wish() })),
+        ("reason", Act::Request(Wish { reason: Some(long()), ..wish() })),
+        ("empty reason", Act::Request(Wish { reason: Some(String::new()), ..wish() })),
+        ("no reason", Act::Request(Wish { reason: None, ..wish() })),
+        ("another's name", Act::GrantTo { user: long(), wish: wish() }),
+        ("another's reason", to(Wish { reason: Some(long()), ..wish() })),
+        ("note of an approval", Act::Approve { id: request.clone(), for_s: None, note: Some(long()) }),
+        ("time of an approval", Act::Approve { id: request.clone(), for_s: Some(0), note: None }),
+        ("note of a denial", Act::Deny { id: request, note: Some(long()) }),
+        ("request", Act::Cancel(Some(long()))),
+        ("grant", Act::Drop(Some(long()))),
+        ("grant to take", Act::Revoke { target: Target::Grant(long()), note: None }),
+        ("user to take from", Act::Revoke { target: Target::User(long()), note: None }),
+        ("thing to show", Act::Show(long())),
+        ("request to wait for", Act::Wait(Some(long()))),
+    ];
+    for (field, act) in fields {
+        let UserAnswer::Failed(failure) = ask(socket, act, None) else { panic!("{field} was taken") };
+        assert!(!failure.message.contains("a minute"), "{field}: it is refused for what it is, not for how often it comes");
+        assert!(failure.message.len() < 1_000 && !failure.message.contains(char::is_control), "{field}: {}", failure.message);
+    }
+    println!("hostile: all refused");
+}

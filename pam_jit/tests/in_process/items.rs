@@ -61,6 +61,26 @@ fn an_odd_name_reaches_jitd_as_it_is() {
 }
 
 #[test]
+fn an_odd_service_reaches_jitd_as_it_is_and_one_that_cannot_be_a_service_is_denied() {
+    let place = Place::new("");
+    let asked = curious(&place);
+    for service in ["two\nlines", "a b", "-x", "ssh\u{202e}d"] {
+        assert_eq!(place.transaction_of(service, "root").account(), SUCCESS);
+        assert_eq!(checked(&asked).service, service);
+    }
+    // libpam takes a file's name at most; what is longer than we take is none of ours.
+    let long = place.transaction_of(&"s".repeat(255), "root");
+    assert_eq!(long.account(), SUCCESS);
+    assert_eq!(checked(&asked).service.len(), 255);
+    for service in [vec![b's'; 5_000], b"ss\xffd".to_vec()] {
+        let transaction = place.transaction();
+        transaction.set(Item::Service, &service);
+        assert_ne!(transaction.account(), SUCCESS);
+        assert_ne!(transaction.open(), SUCCESS);
+    }
+}
+
+#[test]
 fn an_odd_terminal_or_remote_host_is_none_and_keeps_nobody_out() {
     let place = Place::new("");
     let asked = curious(&place);

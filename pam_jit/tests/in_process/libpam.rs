@@ -12,6 +12,7 @@ pub const AUTHINFO_UNAVAIL: c_int = 9;
 /// Items, as `_pam_types.h` numbers them.
 #[derive(Debug, Clone, Copy)]
 pub enum Item {
+    Service = 1,
     User = 2,
     Tty = 3,
     RemoteHost = 4,
