@@ -15,13 +15,26 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// nsenter stops with the daemon that it brought in, and has to be awake to reap it.
-    pub(crate) fn wake(&mut self) {
-        if let Some(child) = &self.child {
-            let pid = i32::try_from(child.0.id()).unwrap();
-            let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
+    /// Ends the daemon, stopped or not, and waits for it.
+    pub(crate) fn end(&mut self) {
+        let Some(child) = self.child.take() else { return };
+        let number = child.0.id();
+        let brought_in = std::fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap_or_default();
+        for daemon in brought_in.split_whitespace() {
+            let _ = kill(Pid::from_raw(daemon.parse().unwrap()), Signal::SIGKILL);
         }
+        reap(child);
     }
+}
+
+/// Waits for the end of a daemon that is ending. nsenter, which brought it in and has to reap it, stops when it stops,
+/// and may do so a moment later: it is woken until it is done.
+fn reap(mut child: Reaped) {
+    let nsenter = Pid::from_raw(i32::try_from(child.0.id()).unwrap());
+    wait_until("jitd to be gone", || {
+        let _ = kill(nsenter, Signal::SIGCONT);
+        child.0.try_wait().unwrap()
+    });
 }
 
 /// A child that is killed, if need be, and waited for: no zombies.
@@ -108,8 +121,8 @@ impl<'a> Jitd<'a> {
 
     fn wait(&self) {
         let child = self.host.jitd.lock().unwrap().child.take();
-        if let Some(mut child) = child {
-            child.0.wait().unwrap();
+        if let Some(child) = child {
+            reap(child);
         }
     }
 

@@ -65,7 +65,7 @@ pub struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.jitd.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).wake();
+        self.jitd.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).end();
     }
 }
 
