@@ -121,6 +121,37 @@ pub enum Verb {
         #[command(subcommand)]
         verb: AuditVerb,
     },
+    /// Put the gate before a service; everything is put back unless `jit confirm` follows (root)
+    #[command(
+        after_help = "Examples:\n  sudo jit enable sudo --print\n  sudo jit enable sudo --observe\n  sudo jit enable ssh --confirm-within 10m\n\n\
+                      sudo brings sudo -i along, su brings su -. First it is checked that the module loads, that jitd\n\
+                      answers, that the policy lets somebody in, and that there is another way to root."
+    )]
+    Enable(EnableArgs),
+    /// Keep what `jit enable` changed; say it from a session that came in through it (root)
+    #[command(after_help = "Example:\n  sudo jit confirm")]
+    Confirm {
+        /// Even from a session that proves nothing
+        #[arg(long)]
+        unproven: bool,
+    },
+    /// Take the gate from a service, or from all (root)
+    #[command(after_help = "Example:\n  sudo jit disable sudo")]
+    Disable {
+        /// Which service
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        service: Option<String>,
+        /// All services
+        #[arg(long)]
+        all: bool,
+    },
+    /// Put back what was not confirmed
+    #[command(hide = true)]
+    RollBack {
+        /// When its time is over, or at once after a boot
+        #[arg(long)]
+        when_due: bool,
+    },
     /// Examine this host: is the gate whole? (root)
     #[command(after_help = "Example:\n  sudo jit doctor\n\nExit code 0 if everything is as it must be, 1 if not.")]
     Doctor,
@@ -168,6 +199,22 @@ pub struct RequestArgs {
     /// Wait until it is decided, at most this long
     #[arg(long, value_name = "D", num_args = 0..=1, require_equals = true)]
     pub wait: Option<Option<Span>>,
+}
+
+/// `jit enable`.
+#[derive(Debug, Args)]
+pub struct EnableArgs {
+    /// Which service: sudo, ssh, su, or another file of pam.d
+    pub service: String,
+    /// Let everybody in until this day, at most 90 days ahead, and only write down what would have been [default: 30 days]
+    #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, require_equals = true)]
+    pub observe: Option<Option<chrono::NaiveDate>>,
+    /// Show the lines, and change nothing
+    #[arg(long)]
+    pub print: bool,
+    /// Put everything back unless it is confirmed within this time [default: 5m]
+    #[arg(long, value_name = "D")]
+    pub confirm_within: Option<Span>,
 }
 
 /// `jit grant`.

@@ -5,6 +5,7 @@
 //! - `verbs`: what each verb does, from the ask to the words that are said.
 //! - `show`: how things look, as JSON and to people.
 //! - `doctor`: what a live host looks like.
+//! - `gate`: our lines in `/etc/pam.d`.
 //! - `chain`: whether the record is whole.
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -16,6 +17,7 @@ mod chain;
 mod cli;
 mod doctor;
 mod failing;
+mod gate;
 mod out;
 mod show;
 mod talk;

@@ -16,6 +16,7 @@ mod clock;
 mod command;
 mod crash;
 mod documents;
+mod enable;
 mod faulty;
 mod host;
 mod hostile;

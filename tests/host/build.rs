@@ -151,6 +151,13 @@ impl Plan {
         self
     }
 
+    /// Our lines in the stacks of these services alone.
+    #[must_use]
+    pub fn services(mut self, names: &[&str]) -> Self {
+        self.services = names.iter().map(|&name| name.to_owned()).collect();
+        self
+    }
+
     /// More lines for sshd's configuration.
     #[must_use]
     pub fn sshd(mut self, lines: &str) -> Self {

@@ -18,11 +18,13 @@ pub struct Check {
 }
 
 impl Check {
-    fn fine(name: &'static str, found: &str) -> Self {
+    /// As it must be.
+    pub fn fine(name: &'static str, found: &str) -> Self {
         Self { name, ok: true, found: found.to_owned(), remedy: None }
     }
 
-    fn wrong(name: &'static str, found: String, remedy: &str) -> Self {
+    /// Not as it must be, and what to do about it.
+    pub fn wrong(name: &'static str, found: String, remedy: &str) -> Self {
         Self { name, ok: false, found, remedy: Some(remedy.to_owned()) }
     }
 }

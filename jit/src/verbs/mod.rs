@@ -3,6 +3,7 @@
 mod audit;
 mod decide;
 mod doctor;
+mod gate;
 mod generate;
 mod look;
 mod own;
@@ -48,6 +49,10 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
         Verb::Policy { verb: PolicyVerb::Show } => policy::show(context),
         Verb::Audit { verb: AuditVerb::Log(args) } => audit::log(context, args),
         Verb::Audit { verb: AuditVerb::Verify { file, head } } => audit::verify(context, file.as_deref(), head),
+        Verb::Enable(args) => gate::enable(context, &args),
+        Verb::Confirm { unproven } => gate::confirm(context, unproven),
+        Verb::Disable { service, all: _ } => gate::disable(context, service.as_deref()),
+        Verb::RollBack { when_due } => gate::roll_back(context, when_due),
         Verb::Doctor => doctor::doctor(context),
         Verb::Reload => policy::reload(context),
         Verb::Version => look::version(context),

@@ -1,0 +1,40 @@
+//! The gate's lines in `/etc/pam.d`: put in, proved, confirmed, put back, taken out.
+//!
+//! - `stack`: what a PAM file says, and the same with our lines or without them; pure.
+//! - `files`: a file is replaced as a whole, or not at all.
+//! - `pending`: what was changed and waits to be confirmed, and how it is put back.
+//! - `sound`: what must hold before a door may depend on us.
+
+pub mod files;
+pub mod pending;
+pub mod sound;
+pub mod stack;
+
+use std::path::PathBuf;
+
+/// Where things are. A test has its own.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The folder of PAM files.
+    pub pam: PathBuf,
+    /// What waits to be confirmed; root's alone: whoever can write there chooses what is put back.
+    pub state: PathBuf,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { pam: PathBuf::from("/etc/pam.d"), state: PathBuf::from("/var/lib/jit-enable") }
+    }
+}
+
+/// The services that belong together: `sudo -i` and `su -` have files of their own, which include the first on some
+/// systems and not on others.
+#[must_use]
+pub fn family(service: &str) -> Vec<&str> {
+    match service {
+        "sudo" => vec!["sudo", "sudo-i"],
+        "su" => vec!["su", "su-l"],
+        "ssh" | "sshd" => vec!["sshd"],
+        other => vec![other],
+    }
+}

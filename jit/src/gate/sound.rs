@@ -1,0 +1,143 @@
+//! What must hold before a door may depend on us.
+
+use crate::doctor::Check;
+use jit_core::name::{Service, UserName};
+use jit_core::policy::{GrantRule, Policy, Principal, load};
+use jit_core::time::WallTime;
+use jit_host::{accounts, policy_files};
+use jit_proto::client::{Connection, Patience, Trust};
+use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Who};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const POLICY: &str = "/etc/jit/policy.toml";
+const PAM_SOCKET: &str = "/run/jit/pam.sock";
+const BREAKGLASS: &str = "/etc/jit/breakglass";
+
+/// Everything that is looked at before this service gets our lines.
+#[must_use]
+pub fn before(service: &str, now: WallTime) -> Vec<Check> {
+    let mut checks = vec![module(), daemon(), policy(service, now)];
+    checks.push(if service == "sshd" { use_pam() } else { another_way(service) });
+    checks
+}
+
+/// The folders in which a libpam looks, on the systems that are known.
+fn module_folders() -> Vec<PathBuf> {
+    let mut folders: Vec<_> = ["/usr/lib64/security", "/lib64/security", "/usr/lib/security", "/lib/security"].map(PathBuf::from).into();
+    let triplets = std::fs::read_dir("/usr/lib").map(|entries| entries.flatten().map(|entry| entry.path().join("security")).collect());
+    folders.extend(triplets.unwrap_or_else(|_| Vec::<PathBuf>::new()));
+    // Where libpam looks, its own modules lie.
+    folders.into_iter().filter(|folder| folder.join("pam_unix.so").exists()).collect()
+}
+
+fn module() -> Check {
+    const NAME: &str = "module";
+    let folders = module_folders();
+    let Some(folder) = folders.first() else {
+        return Check::wrong(
+            NAME,
+            "the folder of PAM modules was not found: none has a pam_unix.so".to_owned(),
+            "install libpam's modules",
+        );
+    };
+    let module = folder.join("pam_jit.so");
+    if !module.exists() {
+        return Check::wrong(NAME, format!("{} is not there", module.display()), "install the package again");
+    }
+    match loads(&module) {
+        Ok(()) => Check::fine(NAME, &format!("{} loads", module.display())),
+        Err(why) => Check::wrong(NAME, format!("{} cannot be loaded: {why}", module.display()), "install the package for this system"),
+    }
+}
+
+/// Whether the dynamic loader takes it, with every symbol that it wants: as libpam will ask for it.
+fn loads(module: &Path) -> Result<(), String> {
+    let tried = Command::new("/bin/true").env_clear().env("LD_PRELOAD", module).env("LD_BIND_NOW", "1").output();
+    let tried = tried.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
+    if tried.status.success() && said.is_empty() { Ok(()) } else { Err(said) }
+}
+
+fn daemon() -> Check {
+    const NAME: &str = "daemon";
+    match asked() {
+        Ok(()) => Check::fine(NAME, "jitd answers"),
+        Err(why) => Check::wrong(NAME, format!("jitd does not answer: {why}"), "systemctl start jitd, and look at its log"),
+    }
+}
+
+/// A question as the module would put it: whatever the answer is, there is one.
+fn asked() -> Result<(), String> {
+    let mut patience = Patience::of(Duration::from_secs(2));
+    let entry = Entry { service: "sudo".to_owned(), who: Who::Uid(0), run_as: None, from: None, tty: None };
+    let ask = PamAsk { token: 1, observe: true, question: Question::Check(entry) };
+    let answered = || {
+        let connection = Connection::open(Path::new(PAM_SOCKET), Trust::RootOnly, &mut patience)?;
+        connection.send(&ask, &mut patience)?;
+        connection.receive::<PamAnswer>(&mut patience)
+    };
+    let mut answered = answered;
+    answered().map(|_| ()).map_err(|trouble| trouble.to_string())
+}
+
+fn policy(service: &str, now: WallTime) -> Check {
+    const NAME: &str = "policy";
+    let loaded = policy_files::read(Path::new(POLICY)).and_then(|files| load::load(&files, now));
+    let policy = match loaded {
+        Ok((policy, _)) => policy,
+        Err(mistakes) => return Check::wrong(NAME, format!("it is not valid ({} to mend)", mistakes.len()), "jit policy check"),
+    };
+    if lets_somebody_in(&policy, &Service::new(service)) {
+        return Check::fine(NAME, "it is valid, and lets somebody in");
+    }
+    let found = format!("no rule for {service} that somebody can ask under and somebody can approve");
+    Check::wrong(NAME, found, "write one in /etc/jit/policy.toml, or name existing users and groups in it; then jit reload")
+}
+
+/// Whether there is a rule for this service, with people behind every name that it needs.
+fn lets_somebody_in(policy: &Policy, service: &Service) -> bool {
+    let usable = |rule: &GrantRule| {
+        let covers = rule.scope.on.iter().any(|on| on.covers(service));
+        covers && somebody(&rule.scope.who) && rule.stages.iter().all(|stage| somebody(&stage.by))
+    };
+    policy.grants.iter().any(usable)
+        || policy.legacy.iter().any(|rule| rule.scope.on.iter().any(|on| on.covers(service)) && somebody(&rule.scope.who))
+}
+
+fn somebody(principals: &[Principal]) -> bool {
+    principals.iter().any(|principal| match principal {
+        Principal::Any => true,
+        Principal::User(name) => accounts::subject_by_name(name).is_ok(),
+        Principal::Uid(uid) => accounts::subject_by_uid(*uid).is_ok(),
+        Principal::Group(group) => !accounts::members_of(group).is_empty(),
+    })
+}
+
+/// Root's console, or the break-glass file: the day on which our lines are wrong must not be the day on which nobody is root.
+fn another_way(service: &str) -> Check {
+    const NAME: &str = "another way to root";
+    let shadow = std::fs::read_to_string("/etc/shadow").unwrap_or_default();
+    let password = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
+    if password.is_some_and(|hash| hash.starts_with('$')) {
+        return Check::fine(NAME, "root has a password, for the console");
+    }
+    let exceptions = std::fs::read_to_string(BREAKGLASS).unwrap_or_default();
+    let mut named = exceptions.lines().filter_map(|line| line.split('#').next()?.trim().split_once(char::is_whitespace));
+    if named.any(|(user, door)| door.trim() == service && accounts::subject_by_name(&UserName::new(user)).is_ok()) {
+        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}"));
+    }
+    let remedy =
+        format!("give root a password (passwd root), or name somebody in {BREAKGLASS}: a line \"USER {service}\", root's, mode 0600");
+    Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} names nobody for {service}"), &remedy)
+}
+
+fn use_pam() -> Check {
+    const NAME: &str = "sshd";
+    let said = Command::new("sshd").arg("-T").env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").output();
+    match said {
+        Ok(output) if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == "usepam yes") => Check::fine(NAME, "UsePAM yes"),
+        Ok(_) | Err(_) => Check::wrong(NAME, "UsePAM is not yes: sshd would not ask".to_owned(), "UsePAM yes in /etc/ssh/sshd_config"),
+    }
+}

@@ -1,0 +1,261 @@
+//! What a PAM file says (pam.d(5)), and the same file with our lines, or without them. Byte for byte: what is taken out
+//! leaves what was there before.
+
+use std::fmt;
+
+/// The line before what `jit enable` wrote.
+const BEGIN: &str = "# >>> pam-jit: written by jit enable, taken out by jit disable";
+/// The line behind it.
+const END: &str = "# <<< pam-jit";
+/// The module.
+const MODULE: &str = "pam_jit.so";
+/// The most files that one can include the other.
+const DEEPEST: usize = 16;
+
+/// Why a file is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotUnderstood {
+    /// The file's name below pam.d.
+    pub file: String,
+    /// The line, from 1 on; 0 for the whole file.
+    pub line: usize,
+    /// What is not understood.
+    pub why: &'static str,
+}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, why } = self;
+        if *line == 0 { write!(f, "pam.d/{file}: {why}") } else { write!(f, "pam.d/{file}:{line}: {why}") }
+    }
+}
+
+/// What a line of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ours {
+    Account,
+    Session,
+    Enter,
+}
+
+/// A kind of line that matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Account,
+    Session,
+    Other,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Line<'a> {
+    /// A comment, or nothing.
+    Empty,
+    /// A module of somebody else's.
+    Other,
+    Ours(Ours),
+    /// Another file: for one kind, or for all.
+    Include(Option<Kind>, &'a str),
+}
+
+/// How many lines of ours a service has, whatever files they stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Account lines.
+    pub account: usize,
+    /// First session lines.
+    pub session: usize,
+    /// Last session lines.
+    pub enter: usize,
+}
+
+impl Found {
+    /// Each once.
+    pub const WHOLE: Self = Self { account: 1, session: 1, enter: 1 };
+
+    fn count(&mut self, ours: Ours) {
+        let place = match ours {
+            Ours::Account => &mut self.account,
+            Ours::Session => &mut self.session,
+            Ours::Enter => &mut self.enter,
+        };
+        *place = place.saturating_add(1);
+    }
+}
+
+fn kind(word: &str) -> Option<Kind> {
+    match word.trim_start_matches('-').to_ascii_lowercase().as_str() {
+        "account" => Some(Kind::Account),
+        "session" => Some(Kind::Session),
+        "auth" | "password" => Some(Kind::Other),
+        _ => None,
+    }
+}
+
+/// One line, or why it is not understood.
+fn parse(line: &str) -> Result<Line<'_>, &'static str> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(Line::Empty);
+    }
+    if line.ends_with('\\') {
+        return Err("it goes on in the next line");
+    }
+    if let Some(file) = line.strip_prefix("@include") {
+        return Ok(Line::Include(None, file.trim()));
+    }
+    let (first, rest) = line.split_once(char::is_whitespace).ok_or("it is no line of pam.d(5)")?;
+    let kind = kind(first).ok_or("it is no line of pam.d(5)")?;
+    let rest = rest.trim_start();
+    let (control, rest) = match rest.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').ok_or("its [control] does not end")?,
+        None => rest.split_once(char::is_whitespace).ok_or("it names no module")?,
+    };
+    let mut words = rest.split_whitespace();
+    let module = words.next().ok_or("it names no module")?;
+    if matches!(control, "include" | "substack") {
+        return Ok(Line::Include(Some(kind), module));
+    }
+    if module.rsplit('/').next() != Some(MODULE) {
+        return Ok(Line::Other);
+    }
+    match kind {
+        Kind::Account => Ok(Line::Ours(Ours::Account)),
+        Kind::Session if words.any(|word| word == "enter") => Ok(Line::Ours(Ours::Enter)),
+        Kind::Session => Ok(Line::Ours(Ours::Session)),
+        Kind::Other => Ok(Line::Other),
+    }
+}
+
+fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, NotUnderstood> {
+    let not = |why| NotUnderstood { file: file.to_owned(), line: 0, why };
+    let text = std::str::from_utf8(bytes).map_err(|_| not("it is not UTF-8"))?;
+    if text.contains('\0') { Err(not("it holds a NUL")) } else { Ok(text) }
+}
+
+fn lines<'a>(file: &'a str, text: &'a str) -> impl Iterator<Item = Result<Line<'a>, NotUnderstood>> {
+    let numbered = text.lines().zip(1..);
+    numbered.map(move |(line, number)| parse(line).map_err(|why| NotUnderstood { file: file.to_owned(), line: number, why }))
+}
+
+/// The lines of ours that a service has, includes resolved. `read` gives a file's bytes by its name.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn find(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Found, NotUnderstood> {
+    let mut found = Found::default();
+    walk(service, None, DEEPEST, read, &mut found)?;
+    Ok(found)
+}
+
+fn walk(
+    file: &str,
+    wanted: Option<Kind>,
+    depth: usize,
+    read: &dyn Fn(&str) -> Option<Vec<u8>>,
+    found: &mut Found,
+) -> Result<(), NotUnderstood> {
+    let not = |why| NotUnderstood { file: file.to_owned(), line: 0, why };
+    let depth = depth.checked_sub(1).ok_or_else(|| not("files include one another without end"))?;
+    let bytes = read(file).ok_or_else(|| not("it is not there"))?;
+    for line in lines(file, text(file, &bytes)?) {
+        match line? {
+            Line::Empty | Line::Other => {}
+            Line::Ours(ours) => {
+                let of = match ours {
+                    Ours::Account => Kind::Account,
+                    Ours::Session | Ours::Enter => Kind::Session,
+                };
+                if wanted.is_none_or(|wanted| wanted == of) {
+                    found.count(ours);
+                }
+            }
+            Line::Include(kind, other) => match (wanted, kind) {
+                (Some(wanted), Some(kind)) if wanted != kind => {}
+                (None, kind) => walk(other, kind, depth, read, found)?,
+                (Some(wanted), _) => walk(other, Some(wanted), depth, read, found)?,
+            },
+        }
+    }
+    Ok(())
+}
+
+/// What stands in a file for us: the lines, without their ends.
+#[must_use]
+pub fn block(found: Found, arguments: &str) -> (Vec<String>, Vec<String>) {
+    let line = |kind: &str, more: &str| format!("{kind:<9}required  {MODULE}{more}{arguments}");
+    let first = [(found.account, "account"), (found.session, "session")];
+    let top = first.iter().filter(|(there, _)| *there == 0).map(|(_, kind)| line(kind, "")).collect();
+    let bottom = if found.enter == 0 { vec![line("session", " enter")] } else { Vec::new() };
+    (top, bottom)
+}
+
+/// The file with what is missing of ours: first of account and session, last of session.
+///
+/// # Errors
+/// The file is not understood.
+pub fn add(file: &str, bytes: &[u8], found: Found, arguments: &str) -> Result<Vec<u8>, NotUnderstood> {
+    let text = text(file, bytes)?;
+    for line in lines(file, text) {
+        line?;
+    }
+    let (top, bottom) = block(found, arguments);
+    let mut place = 0_usize;
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
+            break;
+        }
+        place = place.saturating_add(line.len());
+    }
+    let (Some(before), Some(after)) = (text.get(..place), text.get(place..)) else { return Ok(bytes.to_vec()) };
+    if after.is_empty() {
+        return Err(NotUnderstood { file: file.to_owned(), line: 0, why: "it has no line" });
+    }
+    let mut made = before.to_owned();
+    if !top.is_empty() {
+        made.push_str(&format!("{BEGIN}\n{}\n{END}\n", top.join("\n")));
+    }
+    made.push_str(after);
+    if !bottom.is_empty() {
+        let block = format!("{BEGIN}\n{}\n{END}", bottom.join("\n"));
+        // A last line without its end keeps having none: what is taken out leaves what was there.
+        made.push_str(&if after.ends_with('\n') { format!("{block}\n") } else { format!("\n{block}") });
+    }
+    Ok(made.into_bytes())
+}
+
+/// The file without what `jit enable` wrote, and without lines of ours that somebody else wrote.
+///
+/// # Errors
+/// The file is not understood: a mark without its other half, a line of ours that goes on in the next.
+pub fn take_out(file: &str, bytes: &[u8]) -> Result<Vec<u8>, NotUnderstood> {
+    let text = text(file, bytes)?;
+    let mut kept = String::new();
+    let mut inside = false;
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        let not = |why| Err(NotUnderstood { file: file.to_owned(), line: number, why });
+        match (line.trim_end(), inside) {
+            (BEGIN, false) => inside = true,
+            (BEGIN, true) => return not("the mark of a beginning inside another one"),
+            (END, true) => {
+                inside = false;
+                if !line.ends_with('\n') && kept.ends_with('\n') {
+                    kept.pop();
+                }
+            }
+            (END, false) => return not("the mark of an end without its beginning"),
+            (_, true) => {}
+            (other, false) => match parse(other) {
+                Ok(Line::Ours(_)) => {}
+                Err(_) if other.contains(MODULE) => return not("a line of pam-jit's that is not understood"),
+                Ok(Line::Empty | Line::Other | Line::Include(..)) | Err(_) => kept.push_str(line),
+            },
+        }
+    }
+    if inside {
+        return Err(NotUnderstood { file: file.to_owned(), line: 0, why: "the mark of a beginning without its end" });
+    }
+    Ok(kept.into_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use super::*;
+use std::collections::BTreeMap;
+
+const DEBIAN_SUDO: &str = "#%PAM-1.0\n\n# Set up user limits from /etc/security/limits.conf.\nsession    required   pam_limits.so\n\n@include common-auth\n@include common-account\n@include common-session-noninteractive\n";
+const DEBIAN_SU_L: &str = "#%PAM-1.0\nauth\t\tinclude\t\tsu\naccount\t\tinclude\t\tsu\npassword\tinclude\t\tsu\nsession\t\toptional\tpam_keyinit.so force revoke\nsession\t\tinclude\t\tsu\n";
+const FEDORA_SUDO: &str = "#%PAM-1.0\nauth       include      system-auth\naccount    include      system-auth\npassword   include      system-auth\nsession    optional     pam_keyinit.so revoke\nsession    required     pam_limits.so\nsession    include      system-auth\n";
+const ODD: &str = "-session optional pam_systemd.so\naccount [success=1 default=ignore] pam_unix.so\naccount\tsubstack\tcommon-account\n";
+
+fn added(text: &str) -> String {
+    String::from_utf8(add("x", text.as_bytes(), Found::default(), "").unwrap()).unwrap()
+}
+
+#[test]
+fn our_lines_come_first_of_their_kinds_and_last_of_all() {
+    let made = added(DEBIAN_SUDO);
+    let lines: Vec<_> = made.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let (first, last) = (&lines[..2], lines.last().unwrap());
+    assert_eq!(first, ["account  required  pam_jit.so", "session  required  pam_jit.so"]);
+    assert_eq!(*last, "session  required  pam_jit.so enter");
+    assert!(made.starts_with("#%PAM-1.0\n"));
+}
+
+#[test]
+fn what_is_taken_out_leaves_every_byte_that_was_there() {
+    for text in
+        [DEBIAN_SUDO, DEBIAN_SU_L, FEDORA_SUDO, ODD, "auth required x.so", "# only\nauth required x.so\n\n\n", "\r\nauth required x.so\r\n"]
+    {
+        let made = added(text);
+        assert_ne!(made, text);
+        assert_eq!(String::from_utf8(take_out("x", made.as_bytes()).unwrap()).unwrap(), text);
+    }
+}
+
+#[test]
+fn lines_that_somebody_wrote_by_hand_are_taken_out_too_and_others_stay() {
+    let text = "account required /usr/lib/security/pam_jit.so quiet\nsession required pam_jit.so\n# pam_jit.so was here\naccount required pam_jitter.so\n";
+    let left = String::from_utf8(take_out("x", text.as_bytes()).unwrap()).unwrap();
+    assert_eq!(left, "# pam_jit.so was here\naccount required pam_jitter.so\n");
+}
+
+#[test]
+fn marks_that_do_not_match_and_lines_that_go_on_are_left_to_a_human() {
+    for text in [
+        format!("{BEGIN}\naccount required pam_jit.so\n"),
+        format!("{END}\n"),
+        format!("{BEGIN}\n{BEGIN}\n{END}\n"),
+        "account required pam_jit.so \\\n quiet\n".to_owned(),
+    ] {
+        assert!(take_out("x", text.as_bytes()).is_err(), "{text}");
+    }
+    for text in [
+        "account required pam_unix.so \\\n",
+        "accounting required x.so\n",
+        "auth\n",
+        "auth [default=die x.so\n",
+        "# nothing\n",
+        "",
+        "auth required \u{0}.so\n",
+    ] {
+        assert!(add("x", text.as_bytes(), Found::default(), "").is_err(), "{text}");
+    }
+    assert!(add("x", b"auth required \xff.so\n", Found::default(), "").is_err());
+}
+
+fn files(files: &[(&str, &str)]) -> impl Fn(&str) -> Option<Vec<u8>> {
+    let files: BTreeMap<String, Vec<u8>> = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+    move |name| files.get(name).cloned()
+}
+
+#[test]
+fn includes_are_followed_each_for_its_kind() {
+    let empty = "auth required pam_unix.so\n";
+    let system = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n";
+    let su = added(system);
+    assert_eq!(find("su-l", &files(&[("su-l", DEBIAN_SU_L), ("su", &su)])), Ok(Found::WHOLE));
+    assert_eq!(find("su-l", &files(&[("su-l", DEBIAN_SU_L), ("su", system)])), Ok(Found::default()));
+    let common = ["common-auth", "common-account", "common-session-noninteractive"];
+    let with = |account: &str| -> Vec<(String, String)> {
+        let mut all: Vec<_> = common.iter().map(|name| ((*name).to_owned(), empty.to_owned())).collect();
+        all.push(("sudo".to_owned(), DEBIAN_SUDO.to_owned()));
+        all.iter_mut().filter(|(name, _)| name == "common-account").for_each(|(_, text)| account.clone_into(text));
+        all
+    };
+    let read =
+        |all: Vec<(String, String)>| move |name: &str| all.iter().find(|(file, _)| file == name).map(|(_, text)| text.as_bytes().to_vec());
+    assert_eq!(find("sudo", &read(with(empty))), Ok(Found::default()));
+    let twice = "account required pam_jit.so\naccount sufficient pam_jit.so\n";
+    assert_eq!(find("sudo", &read(with(twice))), Ok(Found { account: 2, ..Found::default() }));
+}
+
+#[test]
+fn a_missing_file_and_files_that_include_one_another_are_said() {
+    assert_eq!(find("a", &files(&[("a", "@include b\n")])).unwrap_err().to_string(), "pam.d/b: it is not there");
+    let round = find("a", &files(&[("a", "@include b\n"), ("b", "auth include a\n")])).unwrap_err();
+    assert!(round.why.contains("without end"));
+}
+
+#[test]
+fn only_what_is_missing_is_added() {
+    let made = add("x", DEBIAN_SUDO.as_bytes(), Found { account: 1, session: 0, enter: 1 }, " quiet").unwrap();
+    let made = String::from_utf8(made).unwrap();
+    assert_eq!(made.matches("pam_jit.so").count(), 1);
+    assert!(made.contains("session  required  pam_jit.so quiet\n"));
+}
