@@ -56,6 +56,16 @@ pub enum Failing {
     Unwritten(std::io::Error),
 }
 
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(failure) => f.write_str(&failure.message),
+            Self::ReaderGone => f.write_str("whoever read has gone"),
+            Self::Unwritten(error) => write!(f, "the output cannot be written: {error}"),
+        }
+    }
+}
+
 impl Failing {
     fn new(code: FailureCode, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Failed(Failure { code, message: message.into(), help: Some(help.into()), rule: None })

@@ -18,7 +18,7 @@ fn installed_with(plan: impl FnOnce(Plan) -> Plan) -> Host {
     host
 }
 
-fn installed() -> Host {
+pub fn installed() -> Host {
     installed_with(|host| host)
 }
 

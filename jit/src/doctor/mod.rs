@@ -1,7 +1,15 @@
 //! What a live host looks like: each check says what it found, and what to do where that is not as it must be.
 
+mod around;
+mod daemon;
+mod host;
+mod lines;
+mod sockets;
 mod sudoers;
 
+use crate::gate::sound;
+use crate::talk::Talk;
+use jit_core::time::WallTime;
 use serde::Serialize;
 
 /// One check of the host.
@@ -27,10 +35,22 @@ impl Check {
     pub fn wrong(name: &'static str, found: String, remedy: &str) -> Self {
         Self { name, ok: false, found, remedy: Some(remedy.to_owned()) }
     }
+
+    /// As it must be, or all that is not.
+    fn all(name: &'static str, fine: &str, wrong: &[String], remedy: &str) -> Self {
+        if wrong.is_empty() { Self::fine(name, fine) } else { Self::wrong(name, wrong.join("; "), remedy) }
+    }
 }
 
 /// All checks, in the order in which they are said.
 #[must_use]
-pub fn examine() -> Vec<Check> {
-    vec![sudoers::check()]
+pub fn examine(talk: &Talk, now: WallTime) -> Vec<Check> {
+    let mut checks = vec![sound::module()];
+    checks.extend(lines::checks(now));
+    checks.push(sudoers::check());
+    checks.extend(sockets::checks());
+    checks.extend(daemon::checks(talk, now));
+    checks.extend(host::checks());
+    checks.extend(around::checks());
+    checks
 }

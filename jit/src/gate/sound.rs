@@ -32,7 +32,9 @@ fn module_folders() -> Vec<PathBuf> {
     folders.into_iter().filter(|folder| folder.join("pam_unix.so").exists()).collect()
 }
 
-fn module() -> Check {
+/// Whether libpam finds the module, and can load it.
+#[must_use]
+pub fn module() -> Check {
     const NAME: &str = "module";
     let folders = module_folders();
     let Some(folder) = folders.first() else {
@@ -60,7 +62,9 @@ fn loads(module: &Path) -> Result<(), String> {
     if tried.status.success() && said.is_empty() { Ok(()) } else { Err(said) }
 }
 
-fn daemon() -> Check {
+/// Whether jitd answers a question of the module's kind.
+#[must_use]
+pub fn daemon() -> Check {
     const NAME: &str = "daemon";
     match asked() {
         Ok(()) => Check::fine(NAME, "jitd answers"),
@@ -133,11 +137,21 @@ fn another_way(service: &str) -> Check {
     Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} names nobody for {service}"), &remedy)
 }
 
-fn use_pam() -> Check {
+/// Whether sshd asks PAM, and under the name that has our lines.
+#[must_use]
+pub fn use_pam() -> Check {
     const NAME: &str = "sshd";
     let said = Command::new("sshd").arg("-T").env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").output();
-    match said {
-        Ok(output) if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == "usepam yes") => Check::fine(NAME, "UsePAM yes"),
-        Ok(_) | Err(_) => Check::wrong(NAME, "UsePAM is not yes: sshd would not ask".to_owned(), "UsePAM yes in /etc/ssh/sshd_config"),
+    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let setting = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    match (setting("usepam"), setting("pamservicename")) {
+        (Some("yes"), None | Some("sshd")) => Check::fine(NAME, "it asks PAM, as sshd"),
+        (Some("yes"), Some(other)) => Check::wrong(
+            NAME,
+            format!("PAMServiceName is {other}: sshd asks another stack"),
+            "take PAMServiceName out of sshd's configuration",
+        ),
+        (Some(_), _) => Check::wrong(NAME, "UsePAM is not yes: sshd would not ask".to_owned(), "UsePAM yes in /etc/ssh/sshd_config"),
+        (None, _) => Check::wrong(NAME, "sshd -T does not say how it is set".to_owned(), "sshd -T, as root, says why"),
     }
 }

@@ -9,6 +9,9 @@ const BEGIN: &str = "# >>> pam-jit: written by jit enable, taken out by jit disa
 const END: &str = "# <<< pam-jit";
 /// The module.
 const MODULE: &str = "pam_jit.so";
+/// Modules that let nobody in, keep nobody out and set nothing that we read: they may stand before our lines, as they do
+/// in the stock files of several systems.
+const HARMLESS: [&str; 4] = ["pam_keyinit.so", "pam_loginuid.so", "pam_selinux.so", "pam_namespace.so"];
 /// The most files that one can include the other.
 const DEEPEST: usize = 16;
 
@@ -50,9 +53,8 @@ enum Kind {
 enum Line<'a> {
     /// A comment, or nothing.
     Empty,
-    /// A module of somebody else's.
-    Other,
-    Ours(Ours),
+    /// A module, ours or another, and what stands behind it.
+    Module(Kind, Option<Ours>, &'a str),
     /// Another file: for one kind, or for all.
     Include(Option<Kind>, &'a str),
 }
@@ -110,20 +112,20 @@ fn parse(line: &str) -> Result<Line<'_>, &'static str> {
         Some(rest) => rest.split_once(']').ok_or("its [control] does not end")?,
         None => rest.split_once(char::is_whitespace).ok_or("it names no module")?,
     };
-    let mut words = rest.split_whitespace();
+    let call = rest.trim();
+    let mut words = call.split_whitespace();
     let module = words.next().ok_or("it names no module")?;
     if matches!(control, "include" | "substack") {
         return Ok(Line::Include(Some(kind), module));
     }
-    if module.rsplit('/').next() != Some(MODULE) {
-        return Ok(Line::Other);
-    }
-    match kind {
-        Kind::Account => Ok(Line::Ours(Ours::Account)),
-        Kind::Session if words.any(|word| word == "enter") => Ok(Line::Ours(Ours::Enter)),
-        Kind::Session => Ok(Line::Ours(Ours::Session)),
-        Kind::Other => Ok(Line::Other),
-    }
+    let is_ours = module.rsplit('/').next() == Some(MODULE);
+    let ours = match kind {
+        Kind::Account if is_ours => Some(Ours::Account),
+        Kind::Session if is_ours && words.any(|word| word == "enter") => Some(Ours::Enter),
+        Kind::Session if is_ours => Some(Ours::Session),
+        Kind::Account | Kind::Session | Kind::Other => None,
+    };
+    Ok(Line::Module(kind, ours, call))
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, NotUnderstood> {
@@ -137,14 +139,72 @@ fn lines<'a>(file: &'a str, text: &'a str) -> impl Iterator<Item = Result<Line<'
     numbered.map(move |(line, number)| parse(line).map_err(|why| NotUnderstood { file: file.to_owned(), line: number, why }))
 }
 
+/// One line that libpam would run for a service, includes resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Step {
+    kind: Kind,
+    ours: Option<Ours>,
+    /// The module and what stands behind it.
+    call: String,
+}
+
 /// The lines of ours that a service has, includes resolved. `read` gives a file's bytes by its name.
 ///
 /// # Errors
 /// A file is not understood, or is missing.
 pub fn find(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Found, NotUnderstood> {
     let mut found = Found::default();
-    walk(service, None, DEEPEST, read, &mut found)?;
+    steps(service, read)?.iter().filter_map(|step| step.ours).for_each(|ours| found.count(ours));
     Ok(found)
+}
+
+/// What is not as it must be with our lines in a service: each once, account first of its kind, session first and last.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn disorder(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<String>, NotUnderstood> {
+    let steps = steps(service, read)?;
+    let of = |kind| steps.iter().filter(move |step| step.kind == kind);
+    let mut wrong = Vec::new();
+    let mut found = Found::default();
+    steps.iter().filter_map(|step| step.ours).for_each(|ours| found.count(ours));
+    for (count, line) in [(found.account, "account"), (found.session, "session"), (found.enter, "session ... enter")] {
+        match count {
+            1 => {}
+            0 => wrong.push(format!("the line \"{line}\" is missing")),
+            more => wrong.push(format!("the line \"{line}\" is there {more} times")),
+        }
+    }
+    let harmless = |call: &str| {
+        let module = call.split_whitespace().next().and_then(|path| path.rsplit('/').next());
+        module.is_some_and(|module| HARMLESS.contains(&module))
+    };
+    let before = |kind, ours| of(kind).take_while(|step| step.ours != Some(ours)).find(|step| step.ours.is_none() && !harmless(&step.call));
+    for (kind, ours, name) in [(Kind::Account, Ours::Account, "account"), (Kind::Session, Ours::Session, "session")] {
+        if let Some(other) = before(kind, ours).filter(|_| steps.iter().any(|step| step.ours == Some(ours))) {
+            wrong.push(format!("{} stands before our {name} line", other.call));
+        }
+    }
+    if let Some(last) = of(Kind::Session).next_back().filter(|last| found.enter == 1 && last.ours != Some(Ours::Enter)) {
+        wrong.push(format!("{} stands behind our last session line", last.call));
+    }
+    Ok(wrong)
+}
+
+/// The arguments of our lines in a service, line by line.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn arguments(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Vec<String>>, NotUnderstood> {
+    let steps = steps(service, read)?;
+    let ours = steps.iter().filter(|step| step.ours.is_some());
+    Ok(ours.map(|step| step.call.split_whitespace().skip(1).map(str::to_owned).collect()).collect())
+}
+
+fn steps(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Step>, NotUnderstood> {
+    let mut steps = Vec::new();
+    walk(service, None, DEEPEST, read, &mut steps)?;
+    Ok(steps)
 }
 
 fn walk(
@@ -152,27 +212,23 @@ fn walk(
     wanted: Option<Kind>,
     depth: usize,
     read: &dyn Fn(&str) -> Option<Vec<u8>>,
-    found: &mut Found,
+    steps: &mut Vec<Step>,
 ) -> Result<(), NotUnderstood> {
     let not = |why| NotUnderstood { file: file.to_owned(), line: 0, why };
     let depth = depth.checked_sub(1).ok_or_else(|| not("files include one another without end"))?;
     let bytes = read(file).ok_or_else(|| not("it is not there"))?;
     for line in lines(file, text(file, &bytes)?) {
         match line? {
-            Line::Empty | Line::Other => {}
-            Line::Ours(ours) => {
-                let of = match ours {
-                    Ours::Account => Kind::Account,
-                    Ours::Session | Ours::Enter => Kind::Session,
-                };
-                if wanted.is_none_or(|wanted| wanted == of) {
-                    found.count(ours);
+            Line::Empty => {}
+            Line::Module(kind, ours, call) => {
+                if wanted.is_none_or(|wanted| wanted == kind) {
+                    steps.push(Step { kind, ours, call: call.to_owned() });
                 }
             }
             Line::Include(kind, other) => match (wanted, kind) {
                 (Some(wanted), Some(kind)) if wanted != kind => {}
-                (None, kind) => walk(other, kind, depth, read, found)?,
-                (Some(wanted), _) => walk(other, Some(wanted), depth, read, found)?,
+                (None, kind) => walk(other, kind, depth, read, steps)?,
+                (Some(wanted), _) => walk(other, Some(wanted), depth, read, steps)?,
             },
         }
     }
@@ -245,9 +301,9 @@ pub fn take_out(file: &str, bytes: &[u8]) -> Result<Vec<u8>, NotUnderstood> {
             (END, false) => return not("the mark of an end without its beginning"),
             (_, true) => {}
             (other, false) => match parse(other) {
-                Ok(Line::Ours(_)) => {}
+                Ok(Line::Module(_, Some(_), _)) => {}
                 Err(_) if other.contains(MODULE) => return not("a line of pam-jit's that is not understood"),
-                Ok(Line::Empty | Line::Other | Line::Include(..)) | Err(_) => kept.push_str(line),
+                Ok(Line::Empty | Line::Module(_, None, _) | Line::Include(..)) | Err(_) => kept.push_str(line),
             },
         }
     }

@@ -18,7 +18,7 @@ pub fn doctor(context: &Context) -> Ended {
     if !nix::unistd::geteuid().is_root() {
         return Err(Failing::refused("only root can examine the host", "sudo jit doctor"));
     }
-    let checks = doctor::examine();
+    let checks = doctor::examine(&context.talk, context.out.clock().now());
     match context.out.form() {
         Form::Json => context.out.json(&Examined { checks: &checks })?,
         Form::Human => checks.iter().try_for_each(|check| context.out.say(&line(check)))?,

@@ -102,3 +102,19 @@ fn only_what_is_missing_is_added() {
     assert_eq!(made.matches("pam_jit.so").count(), 1);
     assert!(made.contains("session  required  pam_jit.so quiet\n"));
 }
+
+#[test]
+fn disorder_is_named_line_by_line() {
+    let whole = added(DEBIAN_SU_L).replace("include", "required");
+    let said = |text: &str| disorder("x", &files(&[("x", text)])).unwrap();
+    assert_eq!(said(&whole), [""; 0]);
+    let first = format!("account sufficient pam_permit.so\n{whole}");
+    assert_eq!(said(&first), ["pam_permit.so stands before our account line"]);
+    let last = format!("{whole}session optional pam_motd.so noupdate\n");
+    assert_eq!(said(&last), ["pam_motd.so noupdate stands behind our last session line"]);
+    let twice = format!("{whole}account required pam_jit.so\n");
+    assert_eq!(said(&twice), ["the line \"account\" is there 2 times"]);
+    let only = "account required pam_jit.so quiet\nsession required pam_unix.so\n";
+    assert_eq!(said(only), ["the line \"session\" is missing", "the line \"session ... enter\" is missing"]);
+    assert_eq!(arguments("x", &files(&[("x", only)])), Ok(vec![vec!["quiet".to_owned()]]));
+}

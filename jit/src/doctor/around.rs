@@ -1,0 +1,33 @@
+//! Ways to root that go round the gate. They are outside it, and named.
+
+use super::Check;
+use jit_core::name::GroupName;
+use jit_host::accounts::members_of;
+use std::os::unix::fs::MetadataExt;
+
+/// Groups whose members are root in all but name.
+const GROUPS: [&str; 9] = ["docker", "podman", "lxd", "incus", "incus-admin", "libvirt", "disk", "shadow", "kmem"];
+/// Programs that ask polkit, not sudo.
+const PROGRAMS: [&str; 5] = ["/usr/bin/pkexec", "/usr/bin/run0", "/usr/bin/machinectl", "/usr/bin/doas", "/usr/bin/ksu"];
+
+/// Groups, and programs.
+pub fn checks() -> Vec<Check> {
+    let members = GROUPS.iter().filter_map(|group| {
+        let members: Vec<_> = members_of(&GroupName::new(*group)).iter().map(ToString::to_string).filter(|name| name != "root").collect();
+        (!members.is_empty()).then(|| format!("{} in {group}", members.join(", ")))
+    });
+    let members: Vec<_> = members.collect();
+    let remedy = "gpasswd -d USER GROUP: whoever is in such a group is root without asking";
+    let mut checks = vec![Check::all("groups that are root", "nobody is in one", &members, remedy)];
+    let setuid = |path: &str| std::fs::metadata(path).is_ok_and(|about| about.mode() & 0o4000 != 0 && about.uid() == 0);
+    let installed: Vec<_> = PROGRAMS.iter().filter(|path| std::fs::metadata(path).is_ok()).copied().collect();
+    let found = if installed.is_empty() {
+        "none is installed".to_owned()
+    } else {
+        let named: Vec<_> =
+            installed.iter().map(|path| if setuid(path) { format!("{path} (setuid)") } else { (*path).to_owned() }).collect();
+        format!("{}: they ask polkit or a file of their own, not this gate; see who may", named.join(", "))
+    };
+    checks.push(Check::fine("other ways to root", &found));
+    checks
+}

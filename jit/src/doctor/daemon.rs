@@ -1,0 +1,129 @@
+//! jitd: whether it answers at both doors, with the policy that is on disk, a record that is whole, and a clock that goes on.
+
+use super::Check;
+use crate::chain::Chain;
+use crate::gate::sound;
+use crate::talk::{Pace, Talk};
+use jit_core::policy::load;
+use jit_core::time::WallTime;
+use jit_host::policy_files;
+use jit_proto::time::Moment;
+use jit_proto::user::{Act, EventFilter, UserAnswer};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const POLICY: &str = "/etc/jit/policy.toml";
+
+/// One check after the other; where jitd does not answer, what only it can say is left out.
+pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
+    let mut checks = vec![sound::daemon(), policy_on_disk(now)];
+    match version(talk) {
+        Ok(version) if version == VERSION => checks.push(Check::fine("version", &format!("jitd and jit are {VERSION}"))),
+        Ok(version) => checks.push(Check::wrong("version", format!("jitd is {version}, jit is {VERSION}"), "systemctl restart jitd")),
+        Err(why) => {
+            checks.push(Check::wrong("version", format!("jitd does not answer people: {why}"), "systemctl restart jitd"));
+            return checks;
+        }
+    }
+    checks.push(policy_in_force(talk));
+    checks.push(clock(talk, now));
+    checks.push(chain(talk));
+    checks
+}
+
+fn version(talk: &Talk) -> Result<String, String> {
+    let said = || {
+        let conversation = talk.ask(Act::Version)?;
+        let UserAnswer::Daemon(daemon) = conversation.next()? else { return Err(conversation.unexpected()) };
+        Ok(daemon.version)
+    };
+    said().map_err(|failing| failing.to_string())
+}
+
+fn policy_on_disk(now: WallTime) -> Check {
+    const NAME: &str = "policy";
+    match policy_files::read(Path::new(POLICY)).and_then(|files| load::load(&files, now)) {
+        Ok((policy, _)) if policy.lets_nobody_in() => {
+            Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), "write a rule in /etc/jit/policy.toml; then jit reload")
+        }
+        Ok((policy, _)) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
+        Err(mistakes) => Check::wrong(NAME, format!("it is not valid: {} to mend", mistakes.len()), "jit policy check"),
+    }
+}
+
+/// Whether the policy in force is the one on disk: an edit without a reload is an edit that does nothing.
+fn policy_in_force(talk: &Talk) -> Check {
+    const NAME: &str = "policy in force";
+    let in_force = || {
+        let conversation = talk.ask(Act::PolicyShow)?;
+        let mut files: BTreeMap<String, String> = BTreeMap::new();
+        loop {
+            let UserAnswer::PolicyFile { part, more } = conversation.next()? else { return Err(conversation.unexpected()) };
+            // The last part is an empty one.
+            if !more {
+                return Ok(files);
+            }
+            files.entry(part.file).or_default().push_str(&part.text);
+        }
+    };
+    let on_disk = policy_files::read(Path::new(POLICY));
+    match (in_force(), on_disk) {
+        (Ok(in_force), Ok(on_disk))
+            if on_disk.iter().map(|file| (file.file.clone(), file.text.clone())).collect::<BTreeMap<_, _>>() == in_force =>
+        {
+            Check::fine(NAME, "it is the one on disk")
+        }
+        (Ok(_), Ok(_)) => Check::wrong(NAME, "it is not the one on disk".to_owned(), "jit policy check && jit reload"),
+        (Err(failing), _) => Check::wrong(NAME, format!("there is none: {failing}"), "jit policy check && jit reload"),
+        (_, Err(_)) => Check::wrong(NAME, "the files on disk cannot be read".to_owned(), "jit policy check"),
+    }
+}
+
+/// A clock behind the newest event was set back, or its battery is dead.
+fn clock(talk: &Talk, now: WallTime) -> Check {
+    const NAME: &str = "clock";
+    let minute_ahead = Moment(now.as_millis().saturating_add(60_000));
+    let mut ahead = 0_usize;
+    let later = || {
+        let filter = EventFilter { since: Some(minute_ahead), ..EventFilter::default() };
+        let conversation = talk.ask(Act::Events(filter))?;
+        conversation.events(Pace::Prompt, |events| {
+            ahead = ahead.saturating_add(events.len());
+            Ok(())
+        })
+    };
+    let mut later = later;
+    match later() {
+        Ok(()) if ahead == 0 => Check::fine(NAME, "it is not behind the record"),
+        Ok(()) => Check::wrong(
+            NAME,
+            format!("{ahead} events are from the future: the clock is behind"),
+            "set the clock (timedatectl), and see that it is kept",
+        ),
+        Err(failing) => Check::wrong(NAME, failing.to_string(), "systemctl status jitd"),
+    }
+}
+
+fn chain(talk: &Talk) -> Check {
+    const NAME: &str = "record";
+    let mut chain = Chain::new(None);
+    let mut broken = None;
+    let followed = || {
+        let conversation = talk.ask(Act::Events(EventFilter::default()))?;
+        conversation.events(Pace::Prompt, |events| {
+            for event in events {
+                broken = broken.take().or_else(|| chain.follow(&event).err());
+            }
+            Ok(())
+        })
+    };
+    let mut followed = followed;
+    match (followed(), broken) {
+        (Ok(()), None) => Check::fine(NAME, "every event is in its place"),
+        (Ok(()), Some(broken)) => {
+            Check::wrong(NAME, format!("it is broken: {broken}"), "jit audit verify; keep the file, and compare with the log host")
+        }
+        (Err(failing), _) => Check::wrong(NAME, failing.to_string(), "systemctl status jitd"),
+    }
+}

@@ -1,0 +1,95 @@
+//! What the host must have: syslog, room for the record, cgroup v2, and a /proc in which processes can be seen.
+
+use super::Check;
+use nix::sys::statvfs::{FsFlags, statvfs};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+/// Less room than this for the record is too little, in bytes.
+const LEAST_ROOM: u64 = 64 * 1024 * 1024;
+
+/// One check after the other.
+pub fn checks() -> Vec<Check> {
+    vec![syslog(), room(), cgroup(), processes(), selinux()]
+}
+
+fn syslog() -> Check {
+    const NAME: &str = "syslog";
+    let remedy = "start the syslog daemon, or journald";
+    let is_socket = std::fs::metadata("/dev/log").is_ok_and(|about| about.file_type().is_socket());
+    match UnixDatagram::unbound().and_then(|socket| socket.connect("/dev/log")) {
+        Ok(()) => Check::fine(NAME, "/dev/log takes messages"),
+        Err(error) if is_socket => Check::wrong(NAME, format!("/dev/log: {error}"), remedy),
+        Err(_) => Check::wrong(NAME, "/dev/log is no socket".to_owned(), remedy),
+    }
+}
+
+fn room() -> Check {
+    const NAME: &str = "room for the record";
+    match statvfs("/var/lib/jit") {
+        Ok(about) if about.flags().contains(FsFlags::ST_RDONLY) => {
+            Check::wrong(NAME, "the disk under /var/lib/jit is read-only".to_owned(), "mount it so that it can be written")
+        }
+        Ok(about) => {
+            let free = about.blocks_available().saturating_mul(about.fragment_size());
+            if free < LEAST_ROOM {
+                Check::wrong(NAME, format!("{} MB are left under /var/lib/jit", free.checked_div(1024 * 1024).unwrap_or(0)), "make room")
+            } else {
+                Check::fine(NAME, "there is room under /var/lib/jit")
+            }
+        }
+        Err(errno) => Check::wrong(NAME, format!("/var/lib/jit: {}", errno.desc()), "install the package again"),
+    }
+}
+
+fn mounts() -> String {
+    std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()
+}
+
+fn cgroup() -> Check {
+    const NAME: &str = "cgroup v2";
+    if mounts().lines().any(|line| line.contains(" - cgroup2 ")) {
+        Check::fine(NAME, "it is mounted")
+    } else {
+        Check::wrong(NAME, "it is not mounted: sessions cannot be bound to one".to_owned(), "boot with systemd.unified_cgroup_hierarchy=1")
+    }
+}
+
+/// With hidepid jitd cannot see whose processes act, and then nobody can approve.
+fn processes() -> Check {
+    const NAME: &str = "/proc";
+    let hidden = mounts().lines().any(|line| {
+        let mut fields = line.split(' ');
+        fields.nth(4) == Some("/proc")
+            && ["hidepid=1", "hidepid=2", "hidepid=invisible", "hidepid=noaccess", "hidepid=ptraceable"]
+                .iter()
+                .any(|option| line.contains(option))
+    });
+    if hidden {
+        Check::wrong(
+            NAME,
+            "it is mounted with hidepid: jitd cannot see who acts, and nobody can approve".to_owned(),
+            "mount -o remount,hidepid=0 /proc, and take it out of fstab",
+        )
+    } else {
+        Check::fine(NAME, "jitd can see who acts")
+    }
+}
+
+fn selinux() -> Check {
+    const NAME: &str = "SELinux";
+    if !Path::new("/sys/fs/selinux/enforce").exists() {
+        return Check::fine(NAME, "it is not in use");
+    }
+    let enforcing = std::fs::read_to_string("/sys/fs/selinux/enforce").is_ok_and(|mode| mode.trim() == "1");
+    if enforcing {
+        Check::wrong(
+            NAME,
+            "it is enforcing, and there is no policy module of ours yet: sshd may not connect to jitd".to_owned(),
+            "setsebool, or audit2allow, after a try with observe",
+        )
+    } else {
+        Check::fine(NAME, "it is permissive")
+    }
+}

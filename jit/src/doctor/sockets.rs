@@ -1,0 +1,58 @@
+//! The sockets, and the files that root alone may write.
+
+use super::Check;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+/// What is looked at: the path, the mode that it must have, and whether it is a socket, a file or a folder.
+enum Kind {
+    Socket,
+    File,
+    Folder,
+}
+
+/// One check for the sockets, one for the files of `/etc/jit`.
+pub fn checks() -> Vec<Check> {
+    let sockets =
+        [("/run/jit", 0o755, Kind::Folder), ("/run/jit/pam.sock", 0o600, Kind::Socket), ("/run/jit/user.sock", 0o666, Kind::Socket)];
+    let wrong: Vec<_> = sockets.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, true)).collect();
+    let mut checks = vec![Check::all("sockets", "they are root's, with their modes", &wrong, "systemctl restart jitd")];
+    let files = [
+        ("/etc/jit", 0o755, Kind::Folder),
+        ("/etc/jit/breakglass", 0o600, Kind::File),
+        ("/etc/jit/jitd.toml", 0o644, Kind::File),
+        ("/etc/jit/policy.toml", 0o644, Kind::File),
+    ];
+    let wrong: Vec<_> = files.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, false)).collect();
+    checks.push(Check::all(
+        "files of /etc/jit",
+        "they are root's, with their modes",
+        &wrong,
+        "chown root:root and chmod 0644 (breakglass: 0600)",
+    ));
+    checks
+}
+
+/// What is wrong with it, if anything. A mode that gives less than it might is fine for files.
+fn look(path: &Path, mode: u32, kind: &Kind, must_be: bool) -> Option<String> {
+    let shown = path.display();
+    let about = match std::fs::symlink_metadata(path) {
+        Ok(about) => about,
+        Err(_) if !must_be => return None,
+        Err(error) => return Some(format!("{shown}: {error}")),
+    };
+    let is = match kind {
+        Kind::Socket => about.file_type().is_socket(),
+        Kind::File => about.is_file(),
+        Kind::Folder => about.is_dir(),
+    };
+    let found = about.mode() & 0o7777;
+    let too_much = found & !mode != 0;
+    let not_enough = matches!(kind, Kind::Socket | Kind::Folder) && must_be && found != mode;
+    match (is, about.uid() == 0, too_much || not_enough) {
+        (false, _, _) => Some(format!("{shown} is not what it must be")),
+        (true, false, _) => Some(format!("{shown} belongs to uid {}, not to root", about.uid())),
+        (true, true, true) => Some(format!("the mode of {shown} is {found:04o}, not {mode:04o}")),
+        (true, true, false) => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! What is wrong with a host is found, one planted thing after the other, named with its remedy, and quiet after it.
+
+use crate::enable::installed;
+use jit_tests::Host;
+
+/// A host on which everything is as it must be.
+fn healthy() -> Host {
+    let host = installed();
+    let keys = "mkdir -p /run/sshd; ssh-keygen -A; echo 'UsePAM yes' > /etc/ssh/sshd_config";
+    host.root().run(&format!("{keys}; chmod 0755 /etc/jit; jit enable sudo; jit confirm --unproven; jit enable su; jit confirm --unproven; jit enable ssh; jit confirm --unproven")).succeeds();
+    host
+}
+
+/// Plants something, sees it found, follows the remedy, and sees it gone.
+fn finds(host: &Host, plant: &str, found: &str, remedy: &str) {
+    host.root().run(plant).succeeds();
+    let said = host.root().run("jit doctor").exits(1).says(found);
+    let line = said.text().lines().find(|line| line.contains(found)).unwrap_or_default().to_owned();
+    assert!(line.starts_with("NOT OK") && line.contains(". To do: "), "{line}");
+    host.root().run(remedy).succeeds();
+    host.root().run("jit doctor").succeeds().does_not_say(found).does_not_say("NOT OK");
+}
+
+#[test]
+fn a_healthy_host_satisfies_it_in_words_and_as_json() {
+    let host = healthy();
+    host.root().run("jit doctor").succeeds().does_not_say("NOT OK").says("pam.d/sudo-i: our lines are where they must be");
+    let said = host.root().run("jit doctor --json").succeeds().json();
+    let checks = said["checks"].as_array().unwrap();
+    assert!(checks.len() > 15 && checks.iter().all(|check| check["ok"] == true), "{said}");
+    assert_eq!(checks[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["name", "ok", "found", "remedy"]);
+    host.user("alice").run("jit doctor").exits(1).says("only root");
+}
+
+#[test]
+fn what_is_wrong_with_the_files_of_pam_is_found() {
+    let host = healthy();
+    let again = |service: &str| format!("jit disable {service}; jit enable {service}; jit confirm --unproven");
+    let module = "$(dirname $(find /usr/lib -name pam_unix.so))/pam_jit.so";
+    finds(&host, &format!("mv {module} /root/"), "pam_jit.so is not there", &format!("mv /root/pam_jit.so {module}"));
+    finds(&host, &format!("cp {module} /root/; echo x > {module}"), "cannot be loaded", &format!("mv /root/pam_jit.so {module}"));
+    finds(&host, "sed -i '/^account.*pam_jit/d' /etc/pam.d/sudo", "pam.d/sudo: the line \"account\" is missing", &again("sudo"));
+    finds(
+        &host,
+        "sed -i '/pam_jit.so enter/d' /etc/pam.d/sudo-i",
+        "pam.d/sudo-i: the line \"session ... enter\" is missing",
+        &again("sudo"),
+    );
+    finds(&host, "jit disable sudo-i", "pam.d/sudo-i: the line \"account\" is missing", &again("sudo"));
+    finds(
+        &host,
+        "sed -i '1a account sufficient pam_permit.so' /etc/pam.d/sshd",
+        "pam_permit.so stands before our account line",
+        "sed -i /pam_permit/d /etc/pam.d/sshd",
+    );
+    finds(
+        &host,
+        "echo 'session optional pam_echo.so' >> /etc/pam.d/sshd",
+        "pam_echo.so stands behind our last session line",
+        "sed -i /pam_echo/d /etc/pam.d/sshd",
+    );
+    finds(&host, "echo 'account required pam_jit.so' >> /etc/pam.d/su", "pam.d/su: the line \"account\" is there 2 times", &again("su"));
+    finds(&host, "sed -i 's/pam_jit.so$/pam_jit.so quite/' /etc/pam.d/su", "\"quite\" is no argument of ours", &again("su"));
+    finds(&host, "sed -i 's/pam_jit.so$/pam_jit.so observe=2099-01-01/' /etc/pam.d/su", "more than 90 days ahead", &again("su"));
+    finds(&host, "echo 'UsePAM no' > /etc/ssh/sshd_config", "UsePAM is not yes", "echo 'UsePAM yes' > /etc/ssh/sshd_config");
+    finds(&host, "jit disable --all", "no service has our lines", "for s in sudo su ssh; do jit enable $s; jit confirm --unproven; done");
+}
+
+#[test]
+fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
+    let host = healthy();
+    finds(&host, "echo 'Defaults:alice !pam_session' > /etc/sudoers.d/x", "!pam_session for alice", "rm /etc/sudoers.d/x");
+    finds(&host, "systemctl stop jitd", "jitd does not answer", "systemctl start jitd");
+    finds(&host, "chmod 0777 /run/jit", "the mode of /run/jit is 0777", "chmod 0755 /run/jit");
+    finds(&host, "chown 1001 /run/jit/pam.sock", "/run/jit/pam.sock belongs to uid 1001", "chown 0 /run/jit/pam.sock");
+    finds(
+        &host,
+        "install -m 0644 /dev/null /etc/jit/breakglass",
+        "the mode of /etc/jit/breakglass is 0644",
+        "chmod 0600 /etc/jit/breakglass",
+    );
+    finds(&host, "chmod 0666 /etc/jit/jitd.toml", "the mode of /etc/jit/jitd.toml is 0666", "chmod 0644 /etc/jit/jitd.toml");
+    finds(&host, "cp /etc/jit/policy.toml /root/; echo '# edited' >> /etc/jit/policy.toml", "it is not the one on disk", "jit reload");
+    finds(
+        &host,
+        "echo nonsense >> /etc/jit/policy.toml",
+        "it is not valid: 1 to mend",
+        "cp /root/policy.toml /etc/jit/policy.toml; jit reload",
+    );
+    finds(&host, "groupadd docker; gpasswd -a bob docker", "bob in docker", "gpasswd -d bob docker");
+    finds(&host, "mount -o remount,hidepid=2 /proc", "it is mounted with hidepid", "mount -o remount,hidepid=0 /proc");
+    finds(&host, "mount -t tmpfs -o size=1m,mode=0700,uid=900 tmpfs /var/lib/jit", "MB are left under /var/lib/jit", "umount /var/lib/jit");
+    finds(&host, "mv /dev/log /dev/log.away", "/dev/log is no socket", "mv /dev/log.away /dev/log");
+}
