@@ -121,6 +121,39 @@ pub enum Verb {
         #[command(subcommand)]
         verb: AuditVerb,
     },
+    /// Take access at once, where waiting for approval would do harm; somebody else reviews it afterwards
+    #[command(after_help = "Example:\n  jit emergency sudo --for 30m --reason \"INC-42, database down\"\n\n\
+                      Others are told at once. The next one is refused until this one was reviewed.")]
+    Emergency(EmergencyArgs),
+    /// Say what you think of an emergency; without an id, list what waits for your review
+    #[command(after_help = "Example:\n  jit review G-7F3KQ2ZD --verdict fine --note \"the database was down\"")]
+    Review {
+        /// Which
+        #[arg(value_name = "G", requires = "verdict")]
+        id: Option<String>,
+        /// What you think of it
+        #[arg(long, requires = "id")]
+        verdict: Option<VerdictWord>,
+        /// A word to whoever took it; it is kept
+        #[arg(long, value_name = "TEXT", requires = "id")]
+        note: Option<String>,
+    },
+    /// Ask that a grant of yours be made longer
+    #[command(after_help = "Example:\n  jit extend --for 30m --reason \"INC-42 takes longer\"")]
+    Extend {
+        /// Which grant [default: your only one]
+        #[arg(value_name = "G")]
+        id: Option<String>,
+        /// By how much
+        #[arg(long = "for", value_name = "D")]
+        time: Span,
+        /// Why, anew; it is kept
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Show every opt-out with its owner, age, uses and days left (auditors and root)
+    #[command(after_help = "Example:\n  jit optouts\n\nExit code 1 if one ends within a month, or a review is overdue.")]
+    Optouts,
     /// Put the gate before a service; everything is put back unless `jit confirm` follows (root)
     #[command(
         after_help = "Examples:\n  sudo jit enable sudo --print\n  sudo jit enable sudo --observe\n  sudo jit enable ssh --confirm-within 10m\n\n\
@@ -193,12 +226,41 @@ pub struct RequestArgs {
     /// For at most this many sessions [default: any number]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub uses: Option<u32>,
+    /// From then on: 2026-12-01T15:00:00Z, 2026-12-01 [default: at once]
+    #[arg(long, value_name = "T")]
+    pub start: Option<When>,
     /// Why: shown to the approver and kept; never a password
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Wait until it is decided, at most this long
     #[arg(long, value_name = "D", num_args = 0..=1, require_equals = true)]
     pub wait: Option<Option<Span>>,
+}
+
+/// `jit emergency`.
+#[derive(Debug, Args)]
+pub struct EmergencyArgs {
+    /// For which service: sudo, ssh, su
+    #[arg(default_value = "sudo")]
+    pub service: String,
+    /// As whom [default: root; for ssh always yourself]
+    #[arg(long = "as", value_name = "U")]
+    pub run_as: Option<String>,
+    /// For how long [default: what the policy says]
+    #[arg(long = "for", value_name = "D")]
+    pub time: Option<Span>,
+    /// Why: kept, and read by whoever reviews it; never a password
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// What a reviewer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum VerdictWord {
+    /// It was an emergency
+    Fine,
+    /// It was none
+    Misuse,
 }
 
 /// `jit enable`.
@@ -276,6 +338,17 @@ pub enum PolicyVerb {
     /// Say what the policy answers somebody, and how each rule fared; jitd is not asked
     #[command(after_help = "Example:\n  jit policy explain alice ssh --from 10.1.2.3")]
     Explain(ExplainArgs),
+    /// Try the policy on cases, in a file; jitd is not asked
+    #[command(after_help = "Example:\n  jit policy test cases.toml --policy policy.toml\n\n\
+                      A case: [[case]] with user, groups, service, as, from, at, expect (grant, request, emergency,\n\
+                      deny, none, ignore) and rule. Exit code 1, and each difference, if one comes out otherwise.")]
+    Test {
+        /// The cases
+        cases: PathBuf,
+        /// This policy alone, instead of the files of /etc/jit
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
     /// Print the policy in force (root)
     #[command(after_help = "Example:\n  jit policy show")]
     Show,

@@ -19,7 +19,7 @@ fn a_request_that_waits_is_a_success_and_says_how_to_come_back() {
     assert!(ran.stdout.starts_with("R-7F3KQ2ZD waits for carol or dave (group leads) until "), "{}", ran.stdout);
     assert!(ran.stdout.ends_with(". Leave this; later: jit wait R-7F3KQ2ZD\n"), "{}", ran.stdout);
     let reason = Some("INC-42 disk full".to_owned());
-    let wish = Wish { service: "sudo".to_owned(), run_as: None, for_s: Some(1800), uses: Some(2), reason };
+    let wish = Wish { service: "sudo".to_owned(), run_as: None, for_s: Some(1800), uses: Some(2), start: None, reason };
     assert_eq!(fake.acts(), [Act::Request(wish)]);
 }
 

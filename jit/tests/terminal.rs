@@ -32,7 +32,8 @@ fn on_a_terminal_a_request_asks_for_its_reason() {
     let (code, shown) = on_terminal(command(&["request", "ssh"]).env("JIT_SOCKET", &fake.socket), "INC-42 disk full\n");
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("Reason for ssh, shown to the approver and kept; never a password: "), "{shown}");
-    let wish = Wish { service: "ssh".to_owned(), run_as: None, for_s: None, uses: None, reason: Some("INC-42 disk full".to_owned()) };
+    let wish =
+        Wish { service: "ssh".to_owned(), run_as: None, for_s: None, uses: None, start: None, reason: Some("INC-42 disk full".to_owned()) };
     assert_eq!(fake.acts(), [Act::Request(wish)]);
     let (code, shown) = on_terminal(command(&["request", "--as", "postgres"]).env("JIT_SOCKET", "/nonexistent"), "\x04");
     assert_eq!(code, 2, "{shown}");

@@ -7,7 +7,10 @@ use crate::actor::Humans;
 use crate::grant::Kind;
 use crate::id::{DenialId, GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
-use crate::policy::{FileDigest, Stage};
+use crate::optout::Verdict;
+use crate::policy::hours::Hours;
+use crate::policy::{Extend, FileDigest, Principal, SessionRule, Stage};
+use crate::request::Escalation;
 use crate::session::Process;
 use crate::span::Span;
 use crate::time::{BootId, BootTime, WallTime};
@@ -86,9 +89,13 @@ events! {
     /// Somebody asked for a grant.
     "request.submitted" RequestSubmitted {
         id: RequestId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
-        for_s: Span, uses: Option<u32>, rule: RuleName, lapses: WallTime, filed_by: Option<UserName>, reason: String,
-        stages: Vec<Stage>, from: Vec<IpNet>, use_within_s: Option<Span>, humans: Humans, lapses_boot_ms: BootTime,
+        for_s: Span, uses: Option<u32>, start: Option<WallTime>, rule: RuleName, extends: Option<GrantId>, lapses: WallTime,
+        filed_by: Option<UserName>, reason: String,
+        stages: Vec<Stage>, from: Vec<IpNet>, hours: Option<Hours>, session: SessionRule, use_within_s: Option<Span>, humans: Humans,
+        lapses_boot_ms: BootTime, extend: Option<Extend>, escalate: Option<Escalation>, start_boot_ms: Option<BootTime>,
     }
+    /// It has waited, and others may approve it too from now on.
+    "request.escalated" RequestEscalated { id: RequestId, user: UserName, to: Vec<Principal> }
     /// Somebody said yes.
     "request.approved" RequestApproved {
         id: RequestId, user: UserName, by: UserName, by_uid: Uid, stage: u32, for_s: Option<Span>, note: Option<String>, humans: Humans,
@@ -105,12 +112,18 @@ events! {
     "grant.issued" GrantIssued {
         id: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
         until: WallTime, by: Vec<UserName>, reason: String, rule: RuleName, kind: Kind, request: Option<RequestId>, uses: Option<u32>,
-        from: Vec<IpNet>, stages: Vec<Stage>,
+        from: Vec<IpNet>, hours: Option<Hours>, session: SessionRule, stages: Vec<Stage>,
         /// How long from its first use, where its time begins only then; `until` is then when it must begin.
         waits_for_s: Option<Span>, until_boot_ms: BootTime,
+        /// When its time begins, where that is later.
+        starts: Option<WallTime>, starts_boot_ms: Option<BootTime>, extend: Option<Extend>, boot_ms: BootTime,
     }
     /// A grant's time began with its first use.
     "grant.started" GrantStarted { id: GrantId, user: UserName, until: WallTime, until_boot_ms: BootTime }
+    /// It was made longer.
+    "grant.extended" GrantExtended {
+        id: GrantId, user: UserName, until: WallTime, by: Vec<UserName>, request: RequestId, until_boot_ms: BootTime,
+    }
     /// Its time was over.
     "grant.expired" GrantExpired { id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs }
     /// Its last use was over.
@@ -121,6 +134,22 @@ events! {
     "grant.revoked" GrantRevoked {
         id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs, by: UserName, note: Option<String>,
     }
+    /// Somebody took an opt-out.
+    "optout.taken" OptoutTaken {
+        id: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs, rule: RuleName, kind: Kind,
+        until: WallTime, reason: String,
+        /// The approval that a repetition rests on.
+        grant: Option<GrantId>, request: Option<RequestId>,
+        alert: Vec<Principal>, review_by: Vec<Principal>, review_due: Option<WallTime>, humans: Humans, review_due_boot_ms: Option<BootTime>,
+    }
+    /// Somebody wanted another one, and had as many as there are.
+    "optout.limit-reached" OptoutLimitReached { user: UserName, uid: Uid, rule: RuleName, times: u32, per_s: Span }
+    /// Somebody else gave their verdict on an emergency.
+    "optout.reviewed" OptoutReviewed { id: GrantId, user: UserName, by: UserName, by_uid: Uid, verdict: Verdict, note: Option<String> }
+    /// An emergency was not reviewed in time; it is said each day.
+    "optout.overdue" OptoutOverdue { id: GrantId, user: UserName, rule: RuleName, review_by: Vec<Principal>, due: WallTime, next: WallTime, next_boot_ms: BootTime }
+    /// A standing exemption ends soon, or has ended; it is said each day.
+    "optout.stale" OptoutStale { rule: RuleName, owner: Principal, until: WallTime, days_left: i64 }
     /// A check said yes, that many times.
     "access.allowed" AccessAllowed {
         user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: Option<RunAs>, from: Option<IpAddr>,

@@ -2,8 +2,9 @@
 
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
-use crate::policy::Stage;
-use crate::policy::judge::from_allowed;
+use crate::policy::hours::Hours;
+use crate::policy::judge::{from_allowed, within_hours};
+use crate::policy::{Extend, SessionRule, Stage};
 use crate::span::Span;
 use crate::subject::Entry;
 use crate::time::{Deadline, Now, WallTime};
@@ -21,6 +22,10 @@ pub enum Kind {
     SelfService,
     /// Given at a log-in by a rule.
     Login,
+    /// An opt-out: taken at once, by an explicit act with a reason.
+    Emergency,
+    /// An opt-out: the same again as was approved before.
+    Repetitive,
     /// An opt-out: a standing exemption.
     Legacy,
 }
@@ -33,6 +38,8 @@ impl Kind {
             Self::Approved => "approved",
             Self::SelfService => "self-service",
             Self::Login => "login",
+            Self::Emergency => "emergency",
+            Self::Repetitive => "repetitive",
             Self::Legacy => "legacy",
         }
     }
@@ -53,6 +60,10 @@ pub struct Terms {
     pub run_as: RunAs,
     /// From where, for sshd; empty: from anywhere.
     pub from: Vec<IpNet>,
+    /// In which windows; none: at any time.
+    pub hours: Option<Hours>,
+    /// What happens to its sessions.
+    pub session: SessionRule,
     /// Under which rule.
     pub rule: RuleName,
     /// What kind it is.
@@ -69,11 +80,20 @@ pub struct Terms {
     pub issued: WallTime,
     /// For how many sessions; none: any number.
     pub max_uses: Option<u32>,
+    /// How often and by how much it may be made longer.
+    pub extend: Option<Extend>,
 }
 
 /// Where a live grant stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Validity {
+    /// Its time is to begin.
+    Scheduled {
+        /// When.
+        begins: Deadline,
+        /// When it ends.
+        until: Deadline,
+    },
     /// Not yet used; its time begins with its first use, which must come before `start_by`.
     Waiting {
         /// When it ends unused.
@@ -91,10 +111,20 @@ pub enum Validity {
 }
 
 impl Validity {
+    /// The moment at which time does something with it next.
+    #[must_use]
+    pub fn next(self) -> Deadline {
+        match self {
+            Self::Scheduled { begins, .. } => begins,
+            Self::Waiting { .. } | Self::Active { .. } => self.ends(),
+        }
+    }
+
     /// The moment at which it ends if nothing happens before.
     #[must_use]
     pub fn ends(self) -> Deadline {
         match self {
+            Self::Scheduled { until, .. } => until,
             Self::Waiting { start_by, .. } => start_by,
             Self::Active { until, .. } => until,
         }
@@ -110,6 +140,8 @@ pub struct LiveGrant {
     pub validity: Validity,
     /// How many sessions it has let in.
     pub taken: u32,
+    /// How often it was made longer.
+    pub extended: u32,
     /// Those sessions.
     pub sessions: BTreeSet<SessionId>,
 }
@@ -123,11 +155,17 @@ impl LiveGrant {
         let same_account = terms.uid == entry.subject.uid && terms.user == entry.subject.name;
         let same_target = entry.run_as.as_ref().is_none_or(|run_as| *run_as == terms.run_as);
         let uses_left = terms.max_uses.is_none_or(|most| self.taken < most);
+        let begun = match self.validity {
+            Validity::Scheduled { .. } => false,
+            Validity::Waiting { .. } | Validity::Active { .. } => true,
+        };
         same_account
+            && begun
             && same_target
             && uses_left
             && terms.service.covers(&entry.service)
             && from_allowed(&terms.from, entry.remote).is_ok()
+            && within_hours(terms.hours.as_ref(), now.wall).is_ok()
             && !self.validity.ends().has_passed(now)
     }
 
@@ -135,7 +173,7 @@ impl LiveGrant {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self.validity {
-            Validity::Waiting { .. } => "waiting",
+            Validity::Scheduled { .. } | Validity::Waiting { .. } => "waiting",
             Validity::Active { .. } => "active",
         }
     }

@@ -17,6 +17,7 @@ pub mod grant;
 pub mod id;
 pub mod line;
 pub mod name;
+pub mod optout;
 pub mod policy;
 pub mod record;
 pub mod refusal;

@@ -28,6 +28,20 @@ pub enum Refusal {
     ReasonMissing { rule: RuleName },
     ReasonShort { rule: RuleName, min: u32 },
     ReasonLong { most: u32 },
+    ReasonPattern { rule: RuleName, pattern: String },
+    TooManyUses { most: u32, rule: RuleName },
+    OddStart { farthest: Span },
+    OutsideHours { rule: RuleName, hours: String },
+    Forbidden { rule: RuleName },
+    NoEmergency { user: UserName, service: Service },
+    Unreviewed { id: GrantId, by: String },
+    LimitReached { rule: RuleName, times: u32, per: Span },
+    Reviewed { id: GrantId, verdict: &'static str, by: UserName },
+    NotReviewer { id: GrantId, by: String },
+    OwnReview { id: GrantId },
+    NotExtensible { id: GrantId, rule: RuleName },
+    ExtendedEnough { id: GrantId, times: u32 },
+    NotStarted { id: GrantId },
     NoteLong { most: u32 },
     NoteMissing,
     OddUses,
@@ -63,7 +77,7 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Self::NoSuch { .. } | Self::NoneOfYours { .. } => Code::NotFound,
-            Self::NameOne { .. } | Self::OddUses | Self::NoteMissing => Code::Usage,
+            Self::NameOne { .. } | Self::OddUses | Self::OddStart { .. } | Self::NoteMissing => Code::Usage,
             Self::NoPolicy
             | Self::NoRule { .. }
             | Self::GroupsUnknown { .. }
@@ -71,6 +85,19 @@ impl Refusal {
             | Self::ReasonMissing { .. }
             | Self::ReasonShort { .. }
             | Self::ReasonLong { .. }
+            | Self::ReasonPattern { .. }
+            | Self::TooManyUses { .. }
+            | Self::OutsideHours { .. }
+            | Self::Forbidden { .. }
+            | Self::NoEmergency { .. }
+            | Self::Unreviewed { .. }
+            | Self::LimitReached { .. }
+            | Self::Reviewed { .. }
+            | Self::NotReviewer { .. }
+            | Self::OwnReview { .. }
+            | Self::NotExtensible { .. }
+            | Self::ExtendedEnough { .. }
+            | Self::NotStarted { .. }
             | Self::NoteLong { .. }
             | Self::AlreadyPending { .. }
             | Self::AlreadyHeld { .. }
@@ -99,7 +126,16 @@ impl Refusal {
     /// The rule that refused, if one did.
     #[must_use]
     pub fn rule(&self) -> Option<&RuleName> {
-        if let Self::TooLong { rule, .. } | Self::ReasonMissing { rule } | Self::ReasonShort { rule, .. } = self {
+        if let Self::TooLong { rule, .. }
+        | Self::TooManyUses { rule, .. }
+        | Self::ReasonMissing { rule }
+        | Self::ReasonShort { rule, .. }
+        | Self::ReasonPattern { rule, .. }
+        | Self::OutsideHours { rule, .. }
+        | Self::Forbidden { rule }
+        | Self::LimitReached { rule, .. }
+        | Self::NotExtensible { rule, .. } = self
+        {
             Some(rule)
         } else {
             None
@@ -117,6 +153,19 @@ impl Refusal {
             Self::ReasonMissing { .. } => "say why: --reason \"INC-42 disk full\"".to_owned(),
             Self::ReasonShort { min, .. } => format!("say more: at least {min} characters"),
             Self::ReasonLong { most } | Self::NoteLong { most } => format!("use at most {most} characters"),
+            Self::ReasonPattern { pattern, .. } => format!("put into it what matches {}", text::printable(pattern, 100)),
+            Self::TooManyUses { most, .. } => format!("ask for at most --uses {most}"),
+            Self::OddStart { farthest } => format!("write --start with a time from now on, at most {farthest} ahead"),
+            Self::OutsideHours { hours, .. } => format!("ask for a time within {hours}"),
+            Self::Forbidden { .. } => "ask an administrator why".to_owned(),
+            Self::NoEmergency { .. } => "see what you may ask for: jit status".to_owned(),
+            Self::Unreviewed { id, by } => format!("{by} must review it first: jit review {id}"),
+            Self::LimitReached { .. } => "request it instead: jit request".to_owned(),
+            Self::Reviewed { id, .. } => format!("see it: jit show {id}"),
+            Self::NotReviewer { by, .. } => format!("reviews: {by}"),
+            Self::OwnReview { .. } => "someone else must review it".to_owned(),
+            Self::NotExtensible { .. } | Self::ExtendedEnough { .. } => "when it ends, request it anew: jit request".to_owned(),
+            Self::NotStarted { .. } => "its time begins with its first use".to_owned(),
             Self::NoteMissing => "say why: --note \"...\"".to_owned(),
             Self::OddUses => "write --uses with a number from 1".to_owned(),
             Self::AlreadyPending { id } => format!("wait for it: jit wait {id}; or take it back: jit cancel {id}"),
@@ -160,6 +209,20 @@ impl fmt::Display for Refusal {
             Self::ReasonShort { rule, min } => write!(f, "the reason is too short: rule {rule} asks for at least {min} characters"),
             Self::ReasonLong { .. } => f.write_str("the reason is too long"),
             Self::NoteLong { .. } => f.write_str("the note is too long"),
+            Self::ReasonPattern { rule, .. } => write!(f, "the reason is not what rule {rule} asks for"),
+            Self::TooManyUses { most, rule } => write!(f, "too many uses: rule {rule} gives at most {most}"),
+            Self::OddStart { .. } => f.write_str("a grant cannot begin then"),
+            Self::OutsideHours { rule, .. } => write!(f, "rule {rule} gives nothing at this hour"),
+            Self::Forbidden { rule } => write!(f, "rule {rule} forbids it"),
+            Self::NoEmergency { user, service } => write!(f, "no rule lets {user} take an emergency for {}", service.spoken()),
+            Self::Unreviewed { id, .. } => write!(f, "your last emergency, {id}, has not been reviewed"),
+            Self::LimitReached { rule, times, per } => write!(f, "rule {rule} gives {times} in {per}, and you have taken them"),
+            Self::Reviewed { id, verdict, by } => write!(f, "{id} was reviewed already: {verdict}, by {by}"),
+            Self::NotReviewer { id, .. } => write!(f, "the policy does not let you review {id}"),
+            Self::OwnReview { id } => write!(f, "{id} is your own, or that of a session that you act in; nobody reviews their own"),
+            Self::NotExtensible { id, rule } => write!(f, "{id} cannot be made longer: rule {rule} has no `extend`"),
+            Self::ExtendedEnough { id, times } => write!(f, "{id} was made longer {times} times, and cannot be again"),
+            Self::NotStarted { id } => write!(f, "{id} has not begun, so there is nothing to make longer"),
             Self::NoteMissing => f.write_str("a denial needs a note, so that the other one knows why"),
             Self::OddUses => f.write_str("a grant is for at least one use"),
             Self::AlreadyPending { id } => write!(f, "you have asked for this already: {id} is waiting"),

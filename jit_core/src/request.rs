@@ -4,10 +4,12 @@ use crate::actor::Humans;
 use crate::event::RequestSubmitted;
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
-use crate::policy::{Principal, Stage};
+use crate::policy::hours::Hours;
+use crate::policy::{Extend, Principal, SessionRule, Stage};
 use crate::span::Span;
-use crate::time::{Deadline, WallTime};
+use crate::time::{BootTime, Deadline, WallTime};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// What was asked for, by whom, and under which terms. It keeps the terms of the rule that it was made
 /// under, whatever the policy says later.
@@ -29,12 +31,22 @@ pub struct Ask {
     pub wanted: Span,
     /// For how many sessions; none: any number.
     pub uses: Option<u32>,
+    /// When its time is to begin; none: at once.
+    pub start: Option<Deadline>,
+    /// The grant that it would make longer.
+    pub extends: Option<GrantId>,
+    /// How often and by how much its grant may be made longer.
+    pub extend: Option<Extend>,
     /// Why.
     pub reason: String,
     /// Under which rule.
     pub rule: RuleName,
     /// From where it may be used, for sshd; empty: from anywhere.
     pub from: Vec<IpNet>,
+    /// In which windows it may be given and used; none: at any time.
+    pub hours: Option<Hours>,
+    /// What happens to its sessions.
+    pub session: SessionRule,
     /// Within which time it must be first used, if its time begins only then.
     pub use_within: Option<Span>,
     /// When it was made.
@@ -84,6 +96,27 @@ pub struct PendingRequest {
     pub shortened: Span,
     /// When it ends without an answer.
     pub lapses: Deadline,
+    /// When others may approve it too, if that is still to come.
+    pub escalation: Option<Escalation>,
+}
+
+/// That others may approve a request too, from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// When, by the wall clock.
+    pub at: WallTime,
+    /// The same moment on the boot clock.
+    pub boot_ms: BootTime,
+    /// Who.
+    pub to: Vec<Principal>,
+}
+
+impl Escalation {
+    /// The moment.
+    #[must_use]
+    pub fn when(&self) -> Deadline {
+        Deadline { wall: self.at, boot: self.boot_ms }
+    }
 }
 
 impl PendingRequest {
@@ -99,15 +132,20 @@ impl PendingRequest {
             run_as: event.run_as.clone(),
             wanted: event.for_s,
             uses: event.uses,
+            start: event.start.zip(event.start_boot_ms).map(|(wall, boot)| Deadline { wall, boot }),
+            extends: event.extends,
+            extend: event.extend,
             reason: event.reason.clone(),
             rule: event.rule.clone(),
             from: event.from.clone(),
+            hours: event.hours.clone(),
+            session: event.session.clone(),
             use_within: event.use_within_s,
             submitted: at,
         };
         let stages = event.stages.iter().map(|stage| StageProgress { stage: stage.clone(), approvals: Vec::new() });
         let lapses = Deadline { wall: event.lapses, boot: event.lapses_boot_ms };
-        Self { shortened: ask.wanted, ask, stages: stages.collect(), lapses }
+        Self { shortened: ask.wanted, ask, stages: stages.collect(), lapses, escalation: event.escalate.clone() }
     }
 
     /// The stage whose turn it is.

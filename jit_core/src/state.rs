@@ -10,9 +10,11 @@ pub(crate) mod look;
 use crate::actor::Humans;
 use crate::grant::{EndedGrant, Grant};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::{Uid, UserName};
+use crate::name::{RuleName, Uid, UserName};
+use crate::optout::{Basis, BasisKey, Emergency};
 use crate::request::Request;
 use crate::session::Session;
+use crate::span::Span;
 use crate::time::{BootId, WallTime};
 use deadlines::{Deadlines, Due};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +35,8 @@ pub struct State {
     deadlines: Deadlines,
     over: [BTreeSet<(WallTime, Over)>; 3],
     acted_as: ActedAs,
+    emergencies: BTreeMap<GrantId, Emergency>,
+    bases: BTreeMap<BasisKey, Basis>,
     marks: Marks,
     undo: Option<Vec<Undo>>,
 }
@@ -68,6 +72,8 @@ struct Marks {
     boot: Option<BootId>,
     /// How far the wall clock was ahead of the boot clock when last it was looked at, in milliseconds.
     drift: Option<i64>,
+    /// Standing exemptions, and when it was last said that they end soon.
+    stale: BTreeMap<RuleName, WallTime>,
     /// Break-glass entries that are in the record already.
     breakglass: BTreeSet<String>,
 }
@@ -78,6 +84,8 @@ enum Undo {
     Grant(GrantId, Option<Box<Grant>>),
     Session(SessionId, Option<Box<Session>>),
     ActedAs(ActedAs),
+    Emergency(GrantId, Option<Box<Emergency>>),
+    Basis(Box<BasisKey>, Option<Basis>),
     Marks(Marks),
 }
 
@@ -101,6 +109,8 @@ impl State {
                 Undo::Grant(id, old) => self.put_grant(id, old.map(|old| *old)),
                 Undo::Session(id, old) => self.put_session(id, old.map(|old| *old)),
                 Undo::ActedAs(old) => self.acted_as = old,
+                Undo::Emergency(id, old) => self.put_emergency(id, old.map(|old| *old)),
+                Undo::Basis(key, old) => self.put_basis(*key, old),
                 Undo::Marks(old) => self.marks = old,
             }
         }
@@ -115,7 +125,8 @@ impl State {
                 let before = old.as_ref().map(|old| old.terms());
                 now.or(before).is_some_and(|terms| terms.uid == uid)
             }
-            Undo::Request(..) | Undo::Session(..) | Undo::ActedAs(_) | Undo::Marks(_) => false,
+            Undo::Basis(key, _) => key.0 == uid,
+            Undo::Request(..) | Undo::Session(..) | Undo::ActedAs(_) | Undo::Emergency(..) | Undo::Marks(_) => false,
         })
     }
 
@@ -131,6 +142,9 @@ impl State {
             Some(Request::Pending(request)) => {
                 remove_from(&mut self.pending_of, request.ask.uid, &id);
                 self.deadlines.remove(request.lapses, Due::Request(id));
+                if let Some(escalation) = &request.escalation {
+                    self.deadlines.remove(escalation.when(), Due::Escalation(id));
+                }
             }
             Some(Request::Decided(request)) => self.unshelve(request.at, Over::Request(id)),
             None => {}
@@ -139,6 +153,9 @@ impl State {
             Some(Request::Pending(request)) => {
                 self.pending_of.entry(request.ask.uid).or_default().insert(id);
                 self.deadlines.insert(request.lapses, Due::Request(id));
+                if let Some(escalation) = &request.escalation {
+                    self.deadlines.insert(escalation.when(), Due::Escalation(id));
+                }
             }
             Some(Request::Decided(request)) => self.shelve(request.at, Over::Request(id)),
             None => {}
@@ -154,7 +171,7 @@ impl State {
         match &old {
             Some(Grant::Live(grant)) => {
                 remove_from(&mut self.live_of, grant.terms.uid, &id);
-                self.deadlines.remove(grant.validity.ends(), Due::Grant(id));
+                self.deadlines.remove(grant.validity.next(), Due::Grant(id));
             }
             Some(Grant::Ended(EndedGrant { at, .. })) => self.unshelve(*at, Over::Grant(id)),
             None => {}
@@ -162,7 +179,7 @@ impl State {
         match &new {
             Some(Grant::Live(grant)) => {
                 self.live_of.entry(grant.terms.uid).or_default().insert(id);
-                self.deadlines.insert(grant.validity.ends(), Due::Grant(id));
+                self.deadlines.insert(grant.validity.next(), Due::Grant(id));
             }
             Some(Grant::Ended(EndedGrant { at, .. })) => self.shelve(*at, Over::Grant(id)),
             None => {}
@@ -195,6 +212,28 @@ impl State {
         }
     }
 
+    fn put_emergency(&mut self, id: GrantId, new: Option<Emergency>) {
+        let old = self.emergencies.remove(&id);
+        if let Some(at) = old.as_ref().and_then(|old| old.review.next()) {
+            self.deadlines.remove(at, Due::Review(id));
+        }
+        if let Some(at) = new.as_ref().and_then(|new| new.review.next()) {
+            self.deadlines.insert(at, Due::Review(id));
+        }
+        self.note(Undo::Emergency(id, old.map(Box::new)));
+        if let Some(new) = new {
+            self.emergencies.insert(id, new);
+        }
+    }
+
+    fn put_basis(&mut self, key: BasisKey, new: Option<Basis>) {
+        let old = self.bases.remove(&key);
+        self.note(Undo::Basis(Box::new(key.clone()), old));
+        if let Some(new) = new {
+            self.bases.insert(key, new);
+        }
+    }
+
     fn put_acted_as(&mut self, new: ActedAs) {
         let old = std::mem::replace(&mut self.acted_as, new);
         self.note(Undo::ActedAs(old));
@@ -219,6 +258,7 @@ impl State {
 
     /// Forgets what has been over for longest. The record still has it.
     fn forget(&mut self) {
+        self.forget_optouts();
         for shelf in 0..self.over.len() {
             while let Some(oldest) = self.over.get_mut(shelf).filter(|shelf| shelf.len() > KEPT).and_then(BTreeSet::pop_first) {
                 match oldest.1 {
@@ -227,6 +267,21 @@ impl State {
                     Over::Session(id) => drop(self.sessions.remove(&id)),
                 }
             }
+        }
+    }
+}
+
+impl State {
+    /// An emergency that was reviewed counts for its limit, which reaches back a year at most; an approval that is
+    /// older than a month is repeated by nobody.
+    fn forget_optouts(&mut self) {
+        let Some(newest) = self.marks.newest else { return };
+        let older_than = |at: WallTime, span: Span| at < newest && at.until(newest) > span;
+        if self.emergencies.len() > KEPT {
+            self.emergencies.retain(|_, taken| taken.review.next().is_some() || !older_than(taken.at, crate::span::LONGEST));
+        }
+        if self.bases.len() > KEPT {
+            self.bases.retain(|_, basis| !older_than(basis.at, Span::from_secs(31 * 86_400)));
         }
     }
 }

@@ -8,3 +8,4 @@
 pub mod accounts;
 pub mod policy_files;
 pub mod process;
+pub mod zone;

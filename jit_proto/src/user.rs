@@ -1,7 +1,9 @@
 //! What people ask. Who asks is the kernel's word about the connection, never a name in a message.
 
 use crate::time::Moment;
-use crate::view::{DaemonView, EventView, Failure, FileView, GrantView, MistakeView, RequestView, SessionView, Shown, StatusView};
+use crate::view::{
+    DaemonView, EventView, Failure, FileView, GrantView, MistakeView, OptoutView, RequestView, SessionView, Shown, StatusView, TakenView,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the daemon sends first, on every connection of the user socket. The ask must bring the nonce
@@ -32,6 +34,8 @@ pub struct Wish {
     pub for_s: Option<u64>,
     /// For how many sessions.
     pub uses: Option<u32>,
+    /// From when on; none: at once.
+    pub start: Option<Moment>,
     /// Why.
     pub reason: Option<String>,
 }
@@ -130,6 +134,37 @@ pub enum Act {
     PolicyShow,
     /// Which jitd this is. Answer: [`UserAnswer::Daemon`].
     Version,
+    /// Take an emergency. Answer: [`UserAnswer::Taken`].
+    Emergency(Wish),
+    /// Give a verdict on an emergency. Answer: [`UserAnswer::Grants`].
+    Review {
+        /// The whole id of its grant.
+        id: String,
+        /// The verdict.
+        verdict: Verdict,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Ask that a grant of one's own be made longer. Answer: [`UserAnswer::Request`].
+    Extend {
+        /// The whole id; none: the only one.
+        id: Option<String>,
+        /// By how many seconds.
+        for_s: u64,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Every opt-out. Answer: [`UserAnswer::Optouts`].
+    Optouts,
+}
+
+/// What a reviewer says of an emergency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It was one.
+    Fine,
+    /// It was none.
+    Misuse,
 }
 
 /// An answer.
@@ -183,4 +218,8 @@ pub enum UserAnswer {
     Daemon(DaemonView),
     /// It was not done.
     Failed(Failure),
+    /// An emergency was taken.
+    Taken(Box<TakenView>),
+    /// Every opt-out.
+    Optouts(Vec<OptoutView>),
 }

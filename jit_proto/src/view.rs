@@ -281,6 +281,48 @@ pub struct StatusView {
     pub notices: Vec<String>,
 }
 
+/// An emergency that was taken, and what comes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenView {
+    /// Its grant.
+    pub grant: GrantView,
+    /// Whom a line on their terminal has told.
+    pub told: Vec<String>,
+    /// Who must review it, in words.
+    pub reviewers: String,
+    /// How many are left.
+    pub left: u32,
+    /// Of how many.
+    pub times: u32,
+    /// In how long a time, in seconds.
+    pub per_s: u64,
+}
+
+/// An opt-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptoutView {
+    /// The rule.
+    pub rule: String,
+    /// `emergency`, `repetitive` or `legacy`.
+    pub kind: String,
+    /// Who answers for it: a legacy rule's owner, an emergency's reviewers.
+    pub owner: Option<String>,
+    /// When it ends, where it does.
+    pub until: Option<Moment>,
+    /// In how many days.
+    pub days_left: Option<i64>,
+    /// How often it was used, as far as that is at hand.
+    pub uses: u32,
+    /// When last.
+    pub last_used: Option<Moment>,
+    /// It ends within a month, or has ended.
+    pub stale: bool,
+    /// How many of its reviews are still to come.
+    pub reviews_due: u32,
+    /// How many of those are overdue.
+    pub overdue: u32,
+}
+
 /// One thing that `jit show` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shown {

@@ -7,6 +7,7 @@
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
 )]
 
+mod alert;
 mod breakglass;
 pub mod cli;
 pub mod clock;

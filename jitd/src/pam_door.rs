@@ -163,7 +163,7 @@ impl Service {
             Ok(Ok(Reply::Session(id, _))) => Verdict::Opened { session: id.to_string() },
             Ok(Ok(Reply::Denied(denial))) => self.deny(&entry, denial).await,
             Ok(Err(_)) => self.deny(&entry, Denial::plain(Why::NotRecorded)).await,
-            Ok(Ok(Reply::Request(_) | Reply::Grants(_) | Reply::Done)) | Err(_) => busy(UNREAD).verdict,
+            Ok(Ok(Reply::Refused(_) | Reply::Request(_) | Reply::Grants(_) | Reply::Done)) | Err(_) => busy(UNREAD).verdict,
         }
     }
 

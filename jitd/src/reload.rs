@@ -4,6 +4,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Read};
 use crate::user_door::mistake_view;
+use jit_core::policy::load::Around;
 use jit_core::policy::load::{self, Mistake};
 use jit_core::refusal::Refusal;
 use jit_proto::user::UserAnswer;
@@ -46,7 +47,7 @@ impl Reloaded {
 /// All mistakes in them.
 pub fn read(policy: &Path) -> Read {
     let files = jit_host::policy_files::read(policy)?;
-    load::load(&files, SystemClock.now().wall)
+    load::load(&files, Around { now: SystemClock.now().wall, zone: jit_host::zone::host_zone() })
 }
 
 /// Reads the policy again and puts it in force if it is valid; the one before stays otherwise.

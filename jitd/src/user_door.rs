@@ -2,6 +2,7 @@
 
 mod acts;
 mod looks;
+mod optouts;
 mod peer;
 mod views;
 
@@ -186,6 +187,10 @@ impl Service {
             Act::Reload => acts::reload(about, line, actor).await,
             Act::PolicyShow => looks::policy(about, line, actor).await,
             Act::Version => looks::version(about, line).await,
+            Act::Emergency(wish) => optouts::emergency(about, line, actor, wish).await,
+            Act::Review { id, verdict, note } => optouts::review(about, line, actor, &id, verdict, note).await,
+            Act::Extend { id, for_s, reason } => optouts::extend(about, line, actor, id.as_deref(), for_s, reason).await,
+            Act::Optouts => optouts::list(about, line, actor).await,
         }
     }
 }
@@ -199,7 +204,10 @@ fn changes_something(act: &Act) -> bool {
         | Act::Cancel(_)
         | Act::Drop(_)
         | Act::Revoke { .. }
+        | Act::Emergency(_)
+        | Act::Review { .. }
+        | Act::Extend { .. }
         | Act::Reload => true,
-        Act::Status | Act::Wait(_) | Act::List(_) | Act::Show(_) | Act::Events(_) | Act::PolicyShow | Act::Version => false,
+        Act::Optouts | Act::Status | Act::Wait(_) | Act::List(_) | Act::Show(_) | Act::Events(_) | Act::PolicyShow | Act::Version => false,
     }
 }

@@ -195,8 +195,15 @@ impl Scribe {
 #[must_use]
 pub fn urgency(event: &str) -> Urgency {
     match event {
-        "access.breakglass" | "store.failed" | "policy.rejected" => Urgency::Alert,
-        "access.denied" | "clock.stepped" | "syslog.lost" | "request.denied" | "grant.revoked" => Urgency::Warning,
+        "access.breakglass" | "store.failed" | "policy.rejected" | "optout.taken" => Urgency::Alert,
+        "optout.overdue"
+        | "optout.stale"
+        | "optout.limit-reached"
+        | "access.denied"
+        | "clock.stepped"
+        | "syslog.lost"
+        | "request.denied"
+        | "grant.revoked" => Urgency::Warning,
         "access.allowed" | "access.observed" => Urgency::Info,
         _ => Urgency::Notice,
     }

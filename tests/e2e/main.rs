@@ -22,6 +22,7 @@ mod faulty;
 mod host;
 mod hostile;
 mod identity;
+mod optouts;
 mod policy;
 mod ssh;
 mod ssh_settings;

@@ -22,6 +22,7 @@ pub fn ask(socket: &Path, times: usize) {
             run_as: None,
             for_s: None,
             uses: None,
+            start: None,
             reason: Some(format!("{number} {}", "x".repeat(300))),
         };
         if matches!(user::ask(socket, Act::Request(wish), None), UserAnswer::Failed(_)) {

@@ -51,8 +51,14 @@ fn with_something_behind_it(socket: &Path) {
 
 fn with_odd_fields(socket: &Path) {
     for text in ["x".repeat(15_000), "\u{0}\n\u{1b}[2J\u{202e}".to_owned(), String::new()] {
-        let wish =
-            Wish { service: text.clone(), run_as: Some(text.clone()), for_s: Some(u64::MAX), uses: Some(0), reason: Some(text.clone()) };
+        let wish = Wish {
+            service: text.clone(),
+            run_as: Some(text.clone()),
+            for_s: Some(u64::MAX),
+            uses: Some(0),
+            start: None,
+            reason: Some(text.clone()),
+        };
         let filter = EventFilter { user: Some(text.clone()), kind: Some(text.clone()), id: Some(text.clone()), ..EventFilter::default() };
         for act in [
             Act::Request(wish.clone()),
@@ -109,7 +115,8 @@ fn with_numbers_that_mean_nothing(socket: &Path) {
 /// Each field alone, the others as they should be: it is that field which is refused.
 pub fn each_cap(socket: &Path) {
     let long = || "x".repeat(15_000);
-    let wish = || Wish { service: "sudo".to_owned(), run_as: None, for_s: None, uses: None, reason: Some("INC-42".to_owned()) };
+    let wish =
+        || Wish { service: "sudo".to_owned(), run_as: None, for_s: None, uses: None, start: None, reason: Some("INC-42".to_owned()) };
     let to = |wish| Act::GrantTo { user: "alice".to_owned(), wish };
     let request = "R-7F3KQ2ZD".to_owned();
     let fields = [

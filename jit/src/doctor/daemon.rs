@@ -43,7 +43,9 @@ fn version(talk: &Talk) -> Result<String, String> {
 
 fn policy_on_disk(now: WallTime) -> Check {
     const NAME: &str = "policy";
-    match policy_files::read(Path::new(POLICY)).and_then(|files| load::load(&files, now)) {
+    match policy_files::read(Path::new(POLICY))
+        .and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() }))
+    {
         Ok((policy, _)) if policy.lets_nobody_in() => {
             Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), "write a rule in /etc/jit/policy.toml; then jit reload")
         }

@@ -88,7 +88,8 @@ fn asked() -> Result<(), String> {
 
 fn policy(service: &str, now: WallTime) -> Check {
     const NAME: &str = "policy";
-    let loaded = policy_files::read(Path::new(POLICY)).and_then(|files| load::load(&files, now));
+    let loaded =
+        policy_files::read(Path::new(POLICY)).and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() }));
     let policy = match loaded {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Check::wrong(NAME, format!("it is not valid ({} to mend)", mistakes.len()), "jit policy check"),

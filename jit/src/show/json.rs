@@ -2,7 +2,10 @@
 
 use crate::talk::Listing;
 use jit_core::text;
-use jit_proto::view::{EventView, Failure, FailureCode, GrantView, MistakeView, RequestView, RuleView, SessionView, Shown, StatusView};
+use jit_proto::time::Moment;
+use jit_proto::view::{
+    EventView, Failure, FailureCode, GrantView, MistakeView, OptoutView, RequestView, RuleView, SessionView, Shown, StatusView,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -37,6 +40,43 @@ pub struct Grants<'a> {
     pub grants: &'a [GrantView],
 }
 
+/// What optouts answers.
+#[derive(Debug, Serialize)]
+pub struct Optouts<'a> {
+    optouts: Vec<Optout<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Optout<'a> {
+    rule: &'a str,
+    kind: &'a str,
+    owner: Option<&'a str>,
+    until: Option<Moment>,
+    days_left: Option<i64>,
+    uses: u32,
+    last_used: Option<Moment>,
+    stale: bool,
+    reviews_due: u32,
+}
+
+impl<'a> Optouts<'a> {
+    /// Those opt-outs.
+    pub fn of(optouts: &'a [OptoutView]) -> Self {
+        let one = |optout: &'a OptoutView| Optout {
+            rule: &optout.rule,
+            kind: &optout.kind,
+            owner: optout.owner.as_deref(),
+            until: optout.until,
+            days_left: optout.days_left,
+            uses: optout.uses,
+            last_used: optout.last_used,
+            stale: optout.stale,
+            reviews_due: optout.reviews_due,
+        };
+        Self { optouts: optouts.iter().map(one).collect() }
+    }
+}
+
 /// What list answers.
 #[derive(Debug, Serialize)]
 pub struct Listed<'a> {
@@ -66,7 +106,7 @@ pub struct Checked<'a> {
 /// What policy explain answers.
 #[derive(Debug, Serialize)]
 pub struct Explained<'a> {
-    /// `grant`, `request`, `none`, `ignore`.
+    /// `grant`, `request`, `emergency`, `deny`, `none`, `ignore`.
     pub answer: &'a str,
     /// The rule that decides.
     pub rule: Option<&'a str>,

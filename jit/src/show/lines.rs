@@ -4,7 +4,7 @@ use super::times::{Clock, about};
 use super::words::{all_of, approvers, may, quoted, request_command, safe, uses, what};
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
-use jit_proto::view::{GrantView, RequestView};
+use jit_proto::view::{GrantView, RequestView, TakenView};
 
 /// Whom a line about a grant is said to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,38 @@ pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Optio
     let may = may(&request.service, &request.run_as);
     let time = time(clock, request, grant);
     format!("Granted: {who} may {may} {time}{}. {next}: jit {verb} {id}", uses(request.uses))
+}
+
+/// A grant was made longer.
+pub fn longer(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
+    let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
+    let until = grant.map(|grant| format!(" It ends at {}.", clock.short(grant.until))).unwrap_or_default();
+    format!("{id} is {} longer.{until}", about(request.for_s))
+}
+
+/// An emergency was taken.
+pub fn taken(clock: Clock, taken: &TakenView) -> String {
+    let TakenView { grant, told, reviewers, left, times, per_s } = taken;
+    let told: Vec<_> = told.iter().map(|name| safe(name)).collect();
+    let told = match told.as_slice() {
+        [] => "The log has it.".to_owned(),
+        [one] => format!("{one} was told."),
+        several => format!("{} were told.", all_of(several)),
+    };
+    let due = grant.review.as_ref().map(|review| clock.short(review.due)).unwrap_or_default();
+    let per = jit_core::span::Span::from_secs(*per_s);
+    format!(
+        "You are in until {}. {told} {} must review it by {due}, or your next one is refused. Left: {left} of {times} in {per}. Give it back: jit drop {}",
+        clock.short(grant.until),
+        safe(reviewers),
+        safe(&grant.id)
+    )
+}
+
+/// An emergency was reviewed.
+pub fn reviewed(grant: &GrantView) -> String {
+    let verdict = grant.review.as_ref().map_or("reviewed", |review| review.state.as_str());
+    format!("{}: {}. It is on record, and {} may take the next one.", safe(&grant.id), safe(verdict), safe(&grant.user))
 }
 
 /// Until when; or for how long, where the time begins with the first use.

@@ -91,7 +91,7 @@ pub fn deny(context: &Context, id: &str, note: String) -> Ended {
 /// Asks in somebody's name, with one's own approval.
 pub fn grant(context: &Context, args: GrantArgs) -> Ended {
     let GrantArgs { user, service, run_as, time, reason } = args;
-    let wish = Wish { service, run_as, for_s: time.map(Span::as_secs), uses: None, reason: Some(reason) };
+    let wish = Wish { service, run_as, for_s: time.map(Span::as_secs), uses: None, start: None, reason: Some(reason) };
     let request = context.talk.request(Act::GrantTo { user, wish })?;
     say_approved(context, &request)
 }

@@ -6,8 +6,10 @@ mod doctor;
 mod gate;
 mod generate;
 mod look;
+mod optout;
 mod own;
 mod policy;
+mod policy_test;
 mod request;
 mod wait;
 
@@ -46,9 +48,14 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
         Verb::Revoke(args) => decide::revoke(context, args),
         Verb::Policy { verb: PolicyVerb::Check { file } } => policy::check(context, file.as_deref()),
         Verb::Policy { verb: PolicyVerb::Explain(args) } => policy::explain(context, args),
+        Verb::Policy { verb: PolicyVerb::Test { cases, policy } } => policy_test::test(context, &cases, policy.as_deref()),
         Verb::Policy { verb: PolicyVerb::Show } => policy::show(context),
         Verb::Audit { verb: AuditVerb::Log(args) } => audit::log(context, args),
         Verb::Audit { verb: AuditVerb::Verify { file, head } } => audit::verify(context, file.as_deref(), head),
+        Verb::Emergency(args) => optout::emergency(context, args),
+        Verb::Review { id, verdict, note } => optout::review(context, id.as_deref(), verdict, note),
+        Verb::Extend { id, time, reason } => own::extend(context, id.as_deref(), time, reason),
+        Verb::Optouts => optout::list(context),
         Verb::Enable(args) => gate::enable(context, &args),
         Verb::Confirm { unproven } => gate::confirm(context, unproven),
         Verb::Disable { service, all: _ } => gate::disable(context, service.as_deref()),

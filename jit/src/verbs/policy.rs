@@ -8,7 +8,7 @@ use crate::show::{json, table, words};
 use jit_core::name::{RunAs, Service, UserName};
 use jit_core::policy::Policy;
 use jit_core::policy::judge::{Answer, Question, Tested};
-use jit_core::policy::load::{self, Loaded, Mistake, PolicyFile};
+use jit_core::policy::load::{self, Around, Loaded, Mistake, PolicyFile};
 use jit_core::subject::{Remote, Subject};
 use jit_core::text::printable;
 use jit_core::time::WallTime;
@@ -28,8 +28,8 @@ fn read(file: Option<&Path>) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
     }
 }
 
-fn loaded(file: Option<&Path>, now: WallTime) -> Loaded {
-    load::load(&read(file)?, now)
+pub fn loaded(file: Option<&Path>, now: WallTime) -> Loaded {
+    load::load(&read(file)?, Around { now, zone: jit_host::zone::host_zone() })
 }
 
 fn view(mistake: &Mistake) -> MistakeView {
@@ -145,8 +145,8 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
     let service = Service::as_typed(&args.service);
     let run_as = if service.is_sshd() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
     let at = args.at.map_or_else(|| clock.now(), |when| WallTime::from_millis(when.begins(clock).0));
-    let question = Question { subject: &subject, service: &service, run_as: Some(&run_as) };
-    let explanation = explained(&policy, question, Remote::from_address(args.from), at);
+    let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at };
+    let explanation = explained(&policy, question, Remote::from_address(args.from));
     match context.out.form() {
         Form::Json => {
             let (answer, rule) = (explanation.answer, explanation.rule.as_deref());
@@ -171,21 +171,24 @@ fn wanted_run_as(typed: Option<&str>, subject: &Subject) -> RunAs {
     }
 }
 
-fn not_valid(mistakes: &[Mistake]) -> Failing {
+pub fn not_valid(mistakes: &[Mistake]) -> Failing {
     let first = mistakes.first().map(|mistake| line(&view(mistake))).unwrap_or_default();
     Failing::refused(format!("the policy is not valid: {first}"), "see all that is wrong: jit policy check")
 }
 
 /// What the policy answers.
-struct Explanation {
-    answer: &'static str,
-    rule: Option<String>,
-    why: Vec<RuleView>,
+pub struct Explanation {
+    /// The word for it.
+    pub answer: &'static str,
+    /// The rule that decides.
+    pub rule: Option<String>,
+    /// How each rule fared.
+    pub why: Vec<RuleView>,
 }
 
 /// Root calling sudo or su, and root on the console, are not asked about at all: see DESIGN.md 4.
-fn explained(policy: &Policy, question: Question<'_>, remote: Remote, at: WallTime) -> Explanation {
-    let (answer, rule, tests) = policy.explain(question, remote, at);
+pub fn explained(policy: &Policy, question: Question<'_>, remote: Remote) -> Explanation {
+    let (answer, rule, tests) = policy.explain(question, remote);
     let ours = !(question.subject.uid.is_root() && ["sudo", "su", "login"].contains(&question.service.family().as_str()));
     let tested = |tested: Tested| RuleView {
         name: tested.name.to_string(),
@@ -215,6 +218,11 @@ impl Explanation {
                 let command = words::request_command(question.service.as_str(), &run_as, true);
                 format!("{user} may {may} after a request: rule {rule}.\nThey type: {command}")
             }
+            "emergency" => {
+                let command = format!("jit emergency {} --reason \"...\"", question.service.as_str());
+                format!("{user} may {may} in an emergency alone: rule {rule}.\nThey type: {command}")
+            }
+            "deny" => format!("{user} may not {may}: rule {rule} forbids it."),
             "ignore" => format!("{user} may {may} as far as pam-jit is concerned: it leaves root alone there."),
             _ => format!("{user} may not {may}: no rule lets them."),
         }
@@ -250,15 +258,15 @@ approve = []
 
     fn policy() -> Policy {
         let file = PolicyFile { file: "p.toml".to_owned(), text: POLICY.to_owned() };
-        load::load(&[file], WallTime::from_millis(0)).unwrap().0
+        load::load(&[file], Around { now: WallTime::from_millis(0), zone: None }).unwrap().0
     }
 
     fn explanation(uid: u32, group: &str, run_as: &RunAs) -> (Explanation, String) {
         let groups = Groups::Known([GroupName::new(group)].into());
         let subject = Subject { uid: Uid(uid), name: UserName::new("alice"), groups };
         let service = Service::new("sudo");
-        let question = Question { subject: &subject, service: &service, run_as: Some(run_as) };
-        let explanation = explained(&policy(), question, Remote::Unknown, WallTime::from_millis(0));
+        let question = Question { subject: &subject, service: &service, run_as: Some(run_as), at: WallTime::from_millis(0) };
+        let explanation = explained(&policy(), question, Remote::Unknown);
         let sentence = explanation.sentence(question);
         (explanation, sentence)
     }

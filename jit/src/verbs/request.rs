@@ -18,7 +18,14 @@ pub fn request(context: &Context, args: RequestArgs) -> Ended {
         None => None,
     };
     let for_s = args.time.map(Span::as_secs);
-    let wish = Wish { service: args.service, run_as: args.run_as, for_s, uses: args.uses, reason };
+    let wish = Wish {
+        service: args.service,
+        run_as: args.run_as,
+        for_s,
+        uses: args.uses,
+        start: args.start.map(|when| when.begins(context.out.clock())),
+        reason,
+    };
     let filed = context.talk.request(Act::Request(wish))?;
     match (filed.state.as_str(), args.wait) {
         ("pending", Some(limit)) => {

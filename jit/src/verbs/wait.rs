@@ -68,6 +68,8 @@ impl Waiter<'_> {
                 | UserAnswer::Reloaded { .. }
                 | UserAnswer::PolicyFile { .. }
                 | UserAnswer::Daemon(_)
+                | UserAnswer::Taken(_)
+                | UserAnswer::Optouts(_)
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }
         }

@@ -3,7 +3,7 @@
 use super::{Context, Handled, Reply, Viewer, humans_behind, note_of};
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
-use crate::grant::Kind;
+use crate::grant::{Grant, Kind};
 use crate::id::{GrantId, RequestId};
 use crate::name::UserName;
 use crate::policy::{Fit, Policy, Principal, may_approve};
@@ -33,7 +33,7 @@ pub(super) fn approve(
     if shorten.is_some_and(|shorter| shorter > pending.shortened) {
         return Err(Refusal::NotLonger { id, longest: pending.shortened });
     }
-    let events = approval(pending, actor, approver, shorten, note_of(note)?, context)?;
+    let events = approval(state, pending, actor, approver, shorten, note_of(note)?, context)?;
     Ok((Reply::Request(id), events))
 }
 
@@ -76,6 +76,7 @@ fn not_approver(pending: &PendingRequest) -> Refusal {
 
 /// The events of one approval; with the last one that is needed, those of the grant.
 pub(super) fn approval(
+    state: &State,
     pending: &PendingRequest,
     actor: &Actor,
     humans: Humans,
@@ -110,16 +111,51 @@ pub(super) fn approval(
     if missing_here <= 1 && last_stage {
         let by = earlier.iter().map(|approval| approval.by.clone()).chain([actor.subject.name.clone()]).collect();
         let good_for = shorten.map_or(pending.shortened, |shorter| shorter.min(pending.shortened));
-        let grant = GrantId::random(context.entropy);
-        events.extend(issue(pending, good_for, by, grant, context.now));
+        events.extend(granted(state, pending, good_for, by, context)?);
     }
     Ok(events)
 }
 
-/// The events that make a request a grant.
-pub(super) fn issue(pending: &PendingRequest, good_for: Span, by: Vec<UserName>, id: GrantId, now: Now) -> [Event; 2] {
+/// The events that make a request a grant, or a grant longer.
+pub(super) fn granted(
+    state: &State,
+    pending: &PendingRequest,
+    good_for: Span,
+    by: Vec<UserName>,
+    context: &mut Context<'_>,
+) -> Result<[Event; 2], Refusal> {
+    match pending.ask.extends {
+        Some(grant) => longer(state, pending, grant, good_for, by, context.now),
+        None => issue(pending, good_for, by, GrantId::random(context.entropy), context.now),
+    }
+}
+
+/// Its grant goes on from where it would have ended, as far as its window lets it.
+fn longer(state: &State, pending: &PendingRequest, id: GrantId, by: Span, who: Vec<UserName>, now: Now) -> Result<[Event; 2], Refusal> {
+    let grant = match state.grant(id) {
+        Some(Grant::Live(grant)) if !grant.validity.ends().has_passed(now) => grant,
+        Some(Grant::Ended(grant)) => return Err(Refusal::Over { id, word: grant.word() }),
+        Some(Grant::Live(_)) => return Err(Refusal::Over { id, word: "expired" }),
+        None => return Err(Refusal::NoSuch { what: id.to_string() }),
+    };
+    let ends = grant.validity.ends();
+    let until = Deadline { wall: ends.wall.plus(by), boot: ends.boot.plus(by) };
+    let until = super::cut(until, grant.terms.hours.as_ref(), now, now.wall, &grant.terms.rule)?;
+    let (request, user) = (pending.ask.id, pending.ask.user.clone());
+    let granted = event::RequestGranted { id: request, user: user.clone(), grant: id, by: who.clone() };
+    let extended = event::GrantExtended { id, user, until: until.wall, by: who, request, until_boot_ms: until.boot };
+    Ok([granted.into(), extended.into()])
+}
+
+fn issue(pending: &PendingRequest, good_for: Span, by: Vec<UserName>, id: GrantId, now: Now) -> Result<[Event; 2], Refusal> {
     let ask = &pending.ask;
-    let until = Deadline::after(now, ask.use_within.unwrap_or(good_for));
+    let begins = ask.start.filter(|start| !start.has_passed(now));
+    let (from, until) = match (begins, ask.use_within) {
+        (Some(begins), _) => (begins.wall, Deadline { wall: begins.wall.plus(good_for), boot: begins.boot.plus(good_for) }),
+        (None, Some(within)) => (now.wall, Deadline::after(now, within)),
+        (None, None) => (now.wall, Deadline::after(now, good_for)),
+    };
+    let until = super::cut(until, ask.hours.as_ref(), now, from, &ask.rule)?;
     let granted = event::RequestGranted { id: ask.id, user: ask.user.clone(), grant: id, by: by.clone() };
     let issued = event::GrantIssued {
         id,
@@ -135,9 +171,15 @@ pub(super) fn issue(pending: &PendingRequest, good_for: Span, by: Vec<UserName>,
         request: Some(ask.id),
         uses: ask.uses,
         from: ask.from.clone(),
+        hours: ask.hours.clone(),
+        session: ask.session.clone(),
         stages: pending.stages.iter().map(|progress| progress.stage.clone()).collect(),
-        waits_for_s: ask.use_within.map(|_| good_for),
+        waits_for_s: ask.use_within.filter(|_| begins.is_none()).map(|_| good_for),
         until_boot_ms: until.boot,
+        starts: begins.map(|begins| begins.wall),
+        starts_boot_ms: begins.map(|begins| begins.boot),
+        extend: ask.extend,
+        boot_ms: now.boot,
     };
-    [granted.into(), issued.into()]
+    Ok([granted.into(), issued.into()])
 }

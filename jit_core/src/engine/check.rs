@@ -1,14 +1,15 @@
 //! The PAM question: may this subject come in now?
 //!
-//! There are three ways in, and no other: a live grant that admits the entry, a rule whose grant starts at
-//! login, a legacy rule.
+//! There are four ways in, and no other: a live grant that admits the entry, a rule whose grant starts at
+//! login, a legacy rule, and the same again as another person approved before. A deny comes before all of them.
 
 use super::see::approvers_in_words;
 use crate::grant::{Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
 use crate::name::{RuleName, RunAs, Service};
-use crate::policy::judge::{Question, RequestRuling, Standing};
-use crate::policy::{GrantRule, LegacyRule, Policy};
+use crate::optout::Basis;
+use crate::policy::judge::{Question, RequestRuling, Standing, Wanted};
+use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
 use crate::state::State;
 use crate::subject::{Entry, Groups};
 use crate::time::Now;
@@ -31,6 +32,8 @@ pub enum Admission {
 pub enum Why {
     /// The daemon has no valid policy.
     NoPolicy,
+    /// A rule forbids it.
+    Forbidden(RuleName),
     /// No rule is about the service; our line in its PAM file says that it is ours.
     NoRuleForService,
     /// No rule lets this user use the service, as that user, from there.
@@ -52,6 +55,7 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Forbidden(_) => "forbidden",
             Self::NoPolicy => "no valid policy",
             Self::NoRuleForService => "no rule names the service",
             Self::NoRule => "no rule matches",
@@ -116,8 +120,9 @@ impl Denial {
             Some(RunAs::User(name)) if name.as_str() != "root" => format!(" as {}", crate::text::printable(name.as_str(), 32)),
             Some(RunAs::User(_) | RunAs::Oneself) | None => String::new(),
         };
-        let said = match self.why {
+        let said = match &self.why {
             Why::NoPolicy => "there is no valid policy, so nobody is let in. Tell your administrator".to_owned(),
+            Why::Forbidden(rule) => format!("rule {rule} forbids {service} to {user}"),
             Why::NoRuleForService => format!("no rule names the service {service}, so nobody may use it. Tell your administrator"),
             Why::NoRule => format!("no rule lets {user} use {service}{target}"),
             Why::NoGrant => format!("no grant for {service}{target}"),
@@ -149,20 +154,40 @@ pub(super) enum Way<'a> {
     Login(&'a GrantRule),
     /// A legacy rule.
     Legacy(&'a LegacyRule),
+    /// The same again as was approved before.
+    Repetitive(&'a RepetitiveRule, &'a Basis),
 }
 
 /// The way in, or why there is none.
 pub(super) fn way_in<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'a Entry, now: Now) -> Result<Way<'a>, Denial> {
     let Some(policy) = policy else { return Err(Denial::plain(Why::NoPolicy)) };
+    let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref(), at: now.wall };
+    if let Some(rule) = policy.denied_by(question, Some(entry.remote)) {
+        return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone())) });
+    }
     if let Some(grant) = best_grant(state, entry, now) {
         return Ok(Way::Grant(grant));
     }
-    let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref() };
-    match policy.standing(question, entry.remote, now.wall) {
-        Some(Standing::Login(rule)) => Ok(Way::Login(rule)),
-        Some(Standing::Legacy(rule)) => Ok(Way::Legacy(rule)),
+    match policy.standing(question, entry.remote) {
+        Some(Standing::Login(rule)) => return Ok(Way::Login(rule)),
+        Some(Standing::Legacy(rule)) => return Ok(Way::Legacy(rule)),
+        None => {}
+    }
+    match repetition(state, policy, entry, now) {
+        Some((rule, basis)) => Ok(Way::Repetitive(rule, basis)),
         None => Err(denial(policy, question, entry)),
     }
+}
+
+/// An approval that a rule lets be repeated by this entry.
+fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: Now) -> Option<(&'a RepetitiveRule, &'a Basis)> {
+    state.bases_of(&entry.subject).find_map(|(key, basis)| {
+        let (_, _, service, run_as) = key;
+        let same = service.covers(&entry.service) && entry.run_as.as_ref().is_none_or(|target| target == run_as);
+        let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(run_as), at: now.wall };
+        let mut rules = policy.repeated_by(question, entry.remote).filter(|rule| basis.is_good(rule.after, entry.remote, now));
+        rules.next().filter(|_| same).map(|rule| (rule, basis))
+    })
 }
 
 /// Of the grants that admit the entry, one whose uses are not counted, and then the one that lasts longest.
@@ -173,8 +198,8 @@ fn best_grant<'a>(state: &'a State, entry: &'a Entry, now: Now) -> Option<&'a Li
 }
 
 fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
-    match policy.rule_for_request(question, None) {
-        RequestRuling::By(rule) | RequestRuling::TooLong { rule } => {
+    match policy.rule_for_request(question, Wanted::default()) {
+        RequestRuling::By(rule) | RequestRuling::TooLong { rule } | RequestRuling::TooManyUses { rule, .. } => {
             let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
             Denial { why: Why::NoGrant, rule: Some(rule.name.clone()), approvers: Some(approvers) }
         }
@@ -190,6 +215,7 @@ pub(super) fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: 
         Ok(Way::Grant(grant)) => Admission::Grant(grant.terms.id),
         Ok(Way::Login(rule)) => Admission::Rule(rule.name.clone()),
         Ok(Way::Legacy(rule)) => Admission::Rule(rule.name.clone()),
+        Ok(Way::Repetitive(rule, ..)) => Admission::Rule(rule.name.clone()),
         Err(denial) => Admission::Denied(denial),
     }
 }

@@ -4,14 +4,16 @@ use super::see::may_revoke;
 use super::{Context, Handled, Reply, Target, Viewer, note_of};
 use crate::actor::Actor;
 use crate::event::{self, Event};
-use crate::grant::{Grant, LiveGrant};
+use crate::grant::{Grant, LiveGrant, Validity};
 use crate::id::{GrantId, RequestId};
 use crate::name::UserName;
+use crate::policy::{LegacyRule, Policy};
 use crate::refusal::Refusal;
 use crate::request::Request;
+use crate::span::Span;
 use crate::state::State;
 use crate::state::deadlines::Due;
-use crate::time::Now;
+use crate::time::{Deadline, Now, WallTime};
 
 /// Takes a request of one's own back.
 pub(super) fn cancel(state: &State, actor: &Actor, id: Option<RequestId>) -> Handled {
@@ -114,19 +116,78 @@ fn revoked(grant: &LiveGrant, by: &UserName, note: Option<String>) -> Event {
     .into()
 }
 
-/// Ends what time has ended.
-pub(super) fn tick(state: &State, now: Now) -> (Reply, Vec<Event>) {
-    let ended = |due: &Due| match due {
+/// A day.
+const DAY: Span = Span::from_secs(86_400);
+
+/// Does what time does: begins, escalates, ends, and says again what nobody has done.
+pub(super) fn tick(state: &State, context: &Context<'_>) -> (Reply, Vec<Event>) {
+    let now = context.now;
+    let mut events: Vec<Event> = state.overdue(now).iter().filter_map(|due| passed(state, due, now)).collect();
+    events.extend(stale(state, context));
+    (Reply::Done, events)
+}
+
+fn passed(state: &State, due: &Due, now: Now) -> Option<Event> {
+    match due {
         Due::Request(id) => {
             let user = state.request(*id)?.ask().user.clone();
-            Some(Event::from(event::RequestLapsed { id: *id, user }))
+            Some(event::RequestLapsed { id: *id, user }.into())
         }
-        Due::Grant(id) => {
-            let terms = state.grant(*id)?.terms();
-            let expired =
-                event::GrantExpired { id: *id, user: terms.user.clone(), service: terms.service.clone(), run_as: terms.run_as.clone() };
-            Some(expired.into())
+        Due::Escalation(id) => match state.request(*id)? {
+            Request::Pending(request) => {
+                let to = request.escalation.as_ref()?.to.clone();
+                Some(event::RequestEscalated { id: *id, user: request.ask.user.clone(), to }.into())
+            }
+            Request::Decided(_) => None,
+        },
+        Due::Grant(id) => match state.grant(*id)? {
+            Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { until, .. }, .. }) if !until.has_passed(now) => {
+                let (user, until) = (terms.user.clone(), *until);
+                Some(event::GrantStarted { id: *id, user, until: until.wall, until_boot_ms: until.boot }.into())
+            }
+            grant @ (Grant::Live(_) | Grant::Ended(_)) => {
+                let terms = grant.terms();
+                let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+                Some(event::GrantExpired { id: *id, user, service, run_as }.into())
+            }
+        },
+        Due::Review(id) => {
+            let taken = state.emergency(*id)?;
+            let next = Deadline::after(now, DAY);
+            let overdue = event::OptoutOverdue {
+                id: *id,
+                user: taken.user.clone(),
+                rule: taken.rule.clone(),
+                review_by: taken.review_by.clone(),
+                due: taken.due,
+                next: next.wall,
+                next_boot_ms: next.boot,
+            };
+            Some(overdue.into())
         }
-    };
-    (Reply::Done, state.overdue(now).iter().filter_map(ended).collect())
+    }
+}
+
+/// From when on it is said, each day, that a standing exemption ends.
+pub const STALE: Span = Span::from_secs(30 * 86_400);
+
+/// Whether there is one of which it is to be said now.
+#[must_use]
+pub fn has_stale(state: &State, policy: Option<&Policy>, now: WallTime) -> bool {
+    stale_rules(state, policy, now).next().is_some()
+}
+
+/// Standing exemptions that end within a month, or have ended, of which it was not said today.
+fn stale_rules<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = &'a LegacyRule> {
+    let rules = policy.into_iter().flat_map(|policy| &policy.legacy);
+    let due = rules.filter(move |rule| rule.ends <= now.plus(STALE));
+    due.filter(move |rule| state.stale_said(&rule.name).is_none_or(|said| said > now || said.until(now) >= DAY))
+}
+
+fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item = Event> + 'a {
+    let now = context.now.wall;
+    stale_rules(state, context.policy, now).map(move |rule| {
+        let left = rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000);
+        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.ends, days_left: left }.into()
+    })
 }

@@ -8,7 +8,7 @@ use crate::grant::Grant;
 use crate::id::{Entropy, GrantId, RequestId, SessionId};
 use crate::name::{GroupName, RunAs, Service, Uid, UserName};
 use crate::policy::Policy;
-use crate::policy::load::{PolicyFile, load};
+use crate::policy::load::{Around, PolicyFile, load};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::session::Process;
@@ -116,7 +116,7 @@ pub fn actor(name: &str) -> Actor {
 }
 
 pub fn wish() -> Wish {
-    Wish { service: Service::new("sudo"), run_as: RunAs::root(), wanted: None, uses: None, reason: Some("INC-42".to_owned()) }
+    Wish { service: Service::new("sudo"), run_as: RunAs::root(), wanted: None, uses: None, start: None, reason: Some("INC-42".to_owned()) }
 }
 
 pub fn entry(name: &str, service: &str, run_as: Option<&str>) -> Entry {
@@ -133,7 +133,9 @@ impl World {
 
     pub fn with(policy: &str) -> Self {
         let now = Now { wall: WallTime::parse("2026-11-23T12:00:00Z").unwrap(), boot: BootTime::from_millis(1_000_000) };
-        let policy = load(&[PolicyFile { file: "policy.toml".to_owned(), text: policy.to_owned() }], now.wall).unwrap().0;
+        let policy = load(&[PolicyFile { file: "policy.toml".to_owned(), text: policy.to_owned() }], Around { now: now.wall, zone: None })
+            .unwrap()
+            .0;
         let mut world = Self { state: State::default(), policy: Some(policy), now, log: Vec::new(), entropy: Counter(0) };
         world.start("boot-1");
         world

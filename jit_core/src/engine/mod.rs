@@ -3,25 +3,31 @@
 
 mod approve;
 mod check;
+mod emergency;
 mod end;
+mod extend;
 mod request;
 mod see;
 mod session;
 
 pub use check::{Admission, Denial, Why};
+pub use emergency::taken_within;
+pub use end::{STALE, has_stale};
 pub use see::{Viewer, approvers_in_words, could_approve_something};
 
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
 use crate::id::{Entropy, GrantId, RequestId, SessionId};
-use crate::name::{RunAs, Service, UserName};
+use crate::name::{RuleName, RunAs, Service, UserName};
+use crate::optout::Verdict;
 use crate::policy::Policy;
+use crate::policy::hours::{Hours, Open};
 use crate::refusal::Refusal;
 use crate::session::Process;
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::{Entry, Subject};
-use crate::time::{BootId, Now};
+use crate::time::{BootId, Deadline, Now, WallTime};
 
 /// The most requests of one user that may wait.
 pub const MOST_PENDING: usize = 10;
@@ -39,6 +45,8 @@ pub struct Wish {
     pub wanted: Option<Span>,
     /// For how many sessions; none: any number.
     pub uses: Option<u32>,
+    /// From when on; none: at once.
+    pub start: Option<WallTime>,
     /// Why.
     pub reason: Option<String>,
 }
@@ -70,6 +78,30 @@ pub enum Command {
     Request(Actor, Wish),
     /// Ask in somebody else's name, with one's own approval on it.
     GrantTo(Actor, Subject, Wish),
+    /// Take an emergency.
+    Emergency(Actor, Wish),
+    /// Give a verdict on an emergency.
+    Review {
+        /// Who.
+        actor: Actor,
+        /// On which.
+        id: GrantId,
+        /// Which.
+        verdict: Verdict,
+        /// With which words.
+        note: Option<String>,
+    },
+    /// Ask that a grant of one's own be made longer; without an id the only one.
+    Extend {
+        /// Who.
+        actor: Actor,
+        /// Which.
+        id: Option<GrantId>,
+        /// By how much.
+        by: Span,
+        /// Why.
+        reason: Option<String>,
+    },
     /// Say yes, perhaps for a shorter time.
     Approve {
         /// Who.
@@ -126,6 +158,8 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Reply {
+    /// It was not done, and that is on record.
+    Refused(Refusal),
     /// This request was made or changed.
     Request(RequestId),
     /// These grants were ended.
@@ -160,6 +194,9 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
     match command {
         Command::Request(actor, wish) => request::request(state, &actor, &wish, context),
         Command::GrantTo(actor, subject, wish) => request::grant_to(state, &actor, &subject, &wish, context),
+        Command::Emergency(actor, wish) => emergency::take(state, &actor, &wish, context),
+        Command::Review { actor, id, verdict, note } => emergency::review(state, &actor, id, verdict, note, context),
+        Command::Extend { actor, id, by, reason } => extend::extend(state, &actor, id, by, reason, context),
         Command::Approve { actor, id, shorten, note } => approve::approve(state, &actor, id, shorten, note, context),
         Command::Deny { actor, id, note } => approve::deny(state, &actor, id, note, context),
         Command::Cancel(actor, id) => end::cancel(state, &actor, id),
@@ -167,7 +204,7 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
         Command::Revoke { actor, target, note } => end::revoke(state, &actor, target, note, context),
         Command::Open(arrival) => session::open(state, &arrival, context),
         Command::Close(id) => Ok(session::close(state, id)),
-        Command::Tick => Ok(end::tick(state, context.now)),
+        Command::Tick => Ok(end::tick(state, context)),
         Command::Stepped(by_ms) => Ok((Reply::Done, vec![event::ClockStepped { by_ms, boot_ms: context.now.boot }.into()])),
         Command::Start { version, boot, policy } => Ok(session::start(state, version, boot, policy, context.now)),
     }
@@ -176,6 +213,16 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
 /// May this subject come in now? Changes nothing.
 pub fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: Now) -> Admission {
     check::check(state, policy, entry, now)
+}
+
+/// The deadline, or the end of the window that is open at `from`, whichever is earlier: no grant runs past its window.
+fn cut(until: Deadline, hours: Option<&Hours>, now: Now, from: WallTime, rule: &RuleName) -> Result<Deadline, Refusal> {
+    let Some(hours) = hours else { return Ok(until) };
+    match hours.at(from) {
+        Open::Until(None) => Ok(until),
+        Open::Until(Some(end)) => Ok(until.or_earlier(Deadline::at(now, end))),
+        Open::No | Open::Unknown => Err(Refusal::OutsideHours { rule: rule.clone(), hours: hours.to_string() }),
+    }
 }
 
 /// The words, if there are any and they are not too many.
@@ -197,5 +244,7 @@ fn humans_behind(state: &State, actor: &Actor, policy: &Policy) -> Result<Humans
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod optout_tests;
 #[cfg(test)]
 mod tests;

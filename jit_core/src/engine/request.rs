@@ -1,16 +1,18 @@
 //! Asking: for oneself, and in somebody else's name.
 
-use super::approve::{self, issue};
+use super::approve::{self, granted};
 use super::{Context, Handled, MOST_PENDING, Reply, Wish, humans_behind};
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
+use crate::grant::{Kind, LiveGrant};
 use crate::id::{GrantId, RequestId};
-use crate::name::UserName;
-use crate::policy::judge::{Question, RequestRuling};
+use crate::name::{RuleName, UserName};
+use crate::policy::judge::{Question, RequestRuling, Wanted};
 use crate::policy::load::LONGEST_REASON;
-use crate::policy::{GrantRule, Policy, Starts};
+use crate::policy::{GrantRule, Pattern, Policy, Starts};
 use crate::refusal::Refusal;
-use crate::request::PendingRequest;
+use crate::request::{Escalation, PendingRequest};
+use crate::span::Span;
 use crate::state::State;
 use crate::state::look::with_other_accounts;
 use crate::subject::{Groups, Subject};
@@ -19,7 +21,7 @@ use crate::time::{Deadline, Now};
 /// One asks for a grant.
 pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut Context<'_>) -> Handled {
     let policy = context.policy.ok_or(Refusal::NoPolicy)?;
-    let rule = ruling(policy, &actor.subject, wish)?;
+    let rule = ruling(policy, &actor.subject, wish, context.now)?;
     let humans = humans_behind(state, actor, policy)?;
     refuse_repeats(state, &actor.subject, wish, context.now)?;
     let reason = reason_of(rule, wish)?;
@@ -28,7 +30,7 @@ pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut C
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if rule.stages.is_empty() {
-        events.extend(issue(&pending, pending.shortened, Vec::new(), GrantId::random(context.entropy), context.now));
+        events.extend(granted(state, &pending, pending.shortened, Vec::new(), context)?);
     }
     Ok((Reply::Request(id), events))
 }
@@ -41,7 +43,7 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     if humans.overlaps(&approver) {
         return Err(Refusal::Own { id: None });
     }
-    let rule = ruling(policy, subject, wish)?;
+    let rule = ruling(policy, subject, wish, context.now)?;
     if rule.stages.is_empty() {
         return Err(Refusal::SelfService { user: subject.name.clone(), service: wish.service.clone() });
     }
@@ -51,18 +53,29 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     let submitted = submit(id, subject, humans, rule, wish, reason, Some(actor.subject.name.clone()), context.now);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
-    events.extend(approve::approval(&pending, actor, approver, None, None, context)?);
+    events.extend(approve::approval(state, &pending, actor, approver, None, None, context)?);
     Ok((Reply::Request(id), events))
 }
 
-fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish) -> Result<&'a GrantRule, Refusal> {
+/// How far ahead a grant may be asked for.
+const FARTHEST: Span = Span::from_secs(30 * 86_400);
+
+fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> Result<&'a GrantRule, Refusal> {
     if wish.uses == Some(0) {
         return Err(Refusal::OddUses);
     }
-    let question = Question { subject, service: &wish.service, run_as: Some(&wish.run_as) };
-    match policy.rule_for_request(question, wish.wanted) {
+    let starts = wish.start.unwrap_or(now.wall);
+    if starts < now.wall || now.wall.until(starts) > FARTHEST {
+        return Err(Refusal::OddStart { farthest: FARTHEST });
+    }
+    let question = Question { subject, service: &wish.service, run_as: Some(&wish.run_as), at: starts };
+    if let Some(rule) = policy.denied_by(question, None) {
+        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    }
+    match policy.rule_for_request(question, Wanted { time: wish.wanted, uses: wish.uses }) {
         RequestRuling::By(rule) => Ok(rule),
         RequestRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
+        RequestRuling::TooManyUses { rule, most } => Err(Refusal::TooManyUses { most, rule: rule.name.clone() }),
         RequestRuling::None if subject.groups == Groups::Unknown => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
         RequestRuling::None => {
             Err(Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() })
@@ -75,12 +88,8 @@ fn refuse_repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Re
     if let Some(request) = same_ask {
         return Err(Refusal::AlreadyPending { id: request.ask.id });
     }
-    let held = state.live_of(subject).find(|grant| {
-        let uses_left = grant.terms.max_uses.is_none_or(|most| grant.taken < most);
-        grant.terms.service == wish.service && grant.terms.run_as == wish.run_as && uses_left && !grant.validity.ends().has_passed(now)
-    });
-    if let Some(grant) = held {
-        return Err(Refusal::AlreadyHeld { id: grant.terms.id });
+    if let Some(id) = held(state, subject, wish, now) {
+        return Err(Refusal::AlreadyHeld { id });
     }
     if state.pending_of(subject).count() >= MOST_PENDING {
         return Err(Refusal::TooManyPending { most: MOST_PENDING });
@@ -88,15 +97,37 @@ fn refuse_repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Re
     Ok(())
 }
 
+/// A grant that gives the same already.
+pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<GrantId> {
+    let same = |grant: &&LiveGrant| {
+        let uses_left = grant.terms.max_uses.is_none_or(|most| grant.taken < most);
+        let counts = !matches!(grant.terms.kind, Kind::Repetitive | Kind::Legacy | Kind::Login);
+        counts
+            && grant.terms.service == wish.service
+            && grant.terms.run_as == wish.run_as
+            && uses_left
+            && !grant.validity.ends().has_passed(now)
+    };
+    state.live_of(subject).find(same).map(|grant| grant.terms.id)
+}
+
 fn reason_of(rule: &GrantRule, wish: &Wish) -> Result<String, Refusal> {
+    reason_within(&rule.name, rule.reason.required, rule.reason.min, rule.reason.pattern.as_ref(), wish)
+}
+
+/// The reason, if it is what the rule asks for.
+pub(super) fn reason_within(rule: &RuleName, required: bool, min: u32, pattern: Option<&Pattern>, wish: &Wish) -> Result<String, Refusal> {
     let reason = wish.reason.as_deref().map(str::trim).unwrap_or_default();
     let length = u32::try_from(reason.chars().count()).unwrap_or(u32::MAX);
     match length {
-        0 if rule.reason.required => Err(Refusal::ReasonMissing { rule: rule.name.clone() }),
+        0 if required => Err(Refusal::ReasonMissing { rule: rule.clone() }),
         0 => Ok(String::new()),
-        short if short < rule.reason.min => Err(Refusal::ReasonShort { rule: rule.name.clone(), min: rule.reason.min }),
+        short if short < min => Err(Refusal::ReasonShort { rule: rule.clone(), min }),
         long if long > LONGEST_REASON => Err(Refusal::ReasonLong { most: LONGEST_REASON }),
-        _ => Ok(reason.to_owned()),
+        _ => match pattern.filter(|pattern| !pattern.is_in(reason)) {
+            Some(pattern) => Err(Refusal::ReasonPattern { rule: rule.clone(), pattern: pattern.as_str().to_owned() }),
+            None => Ok(reason.to_owned()),
+        },
     }
 }
 
@@ -112,6 +143,11 @@ fn submit(
     now: Now,
 ) -> event::RequestSubmitted {
     let lapses = Deadline::after(now, rule.lapse);
+    let start = wish.start.filter(|start| *start > now.wall).map(|start| Deadline::at(now, start));
+    let escalate = rule.escalate.as_ref().map(|escalate| {
+        let when = Deadline::after(now, escalate.after);
+        Escalation { at: when.wall, boot_ms: when.boot, to: escalate.to.clone() }
+    });
     event::RequestSubmitted {
         id,
         user: subject.name.clone(),
@@ -119,18 +155,66 @@ fn submit(
         service: wish.service.clone(),
         run_as: wish.run_as.clone(),
         for_s: wish.wanted.unwrap_or(rule.default),
-        uses: wish.uses,
+        uses: wish.uses.or(rule.max_uses),
+        start: start.map(|start| start.wall),
+        extends: None,
         rule: rule.name.clone(),
         lapses: lapses.wall,
         filed_by,
         reason,
         stages: rule.stages.clone(),
         from: rule.scope.from.clone(),
+        hours: rule.scope.hours.clone(),
+        session: rule.session.clone(),
         use_within_s: match rule.starts {
             Starts::FirstUse(within) => Some(within),
             Starts::Approval | Starts::Login => None,
         },
         humans,
         lapses_boot_ms: lapses.boot,
+        extend: rule.extend,
+        escalate,
+        start_boot_ms: start.map(|start| start.boot),
+    }
+}
+
+/// How long a request to make a grant longer waits: the grant's own end is near.
+const EXTENSION_LAPSES: Span = Span::from_secs(3600);
+
+/// The request that makes a grant longer, under the terms of that grant.
+pub(super) fn submit_extension(
+    id: RequestId,
+    grant: &LiveGrant,
+    humans: Humans,
+    by: Span,
+    reason: String,
+    now: Now,
+) -> event::RequestSubmitted {
+    let terms = &grant.terms;
+    let lapses = Deadline::after(now, EXTENSION_LAPSES).or_earlier(grant.validity.ends());
+    event::RequestSubmitted {
+        id,
+        user: terms.user.clone(),
+        uid: terms.uid,
+        service: terms.service.clone(),
+        run_as: terms.run_as.clone(),
+        for_s: by,
+        uses: None,
+        start: None,
+        rule: terms.rule.clone(),
+        extends: Some(terms.id),
+        lapses: lapses.wall,
+        filed_by: None,
+        reason,
+        stages: terms.stages.clone(),
+        from: terms.from.clone(),
+        hours: terms.hours.clone(),
+        session: terms.session.clone(),
+        use_within_s: None,
+        humans,
+        lapses_boot_ms: lapses.boot,
+        extend: terms.extend,
+        escalate: None,
+        start_boot_ms: None,
     }
 }

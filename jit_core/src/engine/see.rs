@@ -2,6 +2,7 @@
 
 use crate::grant::Terms;
 use crate::name::{RuleName, UserName};
+use crate::optout::Emergency;
 use crate::policy::{Fit, Policy, Principal, Stage, any_fits, may_approve};
 use crate::request::{Ask, PendingRequest, Request};
 use crate::session::SessionFacts;
@@ -38,6 +39,19 @@ impl Viewer<'_> {
         self.owns(terms.uid.0, &terms.user) || could_approve(&terms.stages, self.subject) || self.sees_all()
     }
 
+    /// Whether they see this emergency and its review.
+    #[must_use]
+    pub fn sees_emergency(&self, taken: &Emergency) -> bool {
+        self.owns(taken.uid.0, &taken.user) || may_approve(&taken.review_by, self.subject) == Fit::Yes || self.sees_all()
+    }
+
+    /// Whether a review waits for them: it is due, and the emergency is not theirs.
+    #[must_use]
+    pub fn may_review_now(&self, taken: &Emergency) -> bool {
+        let own = taken.humans.uids.contains(&self.subject.uid) || taken.humans.names.contains(&self.subject.name);
+        taken.review.next().is_some() && !own && may_approve(&taken.review_by, self.subject) == Fit::Yes
+    }
+
     /// Whether they see this session; its grant, if it is at hand, says who could approve it.
     #[must_use]
     pub fn sees_session(&self, facts: &SessionFacts, terms: Option<&Terms>) -> bool {
@@ -72,7 +86,8 @@ pub fn could_approve(stages: &[Stage], subject: &Subject) -> bool {
 /// Whether a rule of the policy lets somebody approve anything at all.
 #[must_use]
 pub fn could_approve_something(policy: &Policy, subject: &Subject) -> bool {
-    policy.grants.iter().any(|rule| could_approve(&rule.stages, subject))
+    let reviews = |rule: &crate::policy::EmergencyRule| may_approve(&rule.review.by, subject) == Fit::Yes;
+    policy.grants.iter().any(|rule| could_approve(&rule.stages, subject)) || policy.emergencies.iter().any(reviews)
 }
 
 /// Whether somebody may take such a grant away: whoever could approve it, and root.

@@ -2,10 +2,14 @@
 
 use super::check::{Denial, Way, Why, way_in};
 use super::{Arrival, Context, Handled, Reply};
+use crate::actor::Humans;
 use crate::event::{self, Event};
 use crate::grant::{Grant, Kind, LiveGrant, Validity};
 use crate::id::{GrantId, SessionId};
 use crate::name::{RuleName, RunAs};
+use crate::optout::Basis;
+use crate::policy::{Scope, SessionRule};
+use crate::refusal::Refusal;
 use crate::session::{Session, SessionFacts};
 use crate::span::Span;
 use crate::state::State;
@@ -19,20 +23,36 @@ const LEGACY_DAY: Span = Span::from_secs(86_400);
 pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) -> Handled {
     let entry = &arrival.entry;
     let Some(run_as) = entry.run_as.clone() else { return Ok((Reply::Denied(Denial::plain(Why::NoRule)), Vec::new())) };
-    let (grant, mut events) = match way_in(state, context.policy, entry, context.now) {
+    let now = context.now;
+    let (grant, mut events) = match way_in(state, context.policy, entry, now) {
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
-        Ok(Way::Grant(grant)) => (grant.terms.id, started(grant, context.now)),
+        Ok(Way::Grant(grant)) => (grant.terms.id, started(grant, now)?),
         Ok(Way::Login(rule)) => {
-            let until = Deadline::after(context.now, rule.default);
-            mint(Kind::Login, &rule.name, &rule.scope.from, String::new(), until, entry, run_as.clone(), context)
+            let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
+            let minted = Minted { kind: Kind::Login, rule: &rule.name, scope: &rule.scope, session: &rule.session, reason: "", until };
+            mint(minted, entry, run_as.clone(), context)
         }
-        Ok(Way::Legacy(rule)) => match todays(state, entry, &rule.name, &run_as, context.now) {
+        Ok(Way::Legacy(rule)) => match todays(state, entry, &rule.name, &run_as, now) {
             Some(id) => (id, Vec::new()),
             None => {
-                let until = Deadline::after(context.now, LEGACY_DAY).or_earlier(Deadline::at(context.now, rule.ends));
-                mint(Kind::Legacy, &rule.name, &rule.scope.from, rule.reason.clone(), until, entry, run_as.clone(), context)
+                let until = Deadline::after(now, LEGACY_DAY).or_earlier(Deadline::at(now, rule.ends));
+                let until = super::cut(until, rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
+                let session = SessionRule::default();
+                let minted =
+                    Minted { kind: Kind::Legacy, rule: &rule.name, scope: &rule.scope, session: &session, reason: &rule.reason, until };
+                let (id, mut events) = mint(minted, entry, run_as.clone(), context);
+                events.insert(0, taken(id, Kind::Legacy, &rule.name, &rule.reason, None, until, entry, &run_as));
+                (id, events)
             }
         },
+        Ok(Way::Repetitive(rule, basis)) => {
+            let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
+            let until = super::cut(until, basis.hours.as_ref(), now, now.wall, &rule.name)?;
+            let minted = Minted { kind: Kind::Repetitive, rule: &rule.name, scope: &rule.scope, session: &rule.session, reason: "", until };
+            let (id, mut events) = mint(minted, entry, run_as.clone(), context);
+            events.insert(0, taken(id, Kind::Repetitive, &rule.name, "", Some(basis), until, entry, &run_as));
+            (id, events)
+        }
     };
     let id = SessionId::random(context.entropy);
     let opened = event::SessionOpened {
@@ -52,14 +72,14 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
 }
 
 /// The first use of a grant that waited for it.
-fn started(grant: &LiveGrant, now: Now) -> Vec<Event> {
+fn started(grant: &LiveGrant, now: Now) -> Result<Vec<Event>, Refusal> {
     match grant.validity {
-        Validity::Active { .. } => Vec::new(),
+        Validity::Active { .. } | Validity::Scheduled { .. } => Ok(Vec::new()),
         Validity::Waiting { good_for, .. } => {
-            let until = Deadline::after(now, good_for);
-            let started =
-                event::GrantStarted { id: grant.terms.id, user: grant.terms.user.clone(), until: until.wall, until_boot_ms: until.boot };
-            vec![started.into()]
+            let terms = &grant.terms;
+            let until = super::cut(Deadline::after(now, good_for), terms.hours.as_ref(), now, now.wall, &terms.rule)?;
+            let started = event::GrantStarted { id: terms.id, user: terms.user.clone(), until: until.wall, until_boot_ms: until.boot };
+            Ok(vec![started.into()])
         }
     }
 }
@@ -73,17 +93,17 @@ fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &RunAs, now: No
     state.live_of(&entry.subject).find(same).map(|grant| grant.terms.id)
 }
 
-#[allow(clippy::too_many_arguments, reason = "one event, each part of it from somewhere else")]
-fn mint(
+/// A grant that is given at a session's opening, and by what.
+struct Minted<'a> {
     kind: Kind,
-    rule: &RuleName,
-    from: &[ipnet::IpNet],
-    reason: String,
+    rule: &'a RuleName,
+    scope: &'a Scope,
+    session: &'a SessionRule,
+    reason: &'a str,
     until: Deadline,
-    entry: &Entry,
-    run_as: RunAs,
-    context: &mut Context<'_>,
-) -> (GrantId, Vec<Event>) {
+}
+
+fn mint(minted: Minted<'_>, entry: &Entry, run_as: RunAs, context: &mut Context<'_>) -> (GrantId, Vec<Event>) {
     let id = GrantId::random(context.entropy);
     let issued = event::GrantIssued {
         id,
@@ -91,19 +111,59 @@ fn mint(
         uid: entry.subject.uid,
         service: entry.service.family(),
         run_as,
-        until: until.wall,
+        until: minted.until.wall,
         by: Vec::new(),
-        reason,
-        rule: rule.clone(),
-        kind,
+        reason: minted.reason.to_owned(),
+        rule: minted.rule.clone(),
+        kind: minted.kind,
         request: None,
         uses: None,
-        from: from.to_vec(),
+        from: minted.scope.from.clone(),
+        hours: minted.scope.hours.clone(),
+        session: minted.session.clone(),
         stages: Vec::new(),
         waits_for_s: None,
-        until_boot_ms: until.boot,
+        until_boot_ms: minted.until.boot,
+        starts: None,
+        starts_boot_ms: None,
+        extend: None,
+        boot_ms: context.now.boot,
     };
     (id, vec![issued.into()])
+}
+
+/// That an opt-out was taken, and by what right.
+#[allow(clippy::too_many_arguments, reason = "one event, each part of it from somewhere else")]
+fn taken(
+    id: GrantId,
+    kind: Kind,
+    rule: &RuleName,
+    reason: &str,
+    basis: Option<&Basis>,
+    until: Deadline,
+    entry: &Entry,
+    run_as: &RunAs,
+) -> Event {
+    let subject = &entry.subject;
+    event::OptoutTaken {
+        id,
+        user: subject.name.clone(),
+        uid: subject.uid,
+        service: entry.service.family(),
+        run_as: run_as.clone(),
+        rule: rule.clone(),
+        kind,
+        until: until.wall,
+        reason: reason.to_owned(),
+        grant: basis.map(|basis| basis.grant),
+        request: basis.and_then(|basis| basis.request),
+        alert: Vec::new(),
+        review_by: Vec::new(),
+        review_due: None,
+        humans: Humans::account(subject.uid, subject.name.clone()),
+        review_due_boot_ms: None,
+    }
+    .into()
 }
 
 /// A session is over; with the last use of a grant, the grant is too.

@@ -3,7 +3,8 @@
 //! Every rule is put to the same test, and the test says why it fails: what decides and what explains
 //! cannot disagree.
 
-use super::{Fit, GrantRule, LegacyRule, Place, Policy, Scope, any_fits};
+use super::hours::{Hours, Open};
+use super::{DenyRule, EmergencyRule, Fit, GrantRule, LegacyRule, Place, Policy, RepetitiveRule, Scope, Starts, any_fits};
 use crate::name::{RuleName, RunAs, Service};
 use crate::span::Span;
 use crate::subject::{Remote, Subject};
@@ -31,8 +32,16 @@ pub enum Mismatch {
     StartsAtLogin,
     /// A request is needed first.
     NeedsRequest,
+    /// Outside its windows.
+    Hours(Hours),
+    /// The local time of its zone exists twice now.
+    HoursUnknown,
     /// Longer than the rule allows.
     TooLong(Span),
+    /// More uses than the rule allows.
+    TooManyUses(u32),
+    /// It gives again what was approved before, and nothing was.
+    NothingToRepeat,
     /// The rule has ended.
     Ended,
 }
@@ -52,7 +61,11 @@ impl fmt::Display for Mismatch {
             Self::FromUnknown => f.write_str("from: the address is not known"),
             Self::StartsAtLogin => f.write_str("starts: at login, without a request"),
             Self::NeedsRequest => f.write_str("matches, once it was requested and granted"),
+            Self::Hours(hours) => write!(f, "hours: only {hours}"),
+            Self::HoursUnknown => f.write_str("hours: this local time exists twice"),
             Self::TooLong(max) => write!(f, "for: at most {max}"),
+            Self::TooManyUses(max) => write!(f, "uses: at most {max}"),
+            Self::NothingToRepeat => f.write_str("matches, once the same was approved by another person"),
             Self::Ended => f.write_str("until: the rule has ended"),
         }
     }
@@ -67,6 +80,17 @@ pub struct Question<'a> {
     pub service: &'a Service,
     /// As whom; unknown while sudo has only asked for the account.
     pub run_as: Option<&'a RunAs>,
+    /// When.
+    pub at: WallTime,
+}
+
+/// How much is asked for; nothing said: the rule's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// For how long.
+    pub time: Option<Span>,
+    /// For how many sessions.
+    pub uses: Option<u32>,
 }
 
 fn in_scope(scope: &Scope, question: Question<'_>) -> Result<(), Mismatch> {
@@ -79,9 +103,54 @@ fn in_scope(scope: &Scope, question: Question<'_>) -> Result<(), Mismatch> {
         Fit::No => {}
     }
     match any_fits(&scope.who, question.subject) {
-        Fit::Yes => Ok(()),
+        Fit::Yes => within_hours(scope.hours.as_ref(), question.at),
         Fit::Unknown => Err(Mismatch::GroupsUnknown),
         Fit::No => Err(Mismatch::Who),
+    }
+}
+
+/// Whether a moment lies in one of the windows; no windows: any does.
+///
+/// # Errors
+/// That it does not, or that it cannot be known.
+pub fn within_hours(hours: Option<&Hours>, at: WallTime) -> Result<(), Mismatch> {
+    let Some(hours) = hours else { return Ok(()) };
+    match hours.at(at) {
+        Open::Until(_) => Ok(()),
+        Open::No => Err(Mismatch::Hours(hours.clone())),
+        Open::Unknown => Err(Mismatch::HoursUnknown),
+    }
+}
+
+/// Whether a `[[deny]]` holds. What cannot be known counts against the subject here, and nowhere else. Without a remote
+/// it is asked for a request, where it is not known yet from where it will be used.
+fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Result<(), Mismatch> {
+    let DenyRule { scope, run_as, .. } = rule;
+    if !scope.on.iter().any(|service| service.covers(question.service)) {
+        return Err(Mismatch::Service);
+    }
+    match (any_fits(&scope.who, question.subject), any_fits(&scope.not, question.subject)) {
+        (_, Fit::Yes) => return Err(Mismatch::Not),
+        (Fit::No, _) => return Err(Mismatch::Who),
+        (Fit::Yes | Fit::Unknown, Fit::No | Fit::Unknown) => {}
+    }
+    match (run_as, question.run_as) {
+        (Some(named), Some(target)) if !named.contains(target) => return Err(Mismatch::RunAs(named.clone())),
+        // As whom is not known while sudo asks for the account; the session asks again.
+        (Some(named), None) => return Err(Mismatch::RunAs(named.clone())),
+        (Some(_), Some(_)) | (None, _) => {}
+    }
+    match (scope.from.as_slice(), remote) {
+        ([], _) => {}
+        (_, None) => return Err(Mismatch::FromUnknown),
+        (from, Some(remote)) => match from_allowed(from, remote) {
+            Ok(()) | Err(Mismatch::FromUnknown) => {}
+            Err(other) => return Err(other),
+        },
+    }
+    match within_hours(scope.hours.as_ref(), question.at) {
+        Ok(()) | Err(Mismatch::HoursUnknown) => Ok(()),
+        Err(other) => Err(other),
     }
 }
 
@@ -108,17 +177,41 @@ pub fn from_allowed(from: &[ipnet::IpNet], remote: Remote) -> Result<(), Mismatc
     }
 }
 
-/// Whether one may request by this rule, for that long.
-fn requestable(rule: &GrantRule, question: Question<'_>, wanted: Option<Span>) -> Result<(), Mismatch> {
+/// Whether one may request by this rule, that much.
+fn requestable(rule: &GrantRule, question: Question<'_>, wanted: Wanted) -> Result<(), Mismatch> {
     in_scope(&rule.scope, question)?;
     as_allowed(&rule.run_as, question)?;
-    if matches!(rule.starts, super::Starts::Login) {
+    if matches!(rule.starts, Starts::Login) {
         return Err(Mismatch::StartsAtLogin);
     }
+    covers(rule.max, wanted.time)?;
+    match (rule.max_uses, wanted.uses) {
+        (Some(max), Some(wanted)) if wanted > max => Err(Mismatch::TooManyUses(max)),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+fn covers(max: Span, wanted: Option<Span>) -> Result<(), Mismatch> {
     match wanted {
-        Some(wanted) if wanted > rule.max => Err(Mismatch::TooLong(rule.max)),
+        Some(wanted) if wanted > max => Err(Mismatch::TooLong(max)),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether one may take an emergency by this rule, for that long.
+fn takeable(rule: &EmergencyRule, question: Question<'_>, wanted: Option<Span>) -> Result<(), Mismatch> {
+    in_scope(&rule.scope, question)?;
+    as_allowed(&rule.run_as, question)?;
+    covers(rule.max, wanted)
+}
+
+/// Whether this rule gives again what was approved before.
+fn repeats(rule: &RepetitiveRule, question: Question<'_>, remote: Remote) -> Result<(), Mismatch> {
+    in_scope(&rule.scope, question)?;
+    if let Some(run_as) = &rule.run_as {
+        as_allowed(run_as, question)?;
+    }
+    from_allowed(&rule.scope.from, remote)
 }
 
 /// Whether this rule lets one in without a request.
@@ -126,14 +219,14 @@ fn opens_at_login(rule: &GrantRule, question: Question<'_>, remote: Remote) -> R
     in_scope(&rule.scope, question)?;
     as_allowed(&rule.run_as, question)?;
     from_allowed(&rule.scope.from, remote)?;
-    if matches!(rule.starts, super::Starts::Login) { Ok(()) } else { Err(Mismatch::NeedsRequest) }
+    if matches!(rule.starts, Starts::Login) { Ok(()) } else { Err(Mismatch::NeedsRequest) }
 }
 
-fn stands(rule: &LegacyRule, question: Question<'_>, remote: Remote, now: WallTime) -> Result<(), Mismatch> {
+fn stands(rule: &LegacyRule, question: Question<'_>, remote: Remote) -> Result<(), Mismatch> {
     in_scope(&rule.scope, question)?;
     as_allowed(&rule.run_as, question)?;
     from_allowed(&rule.scope.from, remote)?;
-    if now >= rule.ends { Err(Mismatch::Ended) } else { Ok(()) }
+    if question.at >= rule.ends { Err(Mismatch::Ended) } else { Ok(()) }
 }
 
 /// What the policy says to a request.
@@ -146,6 +239,28 @@ pub enum RequestRuling<'a> {
     TooLong {
         /// The rule that allows the most.
         rule: &'a GrantRule,
+    },
+    /// Only the number of uses does: the most that are possible.
+    TooManyUses {
+        /// The rule that allows the most.
+        rule: &'a GrantRule,
+        /// That number.
+        most: u32,
+    },
+    /// No rule.
+    None,
+}
+
+/// What the policy says to an emergency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum EmergencyRuling<'a> {
+    /// This rule decides.
+    By(&'a EmergencyRule),
+    /// Only its maximum stands against it.
+    TooLong {
+        /// The rule that allows the most.
+        rule: &'a EmergencyRule,
     },
     /// No rule.
     None,
@@ -165,7 +280,7 @@ pub enum Standing<'a> {
 pub struct Tested {
     /// The rule.
     pub name: RuleName,
-    /// `grant` or `legacy`.
+    /// `grant`, `emergency`, `repetitive`, `legacy` or `deny`.
     pub kind: &'static str,
     /// Where it stands.
     pub place: Place,
@@ -182,6 +297,10 @@ pub enum Answer {
     Grant,
     /// After a request.
     Request,
+    /// By an emergency alone.
+    Emergency,
+    /// A rule forbids it.
+    Deny,
     /// No.
     None,
 }
@@ -193,52 +312,91 @@ impl Answer {
         match self {
             Self::Grant => "grant",
             Self::Request => "request",
+            Self::Emergency => "emergency",
+            Self::Deny => "deny",
             Self::None => "none",
         }
     }
 }
 
 impl Policy {
+    /// The rule that forbids it, if one does: it beats every other. Without a remote it is asked for a request.
+    #[must_use]
+    pub fn denied_by(&self, question: Question<'_>, remote: Option<Remote>) -> Option<&DenyRule> {
+        self.denies.iter().find(|rule| denies(rule, question, remote).is_ok())
+    }
+
     /// Which rule a request falls under: the first that matches and whose maximum covers what is wanted.
-    pub fn rule_for_request(&self, question: Question<'_>, wanted: Option<Span>) -> RequestRuling<'_> {
+    pub fn rule_for_request(&self, question: Question<'_>, wanted: Wanted) -> RequestRuling<'_> {
         let mut longest: Option<&GrantRule> = None;
+        let mut most: Option<(&GrantRule, u32)> = None;
         for rule in &self.grants {
             match requestable(rule, question, wanted) {
                 Ok(()) => return RequestRuling::By(rule),
                 Err(Mismatch::TooLong(max)) if longest.is_none_or(|known| known.max < max) => longest = Some(rule),
+                Err(Mismatch::TooManyUses(max)) if most.is_none_or(|(_, known)| known < max) => most = Some((rule, max)),
                 Err(_) => {}
             }
         }
-        longest.map_or(RequestRuling::None, |rule| RequestRuling::TooLong { rule })
+        match (longest, most) {
+            (_, Some((rule, most))) => RequestRuling::TooManyUses { rule, most },
+            (Some(rule), None) => RequestRuling::TooLong { rule },
+            (None, None) => RequestRuling::None,
+        }
     }
 
-    /// All rules under which the subject may request something.
-    pub fn requestable_by<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (&'a GrantRule, &'a Service)> {
+    /// Which rule an emergency falls under: the first that matches and whose maximum covers what is wanted.
+    pub fn rule_for_emergency(&self, question: Question<'_>, wanted: Option<Span>) -> EmergencyRuling<'_> {
+        let mut longest: Option<&EmergencyRule> = None;
+        for rule in &self.emergencies {
+            match takeable(rule, question, wanted) {
+                Ok(()) => return EmergencyRuling::By(rule),
+                Err(Mismatch::TooLong(max)) if longest.is_none_or(|known| known.max < max) => longest = Some(rule),
+                Err(_) => {}
+            }
+        }
+        longest.map_or(EmergencyRuling::None, |rule| EmergencyRuling::TooLong { rule })
+    }
+
+    /// The rules that would give again what was approved before, in order.
+    pub fn repeated_by<'a>(&'a self, question: Question<'a>, remote: Remote) -> impl Iterator<Item = &'a RepetitiveRule> {
+        self.repetitive.iter().filter(move |rule| repeats(rule, question, remote).is_ok())
+    }
+
+    /// All rules under which the subject may request something now.
+    pub fn requestable_by<'a>(&'a self, subject: &'a Subject, at: WallTime) -> impl Iterator<Item = (&'a GrantRule, &'a Service)> {
         self.grants.iter().flat_map(move |rule| {
             rule.scope.on.iter().filter_map(move |service| {
-                let question = Question { subject, service, run_as: None };
-                requestable(rule, question, None).is_ok().then_some((rule, service))
+                let question = Question { subject, service, run_as: None, at };
+                let free = self.denied_by(question, None).is_none();
+                (free && requestable(rule, question, Wanted::default()).is_ok()).then_some((rule, service))
             })
         })
     }
 
-    /// What lets somebody in without a request.
+    /// All rules under which the subject may take an emergency now.
+    pub fn takeable_by<'a>(&'a self, subject: &'a Subject, at: WallTime) -> impl Iterator<Item = (&'a EmergencyRule, &'a Service)> {
+        self.emergencies.iter().flat_map(move |rule| {
+            rule.scope.on.iter().filter_map(move |service| {
+                let question = Question { subject, service, run_as: None, at };
+                let free = self.denied_by(question, None).is_none();
+                (free && takeable(rule, question, None).is_ok()).then_some((rule, service))
+            })
+        })
+    }
+
+    /// What lets somebody in without a request. A deny has been asked for before.
     #[must_use]
-    pub fn standing(&self, question: Question<'_>, remote: Remote, now: WallTime) -> Option<Standing<'_>> {
+    pub fn standing(&self, question: Question<'_>, remote: Remote) -> Option<Standing<'_>> {
         let login = self.grants.iter().find(|rule| opens_at_login(rule, question, remote).is_ok());
-        let legacy = || self.legacy.iter().find(|rule| stands(rule, question, remote, now).is_ok());
+        let legacy = || self.legacy.iter().find(|rule| stands(rule, question, remote).is_ok());
         login.map(Standing::Login).or_else(|| legacy().map(Standing::Legacy))
     }
 
     /// What the policy answers, and how each rule fared: the same tests that decide.
     #[must_use]
-    pub fn explain(&self, question: Question<'_>, remote: Remote, now: WallTime) -> (Answer, Option<RuleName>, Vec<Tested>) {
-        let (answer, deciding) = match (self.standing(question, remote, now), self.rule_for_request(question, None)) {
-            (Some(Standing::Login(rule)), _) => (Answer::Grant, Some(&rule.name)),
-            (Some(Standing::Legacy(rule)), _) => (Answer::Grant, Some(&rule.name)),
-            (None, RequestRuling::By(rule)) => (Answer::Request, Some(&rule.name)),
-            (None, RequestRuling::TooLong { .. } | RequestRuling::None) => (Answer::None, None),
-        };
+    pub fn explain(&self, question: Question<'_>, remote: Remote) -> (Answer, Option<RuleName>, Vec<Tested>) {
+        let (answer, deciding) = self.answer(question, remote);
         let tested = |name: &RuleName, kind, place: &Place, result: Result<(), Mismatch>| {
             let matched = deciding == Some(name);
             let because = match result {
@@ -250,14 +408,42 @@ impl Policy {
         };
         let grants = self.grants.iter().map(|rule| {
             let result = match rule.starts {
-                super::Starts::Login => opens_at_login(rule, question, remote),
-                super::Starts::Approval | super::Starts::FirstUse(_) => requestable(rule, question, None),
+                Starts::Login => opens_at_login(rule, question, remote),
+                Starts::Approval | Starts::FirstUse(_) => requestable(rule, question, Wanted::default()),
             };
             tested(&rule.name, "grant", &rule.place, result)
         });
-        let legacy = self.legacy.iter().map(|rule| tested(&rule.name, "legacy", &rule.place, stands(rule, question, remote, now)));
-        let tests = grants.chain(legacy).collect();
+        let emergencies = self.emergencies.iter().map(|rule| tested(&rule.name, "emergency", &rule.place, takeable(rule, question, None)));
+        let repetitive = self.repetitive.iter().map(|rule| {
+            let result = repeats(rule, question, remote).and(Err(Mismatch::NothingToRepeat));
+            tested(&rule.name, "repetitive", &rule.place, result)
+        });
+        let legacy = self.legacy.iter().map(|rule| tested(&rule.name, "legacy", &rule.place, stands(rule, question, remote)));
+        let denies = self.denies.iter().map(|rule| tested(&rule.name, "deny", &rule.place, denies(rule, question, Some(remote))));
+        let tests = grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies).collect();
         (answer, deciding.cloned(), tests)
+    }
+
+    /// The answer to somebody who has asked for nothing yet, and the rule that gives it.
+    fn answer(&self, question: Question<'_>, remote: Remote) -> (Answer, Option<&RuleName>) {
+        if let Some(rule) = self.denied_by(question, Some(remote)) {
+            return (Answer::Deny, Some(&rule.name));
+        }
+        match self.standing(question, remote) {
+            Some(Standing::Login(rule)) => return (Answer::Grant, Some(&rule.name)),
+            Some(Standing::Legacy(rule)) => return (Answer::Grant, Some(&rule.name)),
+            None => {}
+        }
+        match (self.rule_for_request(question, Wanted::default()), self.rule_for_emergency(question, None)) {
+            (RequestRuling::By(rule), _) => (Answer::Request, Some(&rule.name)),
+            (RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None, EmergencyRuling::By(rule)) => {
+                (Answer::Emergency, Some(&rule.name))
+            }
+            (
+                RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None,
+                EmergencyRuling::TooLong { .. } | EmergencyRuling::None,
+            ) => (Answer::None, None),
+        }
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! [`load`] reads it from TOML, [`judge`] applies it. Both are pure; the files are read elsewhere.
 
+pub mod hours;
 pub mod judge;
 pub mod load;
 pub mod reader;
+mod rules;
 mod suggest;
 
-use crate::name::{GroupName, RuleName, RunAs, Service, Uid, UserName};
-use crate::span::Span;
+pub use rules::{
+    After, AtExpiry, DenyRule, EmergencyRule, Escalate, Extend, GrantRule, LegacyRule, Limit, Pattern, ReasonRule, RepetitiveRule, Require,
+    Review, Scope, SessionRule, Stage, Starts,
+};
+
+use crate::name::{GroupName, RuleName, Service, Uid, UserName};
 use crate::subject::{Groups, Subject};
-use crate::time::WallTime;
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -130,92 +134,6 @@ pub struct Place {
     pub column: u32,
 }
 
-/// Whom a rule is about, by which services, from where: what every kind of rule has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
-    /// `who`: one of these.
-    pub who: Vec<Principal>,
-    /// `not`: and none of these.
-    pub not: Vec<Principal>,
-    /// `on`: by one of these services.
-    pub on: Vec<Service>,
-    /// `from`: for sshd, from one of these addresses; empty: from anywhere.
-    pub from: Vec<IpNet>,
-}
-
-/// One step of an approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stage {
-    /// One of these may approve.
-    pub by: Vec<Principal>,
-    /// That many of them must.
-    pub count: u32,
-}
-
-/// `reason`: what the subject must say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReasonRule {
-    /// Whether there must be one.
-    pub required: bool,
-    /// Its least length, in characters.
-    pub min: u32,
-}
-
-/// `starts`: when the time of a grant begins to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Starts {
-    /// When it is approved.
-    Approval,
-    /// At its first use, which must come within this time.
-    FirstUse(Span),
-    /// At a log-in or sudo itself, without a request; only where nobody has to approve.
-    Login,
-}
-
-/// `[[grant]]`: who may request what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantRule {
-    /// `name`.
-    pub name: RuleName,
-    /// Where it stands.
-    pub place: Place,
-    /// Whom it is about.
-    pub scope: Scope,
-    /// `as`: as whom; empty for sshd alone.
-    pub run_as: Vec<RunAs>,
-    /// `for.default`.
-    pub default: Span,
-    /// `for.max`.
-    pub max: Span,
-    /// `approve`: the stages, in order; none: self-service.
-    pub stages: Vec<Stage>,
-    /// `lapse`: how long a request waits for an answer.
-    pub lapse: Span,
-    /// `reason`.
-    pub reason: ReasonRule,
-    /// `starts`.
-    pub starts: Starts,
-}
-
-/// `[[legacy]]`: a standing exemption for what cannot ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LegacyRule {
-    /// `name`.
-    pub name: RuleName,
-    /// Where it stands.
-    pub place: Place,
-    /// Whom it is about.
-    pub scope: Scope,
-    /// `as`: as whom.
-    pub run_as: Vec<RunAs>,
-    /// `owner`: who answers for it.
-    pub owner: Principal,
-    /// `reason`: why it cannot ask.
-    pub reason: String,
-    /// The first moment after its last day, `until`, in UTC.
-    pub ends: WallTime,
-}
-
 /// `[[person]]`: several accounts, one human.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -241,8 +159,14 @@ pub struct Policy {
     pub persons: Vec<Person>,
     /// `[[grant]]`, in file order.
     pub grants: Vec<GrantRule>,
+    /// `[[emergency]]`, in file order.
+    pub emergencies: Vec<EmergencyRule>,
+    /// `[[repetitive]]`, in file order.
+    pub repetitive: Vec<RepetitiveRule>,
     /// `[[legacy]]`, in file order.
     pub legacy: Vec<LegacyRule>,
+    /// `[[deny]]`, in file order.
+    pub denies: Vec<DenyRule>,
     /// The digests of the files that it was read from.
     pub files: Vec<FileDigest>,
     /// Their texts: what is in force may no longer be what is on disk.
@@ -250,24 +174,33 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Every rule: its name, where it stands, whom it is about, and its kind as it is written.
+    pub fn every_rule(&self) -> impl Iterator<Item = (&RuleName, &Place, &Scope, &'static str)> {
+        let grants = self.grants.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "grant"));
+        let emergencies = self.emergencies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "emergency"));
+        let repetitive = self.repetitive.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "repetitive"));
+        let legacy = self.legacy.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "legacy"));
+        let denies = self.denies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "deny"));
+        grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies)
+    }
+
     /// Whether any rule is about this service; one that none is about is denied with a warning, because
     /// our line in its PAM file says that it is ours.
     #[must_use]
     pub fn names_service(&self, service: &Service) -> bool {
-        let scopes = self.grants.iter().map(|rule| &rule.scope).chain(self.legacy.iter().map(|rule| &rule.scope));
-        scopes.flat_map(|scope| &scope.on).any(|named| named.covers(service))
+        self.every_rule().flat_map(|(_, _, scope, _)| &scope.on).any(|named| named.covers(service))
     }
 
-    /// Whether there is a rule that could let anybody in.
+    /// Whether there is no rule that could let anybody in.
     #[must_use]
     pub fn lets_nobody_in(&self) -> bool {
-        self.grants.is_empty() && self.legacy.is_empty()
+        self.grants.is_empty() && self.emergencies.is_empty() && self.legacy.is_empty()
     }
 
     /// How many rules there are.
     #[must_use]
     pub fn rules(&self) -> usize {
-        self.grants.len().saturating_add(self.legacy.len())
+        self.every_rule().count()
     }
 
     /// The other accounts of the humans who own one of these.

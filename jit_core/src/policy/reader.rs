@@ -205,9 +205,10 @@ impl<'a> Table<'a> {
     /// Ends the reading: keys that nobody asked for are mistakes.
     pub fn finish(mut self) -> Vec<Mistake> {
         for (key, (span, _)) in &self.entries {
-            let help = match suggest::nearest(key, self.asked.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known here: {}", self.asked.join(", ")),
+            let help = match (suggest::belongs(key), suggest::nearest(key, self.asked.iter().copied())) {
+                (Some(place), _) => place.to_owned(),
+                (None, Some(near)) => format!("did you mean `{near}`?"),
+                (None, None) => format!("known here: {}", self.asked.join(", ")),
             };
             let key = crate::text::printable(key, 60);
             self.mistakes.push(Mistake::new(self.source.place(span.start), format!("{} has an unknown key `{key}`", self.name), help));

@@ -4,11 +4,12 @@
 //! checked before it was recorded, and what is recorded is what happened.
 
 use super::{Marks, State};
-use crate::event::{Event, GrantIssued, RequestApproved, SessionOpened};
-use crate::grant::{EndedGrant, Ending, Grant, LiveGrant, Terms, Validity};
+use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEscalated, SessionOpened};
+use crate::grant::{EndedGrant, Ending, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::RunAs;
-use crate::request::{Approval, DecidedRequest, Outcome, PendingRequest, Request};
+use crate::optout::{Basis, BasisKey, Emergency, ReviewState};
+use crate::request::{Approval, DecidedRequest, Escalation, Outcome, PendingRequest, Request};
 use crate::session::{Session, SessionFacts};
 use crate::time::{BootId, Deadline, Now, WallTime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +22,10 @@ impl State {
                 self.put_request(event.id, Some(Request::Pending(PendingRequest::submitted(at, event))));
             }
             Event::RequestApproved(event) => self.approve(at, event),
+            Event::RequestEscalated(event) => self.escalate(event),
             Event::RequestGranted(event) => self.decide(at, event.id, Outcome::Granted(event.grant)),
             Event::RequestDenied(event) => {
+                self.break_basis_of_request(event.id);
                 self.decide(at, event.id, Outcome::Denied { by: event.by.clone(), note: event.note.clone() });
             }
             Event::RequestCancelled(event) => self.decide(at, event.id, Outcome::Cancelled),
@@ -31,11 +34,28 @@ impl State {
             Event::GrantStarted(event) => {
                 self.start(at, event.id, Deadline { wall: event.until, boot: event.until_boot_ms });
             }
+            Event::GrantExtended(event) => {
+                self.extend(event.id, Deadline { wall: event.until, boot: event.until_boot_ms });
+            }
             Event::GrantExpired(event) => self.end_grant(at, event.id, Ending::Expired),
             Event::GrantUsedUp(event) => self.end_grant(at, event.id, Ending::UsedUp),
             Event::GrantDropped(event) => self.end_grant(at, event.id, Ending::Dropped),
             Event::GrantRevoked(event) => {
+                self.break_basis_of_grant(event.id);
                 self.end_grant(at, event.id, Ending::Revoked { by: event.by.clone(), note: event.note.clone() });
+            }
+            Event::OptoutTaken(event) => self.take_optout(at, event),
+            Event::OptoutReviewed(event) => {
+                let review = ReviewState::Reviewed { verdict: event.verdict, by: event.by.clone(), note: event.note.clone(), at };
+                self.review(event.id, review);
+            }
+            Event::OptoutOverdue(event) => {
+                self.review(event.id, ReviewState::Overdue(Deadline { wall: event.next, boot: event.next_boot_ms }));
+            }
+            Event::OptoutStale(event) => {
+                let mut marks = self.marks.clone();
+                marks.stale.insert(event.rule.clone(), at);
+                self.put_marks(marks);
             }
             Event::SessionOpened(event) => self.open_session(at, event),
             Event::SessionClosed(event) => self.close_session(at, event.id),
@@ -48,7 +68,8 @@ impl State {
                 self.move_to_clock(Now { wall: at, boot: event.boot_ms });
             }
             Event::DaemonStarted(event) => self.begin_boot(Now { wall: at, boot: event.boot_ms }, &event.boot_id),
-            Event::AccessAllowed(_)
+            Event::OptoutLimitReached(_)
+            | Event::AccessAllowed(_)
             | Event::AccessDenied(_)
             | Event::AccessObserved(_)
             | Event::PolicyLoaded(_)
@@ -91,6 +112,8 @@ impl State {
             service: event.service.clone(),
             run_as: event.run_as.clone(),
             from: event.from.clone(),
+            hours: event.hours.clone(),
+            session: event.session.clone(),
             rule: event.rule.clone(),
             kind: event.kind,
             request: event.request,
@@ -99,13 +122,28 @@ impl State {
             stages: event.stages.clone(),
             issued: at,
             max_uses: event.uses,
+            extend: event.extend,
         };
         let until = Deadline { wall: event.until, boot: event.until_boot_ms };
-        let validity = match event.waits_for_s {
-            Some(good_for) => Validity::Waiting { start_by: until, good_for },
-            None => Validity::Active { since: at, until },
+        let validity = match (event.waits_for_s, event.starts.zip(event.starts_boot_ms)) {
+            (Some(good_for), _) => Validity::Waiting { start_by: until, good_for },
+            (None, Some((wall, boot))) => Validity::Scheduled { begins: Deadline { wall, boot }, until },
+            (None, None) => Validity::Active { since: at, until },
         };
-        let grant = LiveGrant { terms, validity, taken: 0, sessions: BTreeSet::new() };
+        if event.kind == Kind::Approved {
+            let basis = Basis {
+                grant: event.id,
+                request: event.request,
+                at,
+                boot: Some(event.boot_ms),
+                hours: event.hours.clone(),
+                from: event.from.clone(),
+                taken: 0,
+                broken: false,
+            };
+            self.put_basis((event.uid, event.user.clone(), event.service.clone(), event.run_as.clone()), Some(basis));
+        }
+        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, sessions: BTreeSet::new() };
         self.put_grant(event.id, Some(Grant::Live(grant)));
     }
 
@@ -115,10 +153,75 @@ impl State {
         self.put_grant(id, Some(Grant::Live(started)));
     }
 
+    fn extend(&mut self, id: GrantId, until: Deadline) {
+        let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
+        let validity = match grant.validity {
+            Validity::Scheduled { begins, .. } => Validity::Scheduled { begins, until },
+            Validity::Active { since, .. } => Validity::Active { since, until },
+            waiting @ Validity::Waiting { .. } => waiting,
+        };
+        self.put_grant(id, Some(Grant::Live(LiveGrant { validity, extended: grant.extended.saturating_add(1), ..grant })));
+    }
+
+    fn escalate(&mut self, event: &RequestEscalated) {
+        let Some(Request::Pending(request)) = self.requests.get(&event.id).cloned() else { return };
+        let mut stages = request.stages.clone();
+        for progress in &mut stages {
+            let others: Vec<_> = event.to.iter().filter(|principal| !progress.stage.by.contains(principal)).cloned().collect();
+            progress.stage.by.extend(others);
+        }
+        self.put_request(event.id, Some(Request::Pending(PendingRequest { stages, escalation: None, ..request })));
+    }
+
+    fn take_optout(&mut self, at: WallTime, event: &OptoutTaken) {
+        if event.kind == Kind::Repetitive {
+            let key = (event.uid, event.user.clone(), event.service.clone(), event.run_as.clone());
+            if let Some(basis) = self.bases.get(&key).cloned() {
+                self.put_basis(key, Some(Basis { taken: basis.taken.saturating_add(1), ..basis }));
+            }
+        }
+        if let Some((wall, boot)) = event.review_due.zip(event.review_due_boot_ms) {
+            let emergency = Emergency {
+                grant: event.id,
+                uid: event.uid,
+                user: event.user.clone(),
+                humans: event.humans.clone(),
+                rule: event.rule.clone(),
+                at,
+                review_by: event.review_by.clone(),
+                due: wall,
+                review: ReviewState::Due(Deadline { wall, boot }),
+            };
+            self.put_emergency(event.id, Some(emergency));
+        }
+    }
+
+    fn review(&mut self, id: GrantId, review: ReviewState) {
+        let Some(taken) = self.emergencies.get(&id).cloned() else { return };
+        self.put_emergency(id, Some(Emergency { review, ..taken }));
+    }
+
+    fn break_basis_of_request(&mut self, id: RequestId) {
+        let Some(ask) = self.requests.get(&id).map(Request::ask) else { return };
+        self.break_basis((ask.uid, ask.user.clone(), ask.service.clone(), ask.run_as.clone()));
+    }
+
+    fn break_basis_of_grant(&mut self, id: GrantId) {
+        let Some(terms) = self.grants.get(&id).map(Grant::terms) else { return };
+        self.break_basis((terms.uid, terms.user.clone(), terms.service.clone(), terms.run_as.clone()));
+    }
+
+    fn break_basis(&mut self, key: BasisKey) {
+        if let Some(basis) = self.bases.get(&key).cloned() {
+            self.put_basis(key, Some(Basis { broken: true, ..basis }));
+        }
+    }
+
     fn end_grant(&mut self, at: WallTime, id: GrantId, ending: Ending) {
         let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
-        let LiveGrant { terms, validity, taken, sessions } = grant;
+        let LiveGrant { terms, validity, taken, extended: _, sessions } = grant;
         let (since, until) = match validity {
+            Validity::Scheduled { until, .. } => (None, until.wall),
             Validity::Waiting { start_by, .. } => (None, start_by.wall),
             Validity::Active { since, until } => (Some(since), until.wall),
         };
@@ -174,6 +277,9 @@ impl State {
         let newest = self.marks.newest.unwrap_or(now.wall);
         self.move_deadlines(|deadline| deadline.after_boot(now, newest));
         self.put_acted_as(BTreeMap::new());
+        for (key, basis) in self.bases.clone() {
+            self.put_basis(key, Some(Basis { boot: None, ..basis }));
+        }
         let marks = Marks { boot: Some(boot.clone()), drift: Some(now.drift_ms()), ..self.marks.clone() };
         self.put_marks(marks);
     }
@@ -190,16 +296,29 @@ impl State {
         for id in requests {
             let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { continue };
             let lapses = moved(request.lapses);
-            self.put_request(id, Some(Request::Pending(PendingRequest { lapses, ..request })));
+            let escalation = request.escalation.clone().map(|escalation| {
+                let when = moved(escalation.when());
+                Escalation { at: when.wall, boot_ms: when.boot, ..escalation }
+            });
+            self.put_request(id, Some(Request::Pending(PendingRequest { lapses, escalation, ..request })));
         }
         let grants: Vec<_> = self.live_of.values().flatten().copied().collect();
         for id in grants {
             let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { continue };
             let validity = match grant.validity {
+                Validity::Scheduled { begins, until } => Validity::Scheduled { begins: moved(begins), until: moved(until) },
                 Validity::Waiting { start_by, good_for } => Validity::Waiting { start_by: moved(start_by), good_for },
                 Validity::Active { since, until } => Validity::Active { since, until: moved(until) },
             };
             self.put_grant(id, Some(Grant::Live(LiveGrant { validity, ..grant })));
+        }
+        for (id, taken) in self.emergencies.clone() {
+            let review = match taken.review.clone() {
+                ReviewState::Due(at) => ReviewState::Due(moved(at)),
+                ReviewState::Overdue(at) => ReviewState::Overdue(moved(at)),
+                ReviewState::Reviewed { .. } => continue,
+            };
+            self.put_emergency(id, Some(Emergency { review, ..taken }));
         }
     }
 }

@@ -10,8 +10,12 @@ use std::collections::BTreeSet;
 pub enum Due {
     /// A request lapses.
     Request(RequestId),
-    /// A grant expires.
+    /// Others may approve a request too.
+    Escalation(RequestId),
+    /// A grant begins, or expires.
     Grant(GrantId),
+    /// A review is overdue, or still is a day later.
+    Review(GrantId),
 }
 
 /// All deadlines of a state.

@@ -5,7 +5,8 @@ use super::deadlines::Due;
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::grant::{Grant, LiveGrant};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::RunAs;
+use crate::name::{RuleName, RunAs};
+use crate::optout::{Basis, BasisKey, Emergency};
 use crate::policy::Policy;
 use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
@@ -85,6 +86,28 @@ impl State {
     /// Every session that runs.
     pub fn open_sessions(&self) -> impl Iterator<Item = &SessionFacts> {
         self.open.iter().filter_map(|id| self.sessions.get(id).map(Session::facts))
+    }
+
+    /// Every emergency that is remembered.
+    pub fn emergencies(&self) -> impl Iterator<Item = &Emergency> {
+        self.emergencies.values()
+    }
+
+    /// One emergency, by its grant.
+    #[must_use]
+    pub fn emergency(&self, id: GrantId) -> Option<&Emergency> {
+        self.emergencies.get(&id)
+    }
+
+    /// The approvals of an account that might be repeated.
+    pub fn bases_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (&'a BasisKey, &'a Basis)> {
+        self.bases.iter().filter(move |((uid, user, ..), _)| *uid == subject.uid && *user == subject.name)
+    }
+
+    /// When it was last said that a standing exemption ends soon.
+    #[must_use]
+    pub fn stale_said(&self, rule: &RuleName) -> Option<WallTime> {
+        self.marks.stale.get(rule).copied()
     }
 
     /// What has passed its deadline.

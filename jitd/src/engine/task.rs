@@ -10,7 +10,7 @@ use crate::clock::{Clock, KernelEntropy};
 use crate::settings::RecordChecks;
 use crate::store::Fresh;
 use crate::writer::{Writer, fresh};
-use jit_core::engine::{self, Admission, Command, Context};
+use jit_core::engine::{self, Admission, Command, Context, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
@@ -134,7 +134,8 @@ impl<C: Clock> Task<C> {
         let now = self.clock.now();
         self.notice_step(now);
         let retry = self.store_fails.as_ref().is_none_or(|(at, _)| at.boot.until(now.boot) >= BACK_OFF);
-        let due = self.state.next_deadline_in(now) == Some(Span::from_millis(0));
+        let ended = self.state.next_deadline_in(now) == Some(Span::from_millis(0));
+        let due = ended || has_stale(&self.state, self.policy.as_deref(), now.wall);
         if due && retry && self.flight.is_none() {
             self.waiting.push_back(Waiting::Own(Command::Tick));
         }

@@ -8,7 +8,7 @@ use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::engine::{Admission, Command, Reply, Wish};
 use jit_core::event::Event;
 use jit_core::name::{RunAs, Service, Uid, UserName};
-use jit_core::policy::load::{PolicyFile, load};
+use jit_core::policy::load::{Around, PolicyFile, load};
 use jit_core::refusal::Refusal;
 use jit_core::session::Process;
 use jit_core::state::State;
@@ -56,7 +56,7 @@ impl Bench {
             boot: BootTime::from_millis(1_000_000),
         })));
         let text = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n".to_owned();
-        let policy = load(&[PolicyFile { file: "p".to_owned(), text }], hand.now().wall).unwrap().0;
+        let policy = load(&[PolicyFile { file: "p".to_owned(), text }], Around { now: hand.now().wall, zone: None }).unwrap().0;
         let store = Store::open(&file_in(&directory), |_| Ok(())).unwrap();
         let (writer, _) = Writer::start(store, Syslog::new(directory.join("log"))).unwrap();
         let (engine, jobs) = Handle::new();
@@ -66,7 +66,14 @@ impl Bench {
     }
 
     async fn request(&self) -> Result<Reply, Refusal> {
-        let wish = Wish { service: Service::new("sudo"), run_as: RunAs::root(), wanted: None, uses: None, reason: Some("x".to_owned()) };
+        let wish = Wish {
+            service: Service::new("sudo"),
+            run_as: RunAs::root(),
+            wanted: None,
+            uses: None,
+            start: None,
+            reason: Some("x".to_owned()),
+        };
         self.engine.command(Command::Request(alice(), wish)).await
     }
 

@@ -8,6 +8,7 @@ use jit_core::engine::{Command, Reply, Target, Wish};
 use jit_core::name::{RunAs, Service, UserName};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
+use jit_core::time::WallTime;
 use jit_host::accounts::AccountTrouble;
 use jit_proto::user::{self, UserAnswer};
 use std::str::FromStr;
@@ -15,29 +16,36 @@ use std::str::FromStr;
 /// The longest text of a name, in bytes.
 const LONGEST_NAME: usize = 256;
 
-fn wish_of(wish: user::Wish) -> Wish {
+pub fn wish_of(wish: user::Wish) -> Wish {
     let service = Service::as_typed(&wish.service.chars().take(64).collect::<String>());
     let run_as = match wish.run_as {
         Some(run_as) if !service.is_sshd() => RunAs::as_typed(&run_as.chars().take(LONGEST_NAME).collect::<String>()),
         Some(_) | None if service.is_sshd() => RunAs::Oneself,
         Some(_) | None => RunAs::root(),
     };
-    Wish { service: service.family(), run_as, wanted: wish.for_s.map(Span::from_secs), uses: wish.uses, reason: wish.reason }
+    Wish {
+        service: service.family(),
+        run_as,
+        wanted: wish.for_s.map(Span::from_secs),
+        uses: wish.uses,
+        start: wish.start.map(|start| WallTime::from_millis(start.0)),
+        reason: wish.reason,
+    }
 }
 
 /// A run-as user that is the subject's own name is `self`.
-fn for_whom(mut wish: Wish, user: &UserName) -> Wish {
+pub fn for_whom(mut wish: Wish, user: &UserName) -> Wish {
     if let RunAs::User(target) = &wish.run_as {
         wish.run_as = RunAs::of(user, target.clone());
     }
     wish
 }
 
-fn id_of<T: FromStr>(text: &str) -> Result<T, Refusal> {
+pub fn id_of<T: FromStr>(text: &str) -> Result<T, Refusal> {
     text.parse().map_err(|_| Refusal::NoSuch { what: text.to_owned() })
 }
 
-async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Result<Command, Refusal>) -> Result<(), Gone> {
+pub async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Result<Command, Refusal>) -> Result<(), Gone> {
     let reply = match command {
         Ok(command) => about.engine.command(command).await,
         Err(refusal) => Err(refusal),
@@ -46,7 +54,7 @@ async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Result<Co
         Ok(Reply::Request(id)) => show_request(about, line, id, UserAnswer::Request).await,
         Ok(Reply::Grants(ids)) => show_grants(about, line, ids).await,
         Ok(Reply::Session(..) | Reply::Denied(_) | Reply::Done) => line.refuse(&Refusal::Busy).await,
-        Err(refusal) => {
+        Ok(Reply::Refused(refusal)) | Err(refusal) => {
             let refusal = with_names(about, refusal, actor).await;
             line.refuse(&refusal).await
         }

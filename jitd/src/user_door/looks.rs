@@ -58,7 +58,7 @@ pub async fn show_request(about: &About, line: &mut Line, id: RequestId, how: fn
 pub async fn show_grants(about: &About, line: &mut Line, ids: Vec<GrantId>) -> Result<(), Gone> {
     let found = about.engine.query(move |snapshot| {
         let grants = ids.iter().filter_map(|id| snapshot.state.grant(*id));
-        grants.map(|grant| views::grant(grant, snapshot.now)).collect::<Vec<_>>()
+        grants.map(|grant| views::grant_in(grant, snapshot.state, snapshot.now)).collect::<Vec<_>>()
     });
     match found.await {
         Ok(grants) => {
@@ -99,17 +99,21 @@ fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {
     let policy = policy_of(snapshot);
     let me = &actor.subject;
     let viewer = views::viewer(me, policy);
-    let may_request: Vec<MayView> = policy.requestable_by(me).flat_map(|(rule, service)| views::may(rule, service.as_str())).collect();
+    let may_request: Vec<MayView> =
+        policy.requestable_by(me, snapshot.now.wall).flat_map(|(rule, service)| views::may(rule, service.as_str())).collect();
     let waits_for_me = snapshot.state.pending().filter(|pending| viewer.may_approve_now(pending));
     StatusView {
         user: me.name.to_string(),
         uid: me.uid.0,
-        grants: snapshot.state.live_of(me).map(|grant| views::live(grant, snapshot.now)).collect(),
+        grants: snapshot.state.live_of(me).map(|grant| views::live(grant, snapshot.state, snapshot.now)).collect(),
         requests: snapshot.state.pending_of(me).map(|request| views::request(&Request::Pending(request.clone()))).collect(),
         may_request,
-        may_emergency: Vec::new(),
+        may_emergency: policy
+            .takeable_by(me, snapshot.now.wall)
+            .flat_map(|(rule, service)| views::may_take(rule, service.as_str()))
+            .collect(),
         to_approve: waits_for_me.map(|pending| pending.ask.id.to_string()).collect(),
-        to_review: Vec::new(),
+        to_review: snapshot.state.emergencies().filter(|taken| viewer.may_review_now(taken)).map(|taken| taken.grant.to_string()).collect(),
         notices: notices(snapshot),
     }
 }
@@ -195,7 +199,7 @@ fn list_of(snapshot: &Snapshot<'_>, me: &Subject, which: Which) -> (Vec<RequestV
     let mut requests: Vec<_> =
         state.requests().filter(pending).filter(|request| viewer.sees_request(request)).map(views::request).collect();
     let grants = state.grants().filter(live).filter(|grant| viewer.sees_grant(grant.terms()));
-    let mut grants: Vec<_> = grants.map(|grant| views::grant(grant, snapshot.now)).collect();
+    let mut grants: Vec<_> = grants.map(|grant| views::grant_in(grant, snapshot.state, snapshot.now)).collect();
     let seen =
         |session: &&jit_core::session::Session| viewer.sees_session(session.facts(), state.grant(session.facts().grant).map(Grant::terms));
     let mut sessions: Vec<_> = state.sessions().filter(open).filter(seen).map(|session| views::session(session, state)).collect();
@@ -288,7 +292,7 @@ fn find(snapshot: &Snapshot<'_>, me: &Subject, id: &str) -> Option<Shown> {
     }
     if let Ok(id) = id.parse() {
         let grant = state.grant(id).filter(|grant| viewer.sees_grant(grant.terms()));
-        return grant.map(|grant| Shown::Grant(views::grant(grant, snapshot.now)));
+        return grant.map(|grant| Shown::Grant(views::grant_in(grant, snapshot.state, snapshot.now)));
     }
     let session = state.session(id.parse().ok()?)?;
     let terms = state.grant(session.facts().grant).map(Grant::terms);

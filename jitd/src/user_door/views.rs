@@ -4,8 +4,9 @@ use crate::directory::Directory;
 use jit_core::engine::Viewer;
 use jit_core::grant::{Ending, Grant, LiveGrant, Validity};
 use jit_core::name::GroupName;
+use jit_core::optout::ReviewState;
 use jit_core::policy::load::Mistake;
-use jit_core::policy::{GrantRule, Principal};
+use jit_core::policy::{EmergencyRule, GrantRule, Principal};
 use jit_core::request::{Outcome, Request};
 use jit_core::session::Session;
 use jit_core::state::State;
@@ -14,7 +15,7 @@ use jit_core::text::printable;
 use jit_core::time::{Now, WallTime};
 use jit_proto::time::Moment;
 use jit_proto::view::{
-    ApprovalView, DecisionView, EndView, GrantView, MayView, MistakeView, RequestView, SessionView, StageView, UsesView,
+    ApprovalView, DecisionView, EndView, GrantView, MayView, MistakeView, RequestView, ReviewView, SessionView, StageView, UsesView,
 };
 
 pub fn moment(time: WallTime) -> Moment {
@@ -68,7 +69,7 @@ pub fn request(request: &Request) -> RequestView {
         rule: ask.rule.to_string(),
         for_s: for_s.as_secs(),
         uses: ask.uses,
-        start: None,
+        start: ask.start.map(|start| moment(start.wall)),
         from: None,
         submitted: moment(ask.submitted),
         lapses: moment(lapses),
@@ -76,16 +77,17 @@ pub fn request(request: &Request) -> RequestView {
         approvers,
         decided,
         grant_id,
-        extends: None,
+        extends: ask.extends.map(|id| id.to_string()),
     }
 }
 
-pub fn grant(grant: &Grant, now: Now) -> GrantView {
+fn grant(grant: &Grant, now: Now) -> GrantView {
     let terms = grant.terms();
     let (state, starts, until, left_s, taken, sessions, ended) = match grant {
         Grant::Live(live) => {
             let starts = match live.validity {
                 Validity::Waiting { .. } => None,
+                Validity::Scheduled { begins, .. } => Some(begins.wall),
                 Validity::Active { since, .. } => Some(since),
             };
             let ends = live.validity.ends();
@@ -124,8 +126,34 @@ pub fn grant(grant: &Grant, now: Now) -> GrantView {
     }
 }
 
-pub fn live(live: &LiveGrant, now: Now) -> GrantView {
-    grant(&Grant::Live(live.clone()), now)
+/// A grant, with its review if it is an emergency's.
+pub fn grant_in(shown: &Grant, state: &State, now: Now) -> GrantView {
+    let review = state.emergency(shown.terms().id).map(|taken| {
+        let (by, note) = match &taken.review {
+            ReviewState::Reviewed { by, note, .. } => (Some(by.to_string()), note.clone()),
+            ReviewState::Due(_) | ReviewState::Overdue(_) => (None, None),
+        };
+        ReviewView { state: taken.review.word().to_owned(), due: moment(taken.due), by, note }
+    });
+    GrantView { review, ..grant(shown, now) }
+}
+
+pub fn live(live: &LiveGrant, state: &State, now: Now) -> GrantView {
+    grant_in(&Grant::Live(live.clone()), state, now)
+}
+
+pub fn may_take(rule: &EmergencyRule, service: &str) -> impl Iterator<Item = MayView> {
+    let targets: Vec<_> = if service == "sshd" { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
+    let service = service.to_owned();
+    targets.into_iter().map(move |run_as| MayView {
+        rule: rule.name.to_string(),
+        service: service.clone(),
+        run_as,
+        default_s: rule.default.as_secs(),
+        max_s: rule.max.as_secs(),
+        reason_required: true,
+        approvers: Vec::new(),
+    })
 }
 
 pub fn session(session: &Session, state: &State) -> SessionView {

@@ -1,11 +1,11 @@
 use super::*;
 use crate::engine::fixture::{POLICY, subject};
-use crate::policy::load::{PolicyFile, load};
+use crate::policy::load::{Around, PolicyFile, load};
 use crate::subject::Groups;
 
 fn policy() -> Policy {
     let now = WallTime::parse("2026-11-23T12:00:00Z").unwrap();
-    load(&[PolicyFile { file: "policy.toml".to_owned(), text: POLICY.to_owned() }], now).unwrap().0
+    load(&[PolicyFile { file: "policy.toml".to_owned(), text: POLICY.to_owned() }], Around { now, zone: None }).unwrap().0
 }
 
 const NOON: &str = "2026-11-23T12:00:00Z";
@@ -13,9 +13,9 @@ const NOON: &str = "2026-11-23T12:00:00Z";
 fn explain(name: &str, service: &str, run_as: RunAs, from: Option<&str>) -> (Answer, Option<RuleName>, Vec<Tested>) {
     let subject = subject(name);
     let service = Service::new(service);
-    let question = Question { subject: &subject, service: &service, run_as: Some(&run_as) };
+    let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at: WallTime::parse(NOON).unwrap() };
     let remote = Remote::from_address(from.and_then(|text| text.parse().ok()));
-    policy().explain(question, remote, WallTime::parse(NOON).unwrap())
+    policy().explain(question, remote)
 }
 
 #[test]
@@ -46,9 +46,9 @@ fn what_is_not_known_of_somebodys_groups_matches_nothing() {
     let mut unknown = subject("alice");
     unknown.groups = Groups::Unknown;
     let service = Service::new("sudo");
-    let question = Question { subject: &unknown, service: &service, run_as: None };
-    assert_eq!(policy.rule_for_request(question, None), RequestRuling::None);
-    assert_eq!(policy.standing(question, Remote::Unknown, WallTime::parse(NOON).unwrap()), None);
+    let question = Question { subject: &unknown, service: &service, run_as: None, at: WallTime::parse(NOON).unwrap() };
+    assert_eq!(policy.rule_for_request(question, Wanted::default()), RequestRuling::None);
+    assert_eq!(policy.standing(question, Remote::Unknown), None);
 }
 
 #[test]
@@ -56,13 +56,15 @@ fn the_first_rule_whose_maximum_covers_the_wish_decides() {
     let text = "version = 1\n\
         [[grant]]\nname = \"short\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\nfor = { max = \"1h\" }\n\
         [[grant]]\nname = \"long\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\nfor = { max = \"8h\" }\n";
-    let policy = load(&[PolicyFile { file: "p".to_owned(), text: text.to_owned() }], WallTime::from_millis(0)).unwrap().0;
+    let policy = load(&[PolicyFile { file: "p".to_owned(), text: text.to_owned() }], Around { now: WallTime::from_millis(0), zone: None })
+        .unwrap()
+        .0;
     let (alice, service) = (subject("alice"), Service::new("sudo-i"));
-    let question = Question { subject: &alice, service: &service, run_as: None };
-    let by = |hours: u64| match policy.rule_for_request(question, Some(Span::from_secs(hours * 3600))) {
+    let question = Question { subject: &alice, service: &service, run_as: None, at: WallTime::parse(NOON).unwrap() };
+    let by = |hours: u64| match policy.rule_for_request(question, Wanted { time: Some(Span::from_secs(hours * 3600)), uses: None }) {
         RequestRuling::By(rule) => rule.name.as_str().to_owned(),
         RequestRuling::TooLong { rule } => format!("at most {}", rule.max),
-        RequestRuling::None => "none".to_owned(),
+        RequestRuling::TooManyUses { .. } | RequestRuling::None => "none".to_owned(),
     };
     assert_eq!([by(1), by(2), by(9)], ["short", "long", "at most 8h"]);
 }

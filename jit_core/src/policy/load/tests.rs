@@ -1,11 +1,14 @@
 use super::*;
+use crate::name::RunAs;
+use crate::policy::{ReasonRule, Starts};
+use crate::time::WallTime;
 
 fn now() -> WallTime {
     WallTime::parse("2026-11-23T12:00:00Z").unwrap()
 }
 
 fn read(text: &str) -> Loaded {
-    load(&[PolicyFile { file: "policy.toml".to_owned(), text: text.to_owned() }], now())
+    load(&[PolicyFile { file: "policy.toml".to_owned(), text: text.to_owned() }], Around { now: now(), zone: None })
 }
 
 fn mistakes(text: &str) -> Vec<String> {
@@ -27,7 +30,7 @@ fn the_defaults_are_those_of_the_design() {
     let rule = &policy.grants[0];
     assert_eq!(rule.run_as, [RunAs::root()]);
     assert_eq!((rule.default, rule.max, rule.lapse), (Span::from_secs(1800), Span::from_secs(4 * 3600), Span::from_secs(3600)));
-    assert_eq!(rule.reason, ReasonRule { required: true, min: 1 });
+    assert_eq!(rule.reason, ReasonRule { required: true, min: 1, pattern: None });
     assert_eq!(rule.starts, Starts::Approval);
     assert_eq!(rule.stages[0].count, 1);
     assert_eq!((rule.place.line, rule.place.file.as_str()), (2, "policy.toml"));
@@ -65,7 +68,18 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("starts = \"login\"", "a grant that starts at login needs approve = []"),
         ("use_within = \"1h\"", "it goes with starts = \"first-use\""),
         ("name = \"two words\"", "use letters, digits, - _ and ., at most 64"),
-        ("hours = [\"mon-fri 08:00-19:00\"]", "unknown key `hours`"),
+        ("hours = [\"mon-fri 08:00-19:00\"]", "without a zone, and this host's cannot be told"),
+        ("hours = [\"mo 08:00-19:00\"]\nzone = \"UTC\"", "days are mon tue wed thu fri sat sun"),
+        ("hours = []\nzone = \"UTC\"", "empty: the rule would never match"),
+        ("zone = \"Mars/Base\"", "`zone` is \"Mars/Base\": not a time zone"),
+        ("reason = { pattern = '(INC' }", "unclosed group"),
+        ("uses = { max = 0 }", "write a whole number from 1 to 1000000"),
+        ("uses = 3", "not a table"),
+        ("escalate = { after = \"2h\", to = [\"group:x\"] }", "without effect: the request lapses before"),
+        ("extend = { times = 1 }", "`extend` has no `max`"),
+        ("session = { at_expiry = \"kill\" }", "write \"end\", \"warn\" or \"keep\""),
+        ("max = \"1h\"", "unknown key `max` (it goes into for = { ... }, uses = { ... } or extend = { ... })"),
+        ("version = 1", "unknown key `version` (version = 1 stands on the first line of the file"),
     ] {
         let found = mistakes(&rule_with(line));
         assert!(found.iter().any(|found| found.contains(expected)), "{line}\n expected {expected}\n found {found:#?}");
@@ -96,8 +110,11 @@ fn a_version_that_is_missing_old_or_misplaced_gets_a_hint() {
 #[test]
 fn all_mistakes_of_all_files_are_found_at_once() {
     let file = |file: &str, text: &str| PolicyFile { file: file.to_owned(), text: text.to_owned() };
-    let found = load(&[file("a", "version = 2\nx = 1\n"), file("b", "version = 1\n[[grant]\n"), file("c", &rule_with("y = 1"))], now())
-        .unwrap_err();
+    let found = load(
+        &[file("a", "version = 2\nx = 1\n"), file("b", "version = 1\n[[grant]\n"), file("c", &rule_with("y = 1"))],
+        Around { now: now(), zone: None },
+    )
+    .unwrap_err();
     let files: Vec<_> = found.iter().map(|mistake| mistake.place.file.as_str()).collect();
     assert!(files.contains(&"a") && files.contains(&"b") && files.contains(&"c"), "{found:#?}");
 }
@@ -157,4 +174,69 @@ fn no_text_makes_the_reader_panic() {
     ] {
         assert!(read(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn every_key_of_every_kind_of_rule_is_read() {
+    let text = r#"
+version = 1
+[[grant]]
+name = "ops"
+who = ["group:ops"]
+on = ["sudo"]
+hours = ["mon-fri 08:00-19:00", "sat 10:00-14:00"]
+zone = "Europe/Berlin"
+uses = { max = 20 }
+approve = [ { by = ["group:leads"] } ]
+escalate = { after = "15m", to = ["group:managers"] }
+reason = { required = true, min = 10, pattern = '(INC|CHG)-\d+' }
+extend = { times = 1, max = "1h" }
+session = { at_expiry = "warn", warn = ["10m"], require = "cgroup" }
+[[emergency]]
+name = "oncall"
+who = ["group:oncall"]
+on = ["sudo", "sshd"]
+for = { default = "30m", max = "1h" }
+limit = { times = 3, per = "7d" }
+review = { by = ["group:security"], within = "24h" }
+alert = ["group:leads"]
+[[repetitive]]
+name = "debugging"
+who = ["group:dev"]
+on = ["sudo"]
+after = { within = "8h", times = 4 }
+for = { default = "30m" }
+[[deny]]
+name = "weekend"
+who = ["group:contractors"]
+on = ["sshd"]
+hours = ["sat-sun 00:00-24:00"]
+zone = "UTC"
+"#;
+    let (policy, warnings) = read(text).unwrap();
+    assert_eq!((policy.rules(), warnings.len()), (4, 0));
+    let grant = &policy.grants[0];
+    assert_eq!(grant.scope.hours.as_ref().unwrap().to_string(), "mon,tue,wed,thu,fri 08:00-19:00, sat 10:00-14:00 (Europe/Berlin)");
+    assert_eq!((grant.max_uses, grant.extend.unwrap().times, grant.session.warn.len()), (Some(20), 1, 1));
+    assert!(grant.reason.pattern.as_ref().unwrap().is_in("CHG-7 today"));
+    assert_eq!(policy.emergencies[0].limit.times, 3);
+    assert_eq!(policy.repetitive[0].after.within, Span::from_secs(8 * 3600));
+}
+
+#[test]
+fn a_review_or_a_stage_that_nobody_else_could_do_is_refused() {
+    let emergency =
+        "version = 1\n[[emergency]]\nname = \"e\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\nlimit = { times = 1, per = \"1d\" }\n";
+    let review = |by: &str| mistakes_or_none(&format!("{emergency}review = {{ by = [{by}], within = \"1h\" }}\n"));
+    assert!(review("\"user:alice\"").contains("nobody but its subject could do"));
+    assert!(review("\"user:root\"").contains("lets people act as root, who may review it"));
+    assert_eq!(review("\"user:alice\", \"group:security\""), "");
+    let stage = |stage: &str| mistakes_or_none(&rule_with(&format!("approve = [ {stage} ]")).replace("group:ops", "user:alice"));
+    assert!(stage("{ by = [\"user:alice\"] }").contains("too few people could approve"));
+    assert!(stage("{ by = [\"user:alice\", \"user:bob\"], count = 2 }").contains("too few people could approve"));
+    assert_eq!(stage("{ by = [\"user:bob\"] }"), "");
+}
+
+fn mistakes_or_none(text: &str) -> String {
+    read(text).map(|_| String::new()).unwrap_or_else(|mistakes| mistakes.iter().map(ToString::to_string).collect())
 }

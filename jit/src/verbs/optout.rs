@@ -1,0 +1,97 @@
+//! Opt-outs: `jit emergency`, `jit review`, `jit optouts`.
+
+use super::{Context, Ended, whole_id};
+use crate::cli::{EmergencyArgs, VerdictWord};
+use crate::failing::Exit;
+use crate::out::Form;
+use crate::show::{json, lines, table, words};
+use jit_core::id::GrantId;
+use jit_core::span::Span;
+use jit_proto::user::{Act, UserAnswer, Verdict, Wish};
+use jit_proto::view::{OptoutView, Shown};
+
+/// Takes an emergency.
+pub fn emergency(context: &Context, args: EmergencyArgs) -> Ended {
+    let EmergencyArgs { service, run_as, time, reason } = args;
+    let wish = Wish { service, run_as, for_s: time.map(Span::as_secs), uses: None, start: None, reason: Some(reason) };
+    let conversation = context.talk.ask(Act::Emergency(wish))?;
+    let UserAnswer::Taken(taken) = conversation.next()? else { return Err(conversation.unexpected()) };
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Grants { grants: std::slice::from_ref(&taken.grant) })?,
+        Form::Human => context.out.say(&lines::taken(context.out.clock(), &taken))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Gives a verdict; or lists what waits for one.
+pub fn review(context: &Context, id: Option<&str>, verdict: Option<VerdictWord>, note: Option<String>) -> Ended {
+    let (Some(id), Some(verdict)) = (id, verdict) else { return due(context) };
+    let verdict = match verdict {
+        VerdictWord::Fine => Verdict::Fine,
+        VerdictWord::Misuse => Verdict::Misuse,
+    };
+    let grants = context.talk.grants(Act::Review { id: whole_id::<GrantId>(id)?, verdict, note })?;
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Grants { grants: &grants })?,
+        Form::Human => grants.iter().try_for_each(|grant| context.out.say(&lines::reviewed(grant)))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn due(context: &Context) -> Ended {
+    let mut grants = Vec::new();
+    for id in context.talk.status()?.to_review {
+        if let (Shown::Grant(grant), _) = context.talk.show(&id)? {
+            grants.push(grant);
+        }
+    }
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Grants { grants: &grants })?,
+        Form::Human if grants.is_empty() => context.out.say("No emergency waits for your review.")?,
+        Form::Human => {
+            let clock = context.out.clock();
+            for grant in &grants {
+                let due = grant.review.as_ref().map(|review| format!("{} {}", review.state, clock.short(review.due))).unwrap_or_default();
+                let (id, user, reason) = (words::safe(&grant.id), words::safe(&grant.user), words::quoted(&grant.reason));
+                let what = words::what(&grant.service, &grant.run_as);
+                context.out.say(&format!("{id}  {user} took {what} at {}: {reason} ({due})", clock.short(grant.issued)))?;
+            }
+            context.out.say("To review one: jit review G-... --verdict fine (or misuse) --note \"...\"")?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists every opt-out; one that is stale, or a review that is overdue, is an exit code of 1.
+pub fn list(context: &Context) -> Ended {
+    let conversation = context.talk.ask(Act::Optouts)?;
+    let UserAnswer::Optouts(optouts) = conversation.next()? else { return Err(conversation.unexpected()) };
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Optouts::of(&optouts))?,
+        Form::Human if optouts.is_empty() => context.out.say("The policy has no opt-out.")?,
+        Form::Human => {
+            let header = ["RULE", "KIND", "OWNER", "ENDS", "USES", "LAST USED", "REVIEWS DUE"];
+            let rows = optouts.iter().map(|optout| row(context, optout)).collect();
+            context.out.say(&table::rows(Some(&header), rows, &[], context.out.width()))?;
+        }
+    }
+    let unsettled = optouts.iter().any(|optout| optout.stale || optout.overdue > 0);
+    Ok(if unsettled { Exit::Refused } else { Exit::Done })
+}
+
+fn row(context: &Context, optout: &OptoutView) -> Vec<String> {
+    let clock = context.out.clock();
+    let ends = match optout.days_left {
+        Some(days) if days < 0 => "has ended".to_owned(),
+        Some(days) => format!("in {days} days{}", if optout.stale { ", soon" } else { "" }),
+        None => String::new(),
+    };
+    let reviews = match (optout.reviews_due, optout.overdue) {
+        (0, _) => String::new(),
+        (due, 0) => due.to_string(),
+        (due, overdue) => format!("{due}, {overdue} overdue"),
+    };
+    let owner = optout.owner.as_deref().map(words::principal).unwrap_or_default();
+    let last = optout.last_used.map(|moment| clock.short(moment)).unwrap_or_default();
+    vec![words::safe(&optout.rule), optout.kind.clone(), owner, ends, optout.uses.to_string(), last, reviews]
+}

@@ -1,0 +1,48 @@
+//! The policies in the documents are valid, and answer as they are meant to.
+//!
+//! Behind each policy of docs/policy.md stands a comment: `USER [in GROUP] [from IP] [as USER] [at TIME]: SERVICE ANSWER [by RULE]`.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests say what went wrong by panicking")]
+
+use std::path::Path;
+use std::process::Command;
+
+fn word<'a>(words: &[&'a str], before: &str) -> Option<&'a str> {
+    words.iter().skip_while(|word| **word != before).nth(1).copied()
+}
+
+/// A case of the comment, as `jit policy test` takes it.
+fn case(text: &str) -> String {
+    let (who, what) = text.rsplit_once(": ").unwrap();
+    let (who, what): (Vec<_>, Vec<_>) = (who.split_whitespace().collect(), what.split_whitespace().collect());
+    let mut case = format!("[[case]]\nuser = \"{}\"\nservice = \"{}\"\nexpect = \"{}\"\n", who[0], what[0], what[1]);
+    for (before, key) in [("from", "from"), ("as", "as")] {
+        if let Some(value) = word(&who, before) {
+            case += &format!("{key} = \"{value}\"\n");
+        }
+    }
+    case += &word(&who, "in").map(|group| format!("groups = [\"{group}\"]\n")).unwrap_or_default();
+    case += &format!("at = \"{}\"\n", word(&who, "at").unwrap_or("2026-11-24T10:00:00Z"));
+    case += &word(&what, "by").map(|rule| format!("rule = \"{rule}\"\n")).unwrap_or_default();
+    case
+}
+
+#[test]
+fn the_six_policies_of_the_document_answer_as_they_are_meant_to() {
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let parts: Vec<_> = document.split("```toml\n").skip(1).collect();
+    assert_eq!(parts.len(), 6);
+    for part in parts {
+        let (policy, rest) = part.split_once("```").unwrap();
+        let comment = rest.split_once("<!-- ").unwrap().1.split_once(" -->").unwrap().0;
+        let (file, cases) = (folder.path().join("policy.toml"), folder.path().join("cases.toml"));
+        // The end of an exemption must not be more than a year ahead of whenever this runs.
+        let soon = String::from_utf8(Command::new("date").args(["-u", "-d", "+100 days", "+%F"]).output().unwrap().stdout).unwrap();
+        std::fs::write(&file, policy.replace("2027-03-31", soon.trim())).unwrap();
+        std::fs::write(&cases, comment.split("; ").map(case).collect::<String>()).unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_jit")).args(["policy", "test"]).arg(&cases).arg("--policy").arg(&file).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{policy}\n{said}");
+    }
+}

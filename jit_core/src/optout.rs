@@ -1,0 +1,134 @@
+//! Opt-outs that were taken, as far as the rules must remember them: emergencies until they are reviewed and no limit
+//! counts them, and approvals that can be repeated.
+
+use crate::actor::Humans;
+use crate::id::{GrantId, RequestId};
+use crate::name::{RuleName, RunAs, Service, Uid, UserName};
+use crate::policy::hours::Hours;
+use crate::policy::judge::{from_allowed, within_hours};
+use crate::policy::{After, Principal};
+use crate::subject::Remote;
+use crate::time::{BootTime, Deadline, Now, WallTime};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// What a reviewer says of an emergency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It was one.
+    Fine,
+    /// It was none.
+    Misuse,
+}
+
+impl Verdict {
+    /// The word in commands, JSON and the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Misuse => "misuse",
+        }
+    }
+}
+
+/// What became of the review of an emergency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReviewState {
+    /// It is due at this moment.
+    Due(Deadline),
+    /// It was due, and it has been said so; it is said again at this moment.
+    Overdue(Deadline),
+    /// Somebody gave their verdict.
+    Reviewed {
+        /// Which.
+        verdict: Verdict,
+        /// Who.
+        by: UserName,
+        /// With which words.
+        note: Option<String>,
+        /// When.
+        at: WallTime,
+    },
+}
+
+impl ReviewState {
+    /// The word in JSON.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Due(_) => "due",
+            Self::Overdue(_) => "overdue",
+            Self::Reviewed { verdict, .. } => verdict.word(),
+        }
+    }
+
+    /// When time does something with it next.
+    #[must_use]
+    pub fn next(&self) -> Option<Deadline> {
+        match self {
+            Self::Due(at) | Self::Overdue(at) => Some(*at),
+            Self::Reviewed { .. } => None,
+        }
+    }
+}
+
+/// An emergency that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emergency {
+    /// Its grant.
+    pub grant: GrantId,
+    /// Whose: the account's number.
+    pub uid: Uid,
+    /// Whose: the account's name.
+    pub user: UserName,
+    /// Every human who could be behind it: none of them reviews it.
+    pub humans: Humans,
+    /// Under which rule.
+    pub rule: RuleName,
+    /// When it was taken.
+    pub at: WallTime,
+    /// Who may review it.
+    pub review_by: Vec<Principal>,
+    /// Until when it was to be reviewed.
+    pub due: WallTime,
+    /// What became of that.
+    pub review: ReviewState,
+}
+
+/// What a repetition must be the same as: the account, the service, the run-as user.
+pub type BasisKey = (Uid, UserName, Service, RunAs);
+
+/// An approval by another person, which some rules let be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basis {
+    /// The grant that was approved.
+    pub grant: GrantId,
+    /// The request that it answered.
+    pub request: Option<RequestId>,
+    /// When.
+    pub at: WallTime,
+    /// When, on the boot clock; none after another boot, and then nothing is repeated: a clock that was set back in
+    /// between would make it younger than it is.
+    pub boot: Option<BootTime>,
+    /// In which windows it was approved; none: at any time. The same again is the same within them.
+    pub hours: Option<Hours>,
+    /// From where; empty: from anywhere.
+    pub from: Vec<IpNet>,
+    /// How often it was repeated.
+    pub taken: u32,
+    /// A revocation or a denial has ended it.
+    pub broken: bool,
+}
+
+impl Basis {
+    /// Whether it can be repeated once more.
+    #[must_use]
+    pub fn is_good(&self, after: After, remote: Remote, now: Now) -> bool {
+        let within_boot = self.boot.is_some_and(|boot| now.boot >= boot && boot.until(now.boot) < after.within);
+        let within_wall = now.wall >= self.at && self.at.until(now.wall) < after.within;
+        let same = within_hours(self.hours.as_ref(), now.wall).is_ok() && from_allowed(&self.from, remote).is_ok();
+        !self.broken && self.taken < after.times && within_boot && within_wall && same
+    }
+}

@@ -1,0 +1,180 @@
+//! Opt-outs: taken, reviewed, and looked at.
+
+use super::acts::{do_it, for_whom, id_of, wish_of};
+use super::{About, Gone, Line, views};
+use crate::alert;
+use crate::engine::Snapshot;
+use jit_core::actor::{Actor, Behind};
+use jit_core::engine::{Command, Reply, STALE, Viewer, approvers_in_words, taken_within};
+use jit_core::grant::Kind;
+use jit_core::id::GrantId;
+use jit_core::name::{GroupName, RuleName, Uid, UserName};
+use jit_core::optout::Verdict;
+use jit_core::policy::{Policy, Principal};
+use jit_core::refusal::Refusal;
+use jit_core::span::Span;
+use jit_proto::user::{self, UserAnswer};
+use jit_proto::view::{OptoutView, TakenView};
+use std::collections::BTreeSet;
+
+/// Takes an emergency, and tells at once who must know.
+pub async fn emergency(about: &About, line: &mut Line, actor: Actor, wish: user::Wish) -> Result<(), Gone> {
+    let wish = for_whom(wish_of(wish), &actor.subject.name);
+    let taken = match about.engine.command(Command::Emergency(actor.clone(), wish)).await {
+        Ok(Reply::Grants(ids)) => ids.first().copied(),
+        Ok(Reply::Refused(refusal)) | Err(refusal) => return line.refuse(&refusal).await,
+        Ok(Reply::Request(_) | Reply::Session(..) | Reply::Denied(_) | Reply::Done) => None,
+    };
+    let Some(id) = taken else { return line.refuse(&Refusal::Busy).await };
+    let found = about.engine.query(move |snapshot| Taken::of(snapshot, &actor, id)).await;
+    match found {
+        Ok(Some(taken)) => {
+            let told = taken.tell(about).await;
+            let TakenView { grant, reviewers, left, times, per_s, .. } = taken.view;
+            line.send(&UserAnswer::Taken(Box::new(TakenView { grant, told, reviewers, left, times, per_s }))).await
+        }
+        Ok(None) => line.refuse(&Refusal::Busy).await,
+        Err(refusal) => line.refuse(&refusal).await,
+    }
+}
+
+/// An emergency that was just taken.
+struct Taken {
+    view: TakenView,
+    alert: Vec<Principal>,
+    said: String,
+}
+
+impl Taken {
+    fn of(snapshot: &Snapshot<'_>, actor: &Actor, id: GrantId) -> Option<Self> {
+        let policy = snapshot.policy?;
+        let grant = snapshot.state.grant(id)?;
+        let terms = grant.terms();
+        let rule = policy.emergencies.iter().find(|rule| rule.name == terms.rule)?;
+        let left = match snapshot.state.behind(actor, policy) {
+            Behind::Known(humans) => {
+                rule.limit.times.saturating_sub(taken_within(snapshot.state, policy, rule, &humans, snapshot.now.wall))
+            }
+            Behind::Anybody => 0,
+        };
+        let said = format!("jit: {} took the emergency {} for {}: {} ({})", terms.user, rule.name, terms.service, terms.reason, id);
+        let view = TakenView {
+            grant: views::grant_in(grant, snapshot.state, snapshot.now),
+            told: Vec::new(),
+            reviewers: approvers_in_words(&rule.review.by),
+            left,
+            times: rule.limit.times,
+            per_s: rule.limit.per.as_secs(),
+        };
+        Some(Self { view, alert: rule.alert.clone(), said })
+    }
+
+    /// The people of `alert`, but for whoever took it; answers whom a terminal of theirs could tell.
+    async fn tell(&self, about: &About) -> Vec<String> {
+        let mut people: Vec<(Uid, UserName)> = Vec::new();
+        for principal in &self.alert {
+            let names = match principal {
+                Principal::User(name) => vec![name.clone()],
+                Principal::Group(group) => about.directory.members(GroupName::new(group.as_str())).await,
+                Principal::Uid(uid) => about.directory.by_uid(*uid).await.map(|subject| vec![subject.name]).unwrap_or_default(),
+                // Everybody is nobody in particular: the log tells them.
+                Principal::Any => Vec::new(),
+            };
+            for name in names {
+                if let Ok(subject) = about.directory.by_name(name).await {
+                    people.push((subject.uid, subject.name));
+                }
+            }
+        }
+        people.retain(|(_, name)| name.as_str() != self.view.grant.user);
+        let (uids, said): (BTreeSet<Uid>, _) = (people.iter().map(|(uid, _)| *uid).collect(), self.said.clone());
+        let reached = tokio::task::spawn_blocking(move || alert::tell(&uids, &said)).await.unwrap_or_default();
+        let names: BTreeSet<_> = people.into_iter().filter(|(uid, _)| reached.contains(uid)).map(|(_, name)| name.to_string()).collect();
+        names.into_iter().collect()
+    }
+}
+
+/// Gives a verdict on an emergency.
+pub async fn review(
+    about: &About,
+    line: &mut Line,
+    actor: Actor,
+    id: &str,
+    verdict: user::Verdict,
+    note: Option<String>,
+) -> Result<(), Gone> {
+    let verdict = match verdict {
+        user::Verdict::Fine => Verdict::Fine,
+        user::Verdict::Misuse => Verdict::Misuse,
+    };
+    let command = id_of(id).map(|id| Command::Review { actor: actor.clone(), id, verdict, note });
+    do_it(about, line, &actor, command).await
+}
+
+/// Every opt-out, for auditors and root.
+pub async fn list(about: &About, line: &mut Line, actor: Actor) -> Result<(), Gone> {
+    let found = about.engine.query(move |snapshot| {
+        let policy = snapshot.policy?;
+        let viewer = Viewer { subject: &actor.subject, policy };
+        viewer.sees_all().then(|| views_of(snapshot, policy))
+    });
+    match found.await {
+        Ok(Some(optouts)) => line.send(&UserAnswer::Optouts(optouts)).await,
+        Ok(None) => line.refuse(&Refusal::AuditorsOnly { what: "see all opt-outs" }).await,
+        Err(refusal) => line.refuse(&refusal).await,
+    }
+}
+
+fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
+    let now = snapshot.now.wall;
+    let used = |rule: &RuleName, kind: Kind| {
+        let grants = snapshot.state.grants().map(jit_core::grant::Grant::terms).filter(|terms| terms.rule == *rule && terms.kind == kind);
+        grants.fold((0_u32, None), |(uses, last), terms| (uses.saturating_add(1), last.max(Some(terms.issued))))
+    };
+    let view = |rule: &RuleName, kind: Kind| {
+        let (uses, last) = used(rule, kind);
+        OptoutView {
+            rule: rule.to_string(),
+            kind: kind.word().to_owned(),
+            owner: None,
+            until: None,
+            days_left: None,
+            uses,
+            last_used: last.map(views::moment),
+            stale: false,
+            reviews_due: 0,
+            overdue: 0,
+        }
+    };
+    let emergencies = policy.emergencies.iter().map(|rule| {
+        let open = snapshot.state.emergencies().filter(|taken| taken.rule == rule.name && taken.review.next().is_some());
+        let open: Vec<_> = open.collect();
+        let overdue = open.iter().filter(|taken| taken.due <= now).count();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let owner = Some(approvers_in_words(&rule.review.by));
+        OptoutView { owner, reviews_due: count(open.len()), overdue: count(overdue), ..view(&rule.name, Kind::Emergency) }
+    });
+    let repetitive = policy.repetitive.iter().map(|rule| view(&rule.name, Kind::Repetitive));
+    let legacy = policy.legacy.iter().map(|rule| OptoutView {
+        owner: Some(rule.owner.to_string()),
+        until: Some(views::moment(rule.ends)),
+        days_left: Some(rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000)),
+        stale: rule.ends <= now.plus(STALE),
+        ..view(&rule.name, Kind::Legacy)
+    });
+    emergencies.chain(repetitive).chain(legacy).collect()
+}
+
+/// Asks that a grant be made longer.
+pub async fn extend(
+    about: &About,
+    line: &mut Line,
+    actor: Actor,
+    id: Option<&str>,
+    for_s: u64,
+    reason: Option<String>,
+) -> Result<(), Gone> {
+    let id = id.map(id_of).transpose();
+    let command = id.map(|id| Command::Extend { actor: actor.clone(), id, by: Span::from_secs(for_s), reason });
+    do_it(about, line, &actor, command).await
+}

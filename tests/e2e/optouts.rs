@@ -1,0 +1,213 @@
+//! The three opt-outs on real sudo, each from the first act to the review; and what else a policy can say.
+
+use jit_tests::{Host, wait_until};
+
+const POLICY: &str = r#"version = 1
+auditors = ["user:erin"]
+
+[[person]]
+accounts = ["alice", "alice-adm"]
+
+[[grant]]
+name = "ops-root"
+who = ["group:ops"]
+on = ["sudo"]
+for = { default = "30m", max = "4h" }
+approve = [ { by = ["group:leads"] } ]
+extend = { times = 1, max = "1h" }
+
+[[emergency]]
+name = "oncall"
+who = ["group:ops"]
+on = ["sudo"]
+for = { default = "30m", max = "1h" }
+limit = { times = 3, per = "7d" }
+review = { by = ["group:leads"], within = "24h" }
+alert = ["group:leads"]
+
+[[deny]]
+name = "frank-rests"
+who = ["user:frank"]
+on = ["sudo"]
+"#;
+
+const REPETITIVE: &str = r#"
+[[repetitive]]
+name = "again"
+who = ["group:ops"]
+on = ["sudo"]
+after = { within = "8h", times = 2 }
+for = { default = "10m" }
+"#;
+
+fn host_with(more: &str) -> Host {
+    Host::with(|host| host.people().movable_clock().policy(&format!("{POLICY}{more}"))).start()
+}
+
+fn host() -> Host {
+    host_with("")
+}
+
+#[test]
+fn an_emergency_lets_in_at_once_tells_others_and_holds_the_next_one_until_it_was_reviewed() {
+    let host = host();
+    let mut carol = host.user("carol").terminal("echo at the terminal; sleep 30");
+    carol.expect("at the terminal");
+    host.user("alice").run("sudo -n id -un").fails();
+    host.user("alice").run("jit emergency").exits(2).says("--reason");
+    let said = host.user("alice").run("jit emergency --reason 'INC-42 database down'").succeeds();
+    let said = said.says("You are in until").says("carol was told").says("group leads must review it by").says("Left: 2 of 3 in 7d");
+    let id = said.stdout[said.stdout.find("G-").unwrap()..][..10].to_owned();
+    carol.expect("jit: alice took the emergency oncall for sudo: INC-42 database down");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    let alert = host.wait_for_log("optout.taken");
+    assert!(alert.starts_with("<81>") && alert.contains("kind=emergency") && alert.contains("rule=oncall"), "authpriv.alert: {alert}");
+    host.clock().advance(1801);
+    host.user("alice").run("sudo -n id -un").fails();
+    host.user("alice").run("jit emergency --reason again").exits(1).says(&format!("your last emergency, {id}, has not been reviewed"));
+    for own in ["alice", "alice-adm"] {
+        host.user(own).run(&format!("jit review {id} --verdict fine")).exits(1);
+    }
+    host.user("dave").run("jit review").succeeds().says(&id).says("INC-42 database down");
+    host.user("erin").run("jit optouts").succeeds().says("oncall");
+    host.user("dave").run(&format!("jit review {id} --verdict fine --note 'it was down'")).succeeds().says("fine");
+    let shown = host.user("alice").run(&format!("jit show {id} --json")).succeeds().json();
+    assert_eq!(shown["grant"]["kind"], "emergency");
+    assert_eq!((&shown["grant"]["review"]["state"], &shown["grant"]["review"]["by"]), (&"fine".into(), &"dave".into()));
+    host.user("carol").run(&format!("jit review {id} --verdict misuse")).exits(1).says("was reviewed already: fine, by dave");
+    host.user("alice").run("jit emergency --reason again").succeeds().says("Left: 1 of 3");
+    assert!(host.wait_for_log("optout.reviewed").contains("verdict=fine"));
+}
+
+#[test]
+fn a_review_that_nobody_does_is_overdue_and_said_and_an_exit_code() {
+    let host = host();
+    host.user("alice").run("jit emergency --reason INC-42").succeeds();
+    host.clock().advance(24 * 3600 + 1);
+    assert!(host.wait_for_log("optout.overdue").contains("user=alice"));
+    host.user("erin").run("jit optouts").exits(1).says("1 overdue");
+    let optouts = host.root().run("jit optouts --json").exits(1).json();
+    assert_eq!(optouts["optouts"][0]["reviews_due"], 1);
+    host.user("bob").run("jit optouts").exits(1).says("only auditors and root");
+}
+
+#[test]
+fn the_same_again_within_its_time_needs_nobody_and_names_the_approval() {
+    let host = host_with(REPETITIVE);
+    let request = host.grant("alice", "sudo", "carol");
+    host.clock().advance(3600);
+    for _ in 0..2 {
+        host.user("alice").run("sudo -n id -un").succeeds().says("root");
+        host.clock().advance(700);
+    }
+    host.user("alice").run("sudo -n id -un").fails().says("jit: no grant for sudo");
+    let log = host.root().run("jit audit log --kind optout.taken --json").succeeds().json();
+    let events = log["events"].as_array().unwrap();
+    assert_eq!(events.len(), 2);
+    assert_eq!((&events[0]["data"]["kind"], &events[0]["data"]["request"]), (&"repetitive".into(), &request.as_str().into()));
+    host.user("bob").run("sudo -n id -un").fails();
+}
+
+#[test]
+fn a_revocation_ends_what_could_be_repeated() {
+    let host = host_with(REPETITIVE);
+    host.grant("alice", "sudo", "carol");
+    host.user("carol").run("jit revoke --user alice").succeeds();
+    host.user("alice").run("sudo -n id -un").fails().says("jit: no grant for sudo");
+}
+
+#[test]
+fn a_standing_exemption_that_ends_soon_is_said_each_day_and_is_an_exit_code() {
+    let date = |days: &str| {
+        String::from_utf8(std::process::Command::new("date").args(["-u", "-d", days, "+%F"]).output().unwrap().stdout).unwrap()
+    };
+    let legacy = |until: &str| {
+        format!(
+            "\n[[legacy]]\nname = \"backup\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nfrom = [\"127.0.0.1\"]\nowner = \"group:leads\"\nreason = \"cron\"\nuntil = {until}"
+        )
+    };
+    let host = host_with(&legacy(&date("+10 days")));
+    host.ssh("bob").run("id -un").succeeds().says("bob");
+    assert!(host.wait_for_log("optout.taken").contains("kind=legacy"));
+    let stale = host.wait_for_log("optout.stale");
+    assert!(stale.contains("rule=backup") && stale.contains("owner=group:leads"), "{stale}");
+    host.root().run("jit optouts").exits(1).says("soon");
+    host.clock().advance(86_400);
+    wait_until("it to be said again", || (host.syslog().iter().filter(|line| line.contains("optout.stale")).count() == 2).then_some(()));
+    host.write("/etc/jit/policy.toml", &format!("{POLICY}{}", legacy(&date("+200 days"))));
+    host.root().run("jit reload").succeeds();
+    host.root().run("jit optouts").succeeds();
+}
+
+#[test]
+fn a_deny_beats_a_grant_that_lives_and_says_its_name() {
+    let host = host();
+    host.user("frank").run("jit request --reason INC-42").exits(1).says("rule frank-rests forbids it");
+    host.user("frank").run("jit emergency --reason INC-42").exits(1).says("rule frank-rests forbids it");
+    let free = POLICY.replace("user:frank", "user:nobody");
+    host.write("/etc/jit/policy.toml", &free);
+    host.root().run("jit reload; sed -i 's/^frank.*/frank ALL=(ALL) NOPASSWD: ALL/' /etc/sudoers.d/test").succeeds();
+    host.grant("frank", "sudo", "carol");
+    host.user("frank").run("sudo -n id -un").succeeds().says("root");
+    host.write("/etc/jit/policy.toml", POLICY);
+    host.root().run("jit reload").succeeds();
+    host.user("frank").run("sudo -n id -un").fails().says("jit: rule frank-rests forbids sudo to frank");
+}
+
+#[test]
+fn a_grant_is_made_longer_once_and_one_for_later_begins_by_itself() {
+    let host = host();
+    host.grant("alice", "sudo", "carol");
+    let longer = host.user("alice").run("jit extend --for 1h --reason 'INC-42 takes longer' --json").succeeds().json();
+    assert!(longer["extends"].as_str().unwrap().starts_with("G-"));
+    host.user("carol").run(&format!("jit approve {}", longer["id"].as_str().unwrap())).succeeds();
+    host.clock().advance(3600);
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.user("alice").run("jit extend --for 1h --reason again").exits(1).says("was made longer 1 times");
+    host.clock().advance(1801);
+    host.user("alice").run("sudo -n id -un").fails();
+    let start =
+        String::from_utf8(std::process::Command::new("date").args(["-u", "-d", "+3 hours", "+%FT%TZ"]).output().unwrap().stdout).unwrap();
+    let later = host.user("bob").run(&format!("jit request --reason INC-42 --start {} --json", start.trim())).succeeds().json();
+    host.user("carol").run(&format!("jit approve {}", later["id"].as_str().unwrap())).succeeds();
+    host.user("bob").run("sudo -n id -un").fails();
+    host.clock().advance(5700);
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+    assert!(host.wait_for_log("grant.started").contains("user=bob"));
+}
+
+#[test]
+fn cases_guard_a_policy_without_jitd() {
+    let cases = r#"
+[[case]]
+user = "alice"
+groups = ["ops"]
+expect = "request"
+rule = "ops-root"
+[[case]]
+user = "frank"
+groups = ["ops"]
+expect = "deny"
+[[case]]
+user = "zoe"
+expect = "none"
+[[case]]
+user = "zoe"
+groups = ["ops"]
+service = "ssh"
+expect = "grant"
+"#;
+    let host = host();
+    host.jitd().stop();
+    host.write("/tmp/cases.toml", cases);
+    host.user("alice")
+        .run("jit policy test /tmp/cases.toml")
+        .exits(1)
+        .says("case 4: zoe sshd as self: expected grant, got none")
+        .says("3 of 4");
+    host.write("/tmp/cases.toml", &cases.replace("expect = \"grant\"", "expect = \"none\""));
+    host.user("alice").run("jit policy test /tmp/cases.toml").succeeds().says("4 of 4");
+    host.user("alice").run("jit policy explain frank").says("rule frank-rests forbids it");
+    host.write("/tmp/cases.toml", "[[case]]\nusr = \"x\"\n");
+    host.user("alice").run("jit policy test /tmp/cases.toml").exits(1).says("usr");
+}
