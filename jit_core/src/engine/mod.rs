@@ -247,4 +247,6 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod optout_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;
