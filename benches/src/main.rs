@@ -15,6 +15,7 @@
 mod contest;
 mod daemon;
 mod echo;
+mod policy;
 mod stacks;
 
 use contest::Contest;
@@ -54,6 +55,7 @@ fn main() {
     }
     in_process.run(ROUNDS).print(&[("pam_jit", "pam_permit", 2.2), ("pam_jit", "pam_unix", 0.5)]);
 
+    policy::run();
     println!("\nidle memory of jitd: {:.1} MB resident (goal: at most 12)", daemon.resident_kb() as f64 / 1000.0);
     println!("stripped module: {} KB (goal: at most 500)", stripped_size(&daemon::built("libpam_jit.so")) / 1000);
 }

@@ -175,7 +175,7 @@ events! {
     /// A session closed by itself.
     "session.closed" SessionClosed { id: SessionId, grant: GrantId, user: UserName, service: Service }
     /// A policy came into force.
-    "policy.loaded" PolicyLoaded { by: String, rules: u32, files: Vec<FileDigest> }
+    "policy.loaded" PolicyLoaded { by: String, rules: u32, files: Vec<FileDigest>, became: Vec<String>, ceased: Vec<String> }
     /// A policy was refused; the one before stays.
     "policy.rejected" PolicyRejected { by: String, mistakes: u32, first: String }
     /// The wall clock was set.

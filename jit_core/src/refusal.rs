@@ -221,6 +221,7 @@ impl fmt::Display for Refusal {
             Self::NotReviewer { id, .. } => write!(f, "the policy does not let you review {id}"),
             Self::OwnReview { id } => write!(f, "{id} is your own, or that of a session that you act in; nobody reviews their own"),
             Self::NotExtensible { id, rule } => write!(f, "{id} cannot be made longer: rule {rule} has no `extend`"),
+            Self::ExtendedEnough { id, times: 1 } => write!(f, "{id} was made longer once, and cannot be again"),
             Self::ExtendedEnough { id, times } => write!(f, "{id} was made longer {times} times, and cannot be again"),
             Self::NotStarted { id } => write!(f, "{id} has not begun, so there is nothing to make longer"),
             Self::NoteMissing => f.write_str("a denial needs a note, so that the other one knows why"),
@@ -257,3 +258,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::grant::{EndedGrant, Grant};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, Uid, UserName};
 use crate::optout::{Basis, BasisKey, Emergency};
+use crate::policy::FileDigest;
 use crate::request::Request;
 use crate::session::Session;
 use crate::span::Span;
@@ -72,6 +73,8 @@ struct Marks {
     boot: Option<BootId>,
     /// How far the wall clock was ahead of the boot clock when last it was looked at, in milliseconds.
     drift: Option<i64>,
+    /// The files of the policy that was loaded last.
+    policy: Vec<FileDigest>,
     /// Standing exemptions, and when it was last said that they end soon.
     stale: BTreeMap<RuleName, WallTime>,
     /// Break-glass entries that are in the record already.

@@ -106,7 +106,7 @@ fn begin(
         Ok(records) => {
             for record in &records {
                 // What syslog does not take now waits; the writer goes on.
-                let _ = syslog.send(crate::writer::urgency(&record.event), &jit_core::line::of(record));
+                let _ = syslog.send(crate::writer::urgency(record), &jit_core::line::of(record));
             }
         }
         Err(error) => return Err(format!("the record cannot be written: {error}; look at the disk under {}", settings.state.display())),
@@ -120,7 +120,7 @@ fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::
     let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned() };
     let mut context = Context { now, policy: None, entropy: &mut KernelEntropy };
     let (_, mut events) = handle(state, start, &mut context).map_err(|refusal| refusal.to_string())?;
-    events.push(engine::policy_event(policy, "start".to_owned()).0);
+    events.push(engine::policy_event(policy, "start".to_owned(), None, state).0);
     Ok(events)
 }
 

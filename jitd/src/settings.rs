@@ -61,7 +61,7 @@ impl Settings {
     }
 
     fn parse(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let source = Source { file, text };
+        let source = Source::new(file, text);
         let (document, broken) = parse(text);
         if !broken.is_empty() {
             let mistake = |(span, what): &(std::ops::Range<usize>, String)| {

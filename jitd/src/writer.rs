@@ -164,7 +164,7 @@ impl Scribe {
 
     fn publish(&mut self, records: &[Record]) {
         for record in records {
-            if let Some(turn) = self.syslog.send(urgency(&record.event), &line::of(record)) {
+            if let Some(turn) = self.syslog.send(urgency(record), &line::of(record)) {
                 self.say_turn(record.at, &turn);
             }
         }
@@ -184,7 +184,7 @@ impl Scribe {
         let Ok(fresh) = fresh(at, event) else { return };
         if let Ok(records) = self.store.append(&[fresh]) {
             for record in &records {
-                let _ = self.syslog.send(urgency(&record.event), &line::of(record));
+                let _ = self.syslog.send(urgency(record), &line::of(record));
             }
             self.head.send_replace(self.store.head().seq);
         }
@@ -193,9 +193,12 @@ impl Scribe {
 
 /// How urgent the line of an event is.
 #[must_use]
-pub fn urgency(event: &str) -> Urgency {
-    match event {
-        "access.breakglass" | "store.failed" | "policy.rejected" | "optout.taken" => Urgency::Alert,
+pub fn urgency(record: &Record) -> Urgency {
+    match record.event.as_str() {
+        // Access was widened.
+        "policy.loaded" if !record.data.contains("\"became\":[]") => Urgency::Alert,
+        "optout.taken" if record.data.contains("\"kind\":\"emergency\"") => Urgency::Alert,
+        "access.breakglass" | "store.failed" | "policy.rejected" => Urgency::Alert,
         "optout.overdue"
         | "optout.stale"
         | "optout.limit-reached"

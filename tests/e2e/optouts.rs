@@ -163,7 +163,7 @@ fn a_grant_is_made_longer_once_and_one_for_later_begins_by_itself() {
     host.user("carol").run(&format!("jit approve {}", longer["id"].as_str().unwrap())).succeeds();
     host.clock().advance(3600);
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
-    host.user("alice").run("jit extend --for 1h --reason again").exits(1).says("was made longer 1 times");
+    host.user("alice").run("jit extend --for 1h --reason again").exits(1).says("was made longer once");
     host.clock().advance(1801);
     host.user("alice").run("sudo -n id -un").fails();
     let start =
@@ -174,6 +174,32 @@ fn a_grant_is_made_longer_once_and_one_for_later_begins_by_itself() {
     host.clock().advance(5700);
     host.user("bob").run("sudo -n id -un").succeeds().says("root");
     assert!(host.wait_for_log("grant.started").contains("user=bob"));
+}
+
+#[test]
+fn a_policy_that_widens_access_is_an_alert_and_one_that_would_not_give_a_live_grant_says_so_before() {
+    let host = host();
+    host.grant("alice", "sudo", "carol");
+    host.write("/tmp/new.toml", &POLICY.replace("[\"group:ops\"]", "[\"user:bob\"]"));
+    host.root().run("jit policy check /tmp/new.toml").succeeds().says("this policy would not give it: alice sudo as root");
+    host.user("alice").run("sudo -n id -un").succeeds();
+    host.write("/etc/jit/policy.toml", &POLICY.replace("max = \"4h\"", "max = \"2h\""));
+    host.root().run("jit reload").succeeds();
+    host.write("/etc/jit/policy.toml", &POLICY.replace("[\"group:ops\"]", "[\"group:ops\", \"any\"]"));
+    host.root().run("jit reload").succeeds();
+    let log = host.root().run("jit audit log --kind policy.loaded --json").succeeds().json();
+    let became = log["events"][2]["data"]["became"].as_array().unwrap();
+    assert!(became.iter().any(|sentence| sentence.as_str().unwrap().starts_with("any may sudo as root by ops-root")), "{became:?}");
+    let alerts = host.syslog().into_iter().filter(|line| line.starts_with("<81>") && line.contains("policy.loaded"));
+    assert_eq!(alerts.count(), 3, "the first, from nothing; the second, whose text is another; the third, for anybody");
+    host.jitd().restart();
+    let again = host.wait_for_log("daemon.started");
+    assert!(!again.is_empty());
+    assert_eq!(
+        host.syslog().iter().filter(|line| line.starts_with("<81>") && line.contains("policy.loaded")).count(),
+        3,
+        "the same again widens nothing"
+    );
 }
 
 #[test]

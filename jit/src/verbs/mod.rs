@@ -9,6 +9,7 @@ mod look;
 mod optout;
 mod own;
 mod policy;
+mod policy_check;
 mod policy_test;
 mod request;
 mod wait;

@@ -57,7 +57,11 @@ fn say_mistakes(context: &Context, errors: &[MistakeView], warnings: &[MistakeVi
 /// Checks policy files, without jitd.
 pub fn check(context: &Context, file: Option<&Path>) -> Ended {
     let (rules, errors, warnings) = match loaded(file, context.out.clock().now()) {
-        Ok((policy, warnings)) => (policy.rules(), Vec::new(), views(&warnings)),
+        Ok((policy, warnings)) => {
+            let mut warnings = views(&warnings);
+            warnings.extend(super::policy_check::no_longer_given(context, &policy, file.unwrap_or(Path::new(USUAL_FILE))));
+            (policy.rules(), Vec::new(), warnings)
+        }
         Err(errors) => (0, views(&errors), Vec::new()),
     };
     let valid = errors.is_empty();

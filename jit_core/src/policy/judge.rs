@@ -388,7 +388,8 @@ impl Policy {
     /// What lets somebody in without a request. A deny has been asked for before.
     #[must_use]
     pub fn standing(&self, question: Question<'_>, remote: Remote) -> Option<Standing<'_>> {
-        let login = self.grants.iter().find(|rule| opens_at_login(rule, question, remote).is_ok());
+        let mut at_login = self.grants.iter().filter(|rule| matches!(rule.starts, Starts::Login));
+        let login = at_login.find(|rule| opens_at_login(rule, question, remote).is_ok());
         let legacy = || self.legacy.iter().find(|rule| stands(rule, question, remote).is_ok());
         login.map(Standing::Login).or_else(|| legacy().map(Standing::Legacy))
     }

@@ -77,7 +77,7 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
 }
 
 fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, mistakes: &mut Vec<Mistake>) {
-    let source = Source { file: &file.file, text: &file.text };
+    let source = Source::new(&file.file, &file.text);
     let (document, broken) = reader::parse(&file.text);
     if !broken.is_empty() {
         for (span, what) in broken {

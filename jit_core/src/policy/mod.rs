@@ -2,6 +2,7 @@
 //!
 //! [`load`] reads it from TOML, [`judge`] applies it. Both are pure; the files are read elsewhere.
 
+pub mod change;
 pub mod hours;
 pub mod judge;
 pub mod load;

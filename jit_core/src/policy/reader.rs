@@ -3,9 +3,10 @@
 //! Serde stops at the first error and loses positions in some shapes; a policy is read by a person in
 //! a hurry, who wants all of the mistakes at once.
 
-use super::Place;
 use super::load::Mistake;
 use super::suggest;
+use super::{Pattern, Place};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -14,22 +15,42 @@ use toml::de::{DeTable, DeValue};
 /// The text of a file, to turn byte offsets into places.
 pub struct Source<'a> {
     /// What the file is called.
-    pub file: &'a str,
+    file: &'a str,
     /// What is in it.
-    pub text: &'a str,
+    text: &'a str,
+    /// Where each of its lines begins.
+    lines: Vec<usize>,
+    /// The patterns that were compiled for it: most rules of a large policy ask for the same.
+    patterns: RefCell<BTreeMap<String, Pattern>>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// This file with this text.
+    pub fn new(file: &'a str, text: &'a str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(end, _)| end.saturating_add(1));
+        Self { file, text, lines: std::iter::once(0).chain(ends).collect(), patterns: RefCell::default() }
+    }
+
     /// Line and column of a byte offset.
     pub fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |end| end.saturating_add(1));
+        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(line).copied().unwrap_or(0);
         let count = |number: usize| u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX);
-        Place {
-            file: self.file.to_owned(),
-            line: count(before.matches('\n').count()),
-            column: count(before.get(line_start..).unwrap_or("").chars().count()),
+        let before = self.text.get(start..offset).unwrap_or("");
+        Place { file: self.file.to_owned(), line: count(line), column: count(before.chars().count()) }
+    }
+
+    /// A pattern, compiled once.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn pattern(&self, text: &str) -> Result<Pattern, String> {
+        if let Some(known) = self.patterns.borrow().get(text) {
+            return Ok(known.clone());
         }
+        let pattern = Pattern::new(text)?;
+        self.patterns.borrow_mut().insert(text.to_owned(), pattern.clone());
+        Ok(pattern)
     }
 
     /// The text at a span, for error messages.
@@ -73,6 +94,11 @@ impl<'a> Table<'a> {
             .map(|(key, value)| (key.get_ref().as_ref(), (key.span(), Value { value: value.get_ref(), span: value.span() })))
             .collect();
         Self { source, name, span, entries, asked: Vec::new(), mistakes: Vec::new() }
+    }
+
+    /// The file that it stands in.
+    pub fn source(&self) -> &'a Source<'a> {
+        self.source
     }
 
     /// Where the table stands.

@@ -64,6 +64,10 @@ impl State {
                 marks.breakglass.insert(event.line.clone());
                 self.put_marks(marks);
             }
+            Event::PolicyLoaded(event) => {
+                let marks = Marks { policy: event.files.clone(), ..self.marks.clone() };
+                self.put_marks(marks);
+            }
             Event::ClockStepped(event) => {
                 self.move_to_clock(Now { wall: at, boot: event.boot_ms });
             }
@@ -72,7 +76,6 @@ impl State {
             | Event::AccessAllowed(_)
             | Event::AccessDenied(_)
             | Event::AccessObserved(_)
-            | Event::PolicyLoaded(_)
             | Event::PolicyRejected(_)
             | Event::SyslogLost(_)
             | Event::SyslogBack(_)

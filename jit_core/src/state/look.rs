@@ -7,7 +7,7 @@ use crate::grant::{Grant, LiveGrant};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs};
 use crate::optout::{Basis, BasisKey, Emergency};
-use crate::policy::Policy;
+use crate::policy::{FileDigest, Policy};
 use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
 use crate::span::Span;
@@ -102,6 +102,12 @@ impl State {
     /// The approvals of an account that might be repeated.
     pub fn bases_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (&'a BasisKey, &'a Basis)> {
         self.bases.iter().filter(move |((uid, user, ..), _)| *uid == subject.uid && *user == subject.name)
+    }
+
+    /// The files of the policy that was loaded last, whoever loaded it.
+    #[must_use]
+    pub fn policy_files(&self) -> &[FileDigest] {
+        &self.marks.policy
     }
 
     /// When it was last said that a standing exemption ends soon.

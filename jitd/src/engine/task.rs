@@ -14,6 +14,7 @@ use jit_core::engine::{self, Admission, Command, Context, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
+use jit_core::policy::change::Change;
 use jit_core::policy::load::Mistake;
 use jit_core::refusal::Refusal;
 use jit_core::request::Request;
@@ -259,7 +260,7 @@ impl<C: Clock> Task<C> {
     }
 
     fn read_policy(&mut self, read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>>) {
-        let (event, policy) = policy_event(&read, by);
+        let (event, policy) = policy_event(&read, by, self.policy.as_deref(), &self.state);
         self.trouble = match read {
             Ok((_, _)) => Vec::new(),
             Err(mistakes) => mistakes,
@@ -388,11 +389,14 @@ impl<C: Clock> Task<C> {
 }
 
 /// What is recorded about a policy that was read, and the policy itself if it is valid.
-pub(crate) fn policy_event(read: &Read, by: String) -> (Event, Option<Policy>) {
+pub(crate) fn policy_event(read: &Read, by: String, before: Option<&Policy>, state: &State) -> (Event, Option<Policy>) {
     match read {
         Ok((policy, _)) => {
             let rules = u32::try_from(policy.rules()).unwrap_or(u32::MAX);
-            (event::PolicyLoaded { by, rules, files: policy.files.clone() }.into(), Some(policy.clone()))
+            // At the start the policy before is not known, but whether it is the same is.
+            let same = before.is_none() && state.policy_files() == policy.files;
+            let Change { became, ceased } = if same { Change::default() } else { Change::between(before, policy) };
+            (event::PolicyLoaded { by, rules, files: policy.files.clone(), became, ceased }.into(), Some(policy.clone()))
         }
         Err(mistakes) => {
             let first = mistakes.first().map(ToString::to_string).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::LEGACY_DAYS;
 use crate::name::{RuleName, RunAs, Service};
 use crate::policy::hours::Hours;
 use crate::policy::reader::{Table, Value};
-use crate::policy::{AtExpiry, Escalate, Extend, Pattern, Principal, ReasonRule, Require, Scope, SessionRule, Stage, Starts};
+use crate::policy::{AtExpiry, Escalate, Extend, Principal, ReasonRule, Require, Scope, SessionRule, Stage, Starts};
 use crate::span::Span;
 use crate::time::WallTime;
 use chrono::NaiveDate;
@@ -203,7 +203,13 @@ pub fn read_reason(table: &mut Table<'_>, starts: Starts) -> ReasonRule {
         let required = inner.take("required").and_then(|value| inner.boolean("required", &value)).unwrap_or(true);
         let min = inner.take("min").and_then(|value| inner.number("min", &value, 1, LONGEST_REASON)).unwrap_or(1);
         let pattern = inner.take("pattern").and_then(|value| {
-            inner.parsed("pattern", &value, Pattern::new, "write a regular expression in single quotes, for example '(INC|CHG)-\\d+'")
+            let source = inner.source();
+            inner.parsed(
+                "pattern",
+                &value,
+                |text| source.pattern(text),
+                "write a regular expression in single quotes, for example '(INC|CHG)-\\d+'",
+            )
         });
         ReasonRule { required, min, pattern }
     });

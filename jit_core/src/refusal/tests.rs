@@ -1,0 +1,71 @@
+use super::*;
+
+/// One of each, in the order of their declaration.
+fn every() -> Vec<Refusal> {
+    let (user, service) = (UserName::new("alice"), Service::new("sudo"));
+    let (request, grant) = ("R-7F3KQ2ZD".parse().unwrap(), "G-7F3KQ2ZD".parse().unwrap());
+    let rule = RuleName::new("ops-root");
+    let hour = Span::from_secs(3600);
+    vec![
+        Refusal::NoPolicy,
+        Refusal::NoRule { user: user.clone(), service: service.clone(), run_as: RunAs::root() },
+        Refusal::NoRule { user: user.clone(), service: Service::new("sshd"), run_as: RunAs::Oneself },
+        Refusal::GroupsUnknown { user: user.clone() },
+        Refusal::TooLong { longest: hour, rule: rule.clone() },
+        Refusal::ReasonMissing { rule: rule.clone() },
+        Refusal::ReasonShort { rule: rule.clone(), min: 10 },
+        Refusal::ReasonLong { most: 1000 },
+        Refusal::ReasonPattern { rule: rule.clone(), pattern: "INC-.+".to_owned() },
+        Refusal::TooManyUses { most: 5, rule: rule.clone() },
+        Refusal::OddStart { farthest: hour },
+        Refusal::OutsideHours { rule: rule.clone(), hours: "08:00-09:00 (UTC)".to_owned() },
+        Refusal::Forbidden { rule: rule.clone() },
+        Refusal::NoEmergency { user: user.clone(), service: service.clone() },
+        Refusal::Unreviewed { id: grant, by: "group leads".to_owned() },
+        Refusal::LimitReached { rule: rule.clone(), times: 3, per: hour },
+        Refusal::Reviewed { id: grant, verdict: "fine", by: UserName::new("carol") },
+        Refusal::NotReviewer { id: grant, by: "group leads".to_owned() },
+        Refusal::OwnReview { id: grant },
+        Refusal::NotExtensible { id: grant, rule },
+        Refusal::ExtendedEnough { id: grant, times: 1 },
+        Refusal::NotStarted { id: grant },
+        Refusal::NoteLong { most: 1000 },
+        Refusal::NoteMissing,
+        Refusal::OddUses,
+        Refusal::AlreadyPending { id: request },
+        Refusal::AlreadyHeld { id: grant },
+        Refusal::TooManyPending { most: 10 },
+        Refusal::NoSuch { what: "R-\u{1b}[2J".to_owned() },
+        Refusal::NoneOfYours { what: "grant" },
+        Refusal::NameOne { what: "grant", ids: vec!["G-1".to_owned(), "G-2".to_owned()] },
+        Refusal::Decided { id: request, word: "denied", by: vec!["carol".to_owned()] },
+        Refusal::Decided { id: request, word: "lapsed", by: Vec::new() },
+        Refusal::Over { id: grant, word: "expired" },
+        Refusal::Own { id: Some(request) },
+        Refusal::Own { id: None },
+        Refusal::Unreadable,
+        Refusal::NotApprover { id: Some(request), approvers: vec!["carol".to_owned()] },
+        Refusal::NotApprover { id: None, approvers: Vec::new() },
+        Refusal::ApprovedAlready { id: request },
+        Refusal::NotLonger { id: request, longest: hour },
+        Refusal::SelfService { user: user.clone(), service },
+        Refusal::OthersGrant { id: grant },
+        Refusal::OwnGrant { id: grant },
+        Refusal::MayNotRevoke { id: grant },
+        Refusal::NothingToRevoke { user: user.clone() },
+        Refusal::RootOnly { what: "reload the policy" },
+        Refusal::AuditorsOnly { what: "read the record" },
+        Refusal::UnknownUser { name: user },
+        Refusal::TooOften { most: 30 },
+        Refusal::NotRecorded { why: "no space".to_owned() },
+        Refusal::Busy,
+    ]
+}
+
+#[test]
+fn every_refusal_says_what_refused_and_what_to_do_as_it_did_before() {
+    let said: String = every().iter().map(|refusal| format!("{refusal} | {}\n", refusal.help().unwrap_or_default())).collect();
+    let before = include_str!("said.txt");
+    assert_eq!(said, before, "if the new words are better, write them down: they are in the left one");
+    assert!(every().iter().all(|refusal| refusal.help().is_some_and(|help| !help.is_empty())));
+}
