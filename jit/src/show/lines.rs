@@ -83,6 +83,9 @@ pub fn reviewed(grant: &GrantView) -> String {
 /// Until when; or for how long, where the time begins with the first use.
 fn time(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
     match grant {
+        Some(GrantView { state, starts: Some(starts), until, .. }) if state == "waiting" => {
+            format!("from {} until {}", clock.short(*starts), clock.short(*until))
+        }
         Some(grant) if grant.state == "waiting" => {
             format!("for {}, beginning with the first use, which must be before {}", about(request.for_s), clock.short(grant.until))
         }

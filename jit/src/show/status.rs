@@ -2,7 +2,7 @@
 
 use super::table::{rows, widest};
 use super::times::{Clock, about};
-use super::words::{any_of, approvers, quoted, request_command, safe, uses, what};
+use super::words::{any_of, approvers, quoted, request_command, safe, service, uses, what};
 use jit_core::text::printable;
 use jit_proto::view::{GrantView, MayView, RequestView, StatusView};
 
@@ -37,11 +37,15 @@ pub fn sections(clock: Clock, status: &StatusView, to_approve: &[RequestView], w
     let waits = status.requests.iter().map(|request| waits(clock, request)).collect();
     let may = status.may_request.iter().map(may).collect();
     let asked = status.to_approve.iter().map(|id| asked(id, to_approve.iter().find(|request| request.id == *id))).collect();
+    let emergencies = status.may_emergency.iter().map(emergency).collect();
+    let reviews = status.to_review.iter().map(|id| review(id)).collect();
     [
         ("What you hold", held, Commands::Last),
         ("What waits", waits, Commands::Last),
         ("What you may ask for", may, Commands::First),
+        ("What you may take in an emergency", emergencies, Commands::First),
         ("What waits for you", asked, Commands::Last),
+        ("What waits for your review", reviews, Commands::Last),
     ]
     .into_iter()
     .filter(|(_, items, _)| !items.is_empty())
@@ -71,10 +75,10 @@ pub const NOTHING: &str = "You hold nothing and wait for nothing, and no rule of
 
 fn held(clock: Clock, grant: &GrantView) -> Item {
     let (id, until) = (safe(&grant.id), clock.short(grant.until));
-    let time = if grant.starts.is_none() {
-        format!("begins with its first use, before {until}")
-    } else {
-        format!("until {until} ({} left)", about(grant.left_s))
+    let time = match grant.starts {
+        None => format!("begins with its first use, before {until}"),
+        Some(starts) if grant.state == "waiting" => format!("from {} until {until}", clock.short(starts)),
+        Some(_) => format!("until {until} ({} left)", about(grant.left_s)),
     };
     let uses = match grant.uses.max.map(|most| most.saturating_sub(grant.uses.taken)) {
         None => String::new(),
@@ -99,6 +103,22 @@ fn may(may: &MayView) -> Item {
     let who = if may.approvers.is_empty() { "nobody has to approve".to_owned() } else { format!("approves: {}", any_of(&may.approvers)) };
     let command = request_command(&may.service, &may.run_as, may.reason_required);
     Item { command, said: vec![format!("{run_as}{}{most}; {who}", about(may.default_s))] }
+}
+
+fn emergency(may: &MayView) -> Item {
+    let run_as = if may.service == "sshd" { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
+    let most = if may.default_s == may.max_s { String::new() } else { format!(", at most {}", about(may.max_s)) };
+    let target = if may.service == "sshd" || may.run_as == "root" { String::new() } else { format!(" --as {}", safe(&may.run_as)) };
+    let command = format!("jit emergency {}{target} --reason \"...\"", service(&may.service));
+    Item { command, said: vec![format!("{run_as}{}{most}; reviewed afterwards", about(may.default_s))] }
+}
+
+fn review(id: &str) -> Item {
+    let id = safe(id);
+    Item {
+        command: format!("jit review {id} --verdict fine (or misuse)"),
+        said: vec![id.clone(), format!("an emergency; see it: jit show {id}")],
+    }
 }
 
 fn asked(id: &str, request: Option<&RequestView>) -> Item {

@@ -8,7 +8,7 @@ use crate::grant::{Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
 use crate::name::{RuleName, RunAs, Service};
 use crate::optout::Basis;
-use crate::policy::judge::{Question, RequestRuling, Standing, Wanted};
+use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
 use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
 use crate::state::State;
 use crate::subject::{Entry, Groups};
@@ -78,18 +78,23 @@ pub struct Denial {
     pub rule: Option<RuleName>,
     /// Who approves what is asked under it, in words.
     pub approvers: Option<String>,
+    /// Nothing can be asked for, but an emergency can be taken.
+    pub emergency: bool,
 }
 
 impl Denial {
     /// A no without a rule to ask under.
     #[must_use]
     pub fn plain(why: Why) -> Self {
-        Self { why, rule: None, approvers: None }
+        Self { why, rule: None, approvers: None, emergency: false }
     }
 
     /// What to do, if there is something: a command only where it can be typed.
     #[must_use]
     pub fn ask(&self, service: &Service, run_as: Option<&RunAs>) -> Option<String> {
+        if self.emergency && !service.is_sshd() {
+            return Some(format!("In an emergency: jit emergency {} --reason \"...\"", service.family().as_str()));
+        }
         let approvers = self.approvers.as_ref()?;
         if service.is_sshd() {
             return Some(if approvers.is_empty() {
@@ -201,7 +206,10 @@ fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
     match policy.rule_for_request(question, Wanted::default()) {
         RequestRuling::By(rule) | RequestRuling::TooLong { rule } | RequestRuling::TooManyUses { rule, .. } => {
             let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
-            Denial { why: Why::NoGrant, rule: Some(rule.name.clone()), approvers: Some(approvers) }
+            Denial { why: Why::NoGrant, rule: Some(rule.name.clone()), approvers: Some(approvers), emergency: false }
+        }
+        RequestRuling::None if matches!(policy.rule_for_emergency(question, None), EmergencyRuling::By(_)) => {
+            Denial { emergency: true, ..Denial::plain(Why::NoGrant) }
         }
         RequestRuling::None if !policy.names_service(&entry.service) => Denial::plain(Why::NoRuleForService),
         RequestRuling::None if entry.subject.groups == Groups::Unknown => Denial::plain(Why::GroupsUnknown),

@@ -318,3 +318,33 @@ fn replayed_events_make_the_same_emergencies_and_approvals() {
     assert_eq!(replayed.bases_of(&subject("bob")).collect::<Vec<_>>(), world.state.bases_of(&subject("bob")).collect::<Vec<_>>());
     assert_eq!(replayed.next_deadline_in(world.now), world.state.next_deadline_in(world.now));
 }
+
+#[test]
+fn a_request_keeps_the_rule_that_it_was_made_under_and_a_live_grant_stays() {
+    let mut world = world();
+    let (first, second) = (world.request("alice").unwrap(), world.request("bob").unwrap());
+    world.approve("carol", first).unwrap();
+    let nobody = POLICY.replace("who = [\"group:ops\"]", "who = [\"user:nobody\"]").replace("group:leads\"] } ]", "user:nobody\"] } ]");
+    world.policy = World::with(&nobody).policy;
+    assert!(world.lets_in("alice", "sudo", Some("root")), "what was given stays");
+    assert!(world.request_of(&actor("alice"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).is_err());
+    assert_eq!(world.approve("carol", second), Ok(()), "who may approve it is what its rule said then");
+    assert!(world.lets_in("bob", "sudo", Some("root")));
+}
+
+#[test]
+fn of_two_approvers_at_the_same_moment_one_decides_and_the_other_is_told() {
+    let mut world = world();
+    let id = world.request("alice").unwrap();
+    assert_eq!(world.approve("carol", id), Ok(()));
+    let by = vec!["carol".to_owned()];
+    assert_eq!(world.approve("dave", id), Err(Refusal::Decided { id, word: "granted", by }));
+}
+
+#[test]
+fn somebody_who_may_only_take_an_emergency_is_told_so() {
+    let grant = POLICY.find("[[emergency]]").unwrap();
+    let world = World::with(&format!("version = 1\n{}", &POLICY[grant..]));
+    let said = world.denial("alice", "sudo", Some("root"));
+    assert_eq!(said, "jit: no grant for sudo. In an emergency: jit emergency sudo --reason \"...\". D-7F3KQ2ZD");
+}
