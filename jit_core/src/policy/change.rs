@@ -2,10 +2,13 @@
 //!
 //! A policy is taken apart into sentences, one for each principal, service and run-as user of a rule, with every
 //! condition in it. A sentence that is new is something that became possible. So every change that could widen access
-//! is found, also one that only loosens a condition; one that only tightens it is named on both sides.
+//! is found, also one that only loosens a condition; one that only tightens it is named on both sides. A rule that comes
+//! to decide where another one decided before it is found by its [`order`].
+
+mod order;
 
 use super::{GrantRule, Policy, Principal, Scope, Stage, Starts};
-use crate::name::RunAs;
+use crate::name::{RunAs, Service};
 use crate::text;
 use std::collections::BTreeSet;
 
@@ -26,7 +29,8 @@ impl Change {
     #[must_use]
     pub fn between(old: Option<&Policy>, new: &Policy) -> Self {
         let (before, after) = (old.map(sentences).unwrap_or_default(), sentences(new));
-        Self { became: cut(after.difference(&before)), ceased: cut(before.difference(&after)) }
+        let uncovered = old.map(|old| order::uncovered(old, new)).unwrap_or_default();
+        Self { became: cut(after.difference(&before).chain(&uncovered)), ceased: cut(before.difference(&after)) }
     }
 }
 
@@ -58,7 +62,7 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
     }
     for rule in &policy.grants {
         let how = format!("by {}: {}", rule.name, conditions(rule));
-        each(&rule.scope, Some(&rule.run_as), |what| say(format!("{what} {how}")));
+        each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
     }
     for rule in &policy.emergencies {
         let (by, alert) = (listed(&rule.review.by), listed(&rule.alert));
@@ -66,20 +70,20 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
             "at once by {}: for {} to {}, {} in {}, reviewed by {by} within {}, telling {alert}",
             rule.name, rule.default, rule.max, rule.limit.times, rule.limit.per, rule.review.within
         );
-        each(&rule.scope, Some(&rule.run_as), |what| say(format!("{what} {how}")));
+        each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
     }
     for rule in &policy.repetitive {
         let how = format!("again by {}: {} times in {}, for {}", rule.name, rule.after.times, rule.after.within, rule.default);
-        each(&rule.scope, rule.run_as.as_deref(), |what| say(format!("{what} {how}")));
+        each(&rule.scope, rule.run_as.as_deref(), |_, _, what| say(format!("{what} {how}")));
     }
     for rule in &policy.legacy {
         let how = format!("without asking by {}, until {}", rule.name, rule.ends);
-        each(&rule.scope, Some(&rule.run_as), |what| say(format!("{what} {how}")));
+        each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
     }
     // What a deny takes away is possible where there is none: its absence is named by its presence on the other side.
     let denies = policy.denies.iter().map(|rule| {
         let mut whom = Vec::new();
-        each(&rule.scope, rule.run_as.as_deref(), |what| whom.push(what));
+        each(&rule.scope, rule.run_as.as_deref(), |_, _, what| whom.push(what));
         format!("{} ({})", rule.name, whom.join("; "))
     });
     let denies: Vec<_> = denies.collect();
@@ -93,17 +97,20 @@ fn listed(principals: &[Principal]) -> String {
 }
 
 /// `group:ops but user:eve may sudo as root from 10.0.0.0/8 at mon 08:00-09:00 (UTC)`, for each of its parts.
-fn each(scope: &Scope, run_as: Option<&[RunAs]>, mut say: impl FnMut(String)) {
+fn each(scope: &Scope, run_as: Option<&[RunAs]>, mut say: impl FnMut(&Service, Option<&RunAs>, String)) {
     let but = if scope.not.is_empty() { String::new() } else { format!(" but {}", listed(&scope.not)) };
     let from: Vec<_> = scope.from.iter().map(ToString::to_string).collect();
     let from = if from.is_empty() { String::new() } else { format!(" from {}", text::any_of(&from)) };
     let hours = scope.hours.as_ref().map(|hours| format!(" at {hours}")).unwrap_or_default();
     for (who, service) in scope.who.iter().flat_map(|who| scope.on.iter().map(move |service| (who, service))) {
-        let targets: Vec<_> = match run_as {
-            Some(targets) => targets.iter().map(|target| format!(" as {target}")).collect(),
-            None => vec![" as anybody".to_owned()],
+        let mut part = |target: Option<&RunAs>| {
+            let whom = target.map_or_else(|| "anybody".to_owned(), RunAs::to_string);
+            say(service, target, format!("{who}{but} may {} as {whom}{from}{hours}", service.as_str()));
         };
-        targets.iter().for_each(|target| say(format!("{who}{but} may {}{target}{from}{hours}", service.as_str())));
+        match run_as {
+            Some(targets) => targets.iter().for_each(|target| part(Some(target))),
+            None => part(None),
+        }
     }
 }
 
@@ -131,73 +138,4 @@ fn conditions(rule: &GrantRule) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::load::{Around, PolicyFile, load};
-    use crate::time::WallTime;
-
-    const RULE: &str = "[[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] } ]\n";
-
-    fn policy(text: &str) -> Policy {
-        let file = PolicyFile { file: "p".to_owned(), text: format!("version = 1\n{text}") };
-        load(&[file], Around { now: WallTime::parse("2026-11-23T12:00:00Z").unwrap(), zone: None }).unwrap().0
-    }
-
-    fn change(old: &str, new: &str) -> Change {
-        Change::between(Some(&policy(old)), &policy(new))
-    }
-
-    #[test]
-    fn a_new_rule_is_what_became_possible_and_a_rule_that_went_what_ceased() {
-        let added = change("", RULE);
-        assert_eq!(added.ceased, [""; 0]);
-        assert!(
-            added.became[0].starts_with("group:ops may sudo as root by ops: approved by 1 of group:leads, on approval, for 30m to 4h"),
-            "{added:?}"
-        );
-        let removed = change(RULE, "");
-        assert_eq!((removed.became.len(), removed.ceased), (0, added.became));
-        assert_eq!(change(RULE, RULE), Change::default());
-    }
-
-    #[test]
-    fn every_loosened_condition_of_every_kind_of_rule_widens() {
-        let emergency = "[[emergency]]\nname = \"e\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nlimit = { times = 3, per = \"7d\" }\nreview = { by = [\"group:sec\"], within = \"24h\" }\n";
-        let repetitive = "[[repetitive]]\nname = \"r\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nafter = { within = \"8h\", times = 4 }\n";
-        let legacy = "[[legacy]]\nname = \"l\"\nwho = [\"user:b\"]\non = [\"sshd\"]\nfrom = [\"10.0.0.1\"]\nowner = \"group:s\"\nreason = \"x\"\nuntil = 2027-03-31\n";
-        let deny = "[[deny]]\nname = \"d\"\nwho = [\"group:x\"]\non = [\"sshd\"]\n";
-        let person = "[[person]]\naccounts = [\"a\", \"b\"]\n";
-        for (old, from, to) in [
-            (RULE, "group:ops\"]", "group:ops\", \"any\"]"),
-            (RULE, "[\"sudo\"]", "[\"sudo\", \"su\"]"),
-            (RULE, "approve", "as = [\"root\", \"db\"]\napprove"),
-            (RULE, "approve", "for = { max = \"8h\" }\napprove"),
-            (RULE, "group:leads\"]", "group:leads\", \"group:ops\"]"),
-            (RULE, "approve", "extend = { times = 1, max = \"1h\" }\napprove"),
-            (RULE, "approve", "escalate = { after = \"5m\", to = [\"any\"] }\napprove"),
-            (RULE, "approve", "reason = { required = false }\napprove"),
-            (RULE, "approve", "starts = \"first-use\"\napprove"),
-            (emergency, "times = 3", "times = 4"),
-            (emergency, "\"24h\"", "\"48h\""),
-            (repetitive, "times = 4", "times = 5"),
-            (repetitive, "\"8h\"", "\"9h\""),
-            (legacy, "10.0.0.1", "10.0.0.0/8"),
-            (legacy, "2027-03-31", "2027-04-30"),
-            (deny, deny, ""),
-            (deny, "group:x", "group:y"),
-            (person, person, ""),
-        ] {
-            assert!(old.contains(from), "{from}");
-            let new = old.replace(from, to);
-            assert_ne!(change(old, &new).became, [""; 0], "{from} to {to}");
-        }
-    }
-
-    #[test]
-    fn a_policy_of_thousands_of_rules_is_cut_and_counted() {
-        let rules: String = (0..100).map(|number| RULE.replace("\"ops\"", &format!("\"ops-{number}\""))).collect();
-        let added = change("", &rules);
-        assert_eq!(added.became.len(), 41);
-        assert_eq!(added.became[40], "and 60 more");
-    }
-}
+mod tests;
