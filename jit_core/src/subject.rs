@@ -9,8 +9,25 @@ use std::net::IpAddr;
 pub enum Groups {
     /// The look-up answered: these, primary group included.
     Known(BTreeSet<GroupName>),
-    /// The look-up failed or took too long.
-    Unknown,
+    /// Some source of groups failed or took too long: these, and perhaps others.
+    Partly(BTreeSet<GroupName>),
+}
+
+impl Groups {
+    /// Nothing is known of them.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::Partly(BTreeSet::new())
+    }
+
+    /// Whether these are all.
+    #[must_use]
+    pub fn are_known(&self) -> bool {
+        match self {
+            Self::Known(_) => true,
+            Self::Partly(_) => false,
+        }
+    }
 }
 
 /// An account that asks for something.

@@ -1,6 +1,7 @@
 //! Accounts and groups, as the name service knows them. Every call can block: the name service may ask
 //! the network.
 
+use crate::sources;
 use jit_core::name::{GroupName, Uid, UserName};
 use jit_core::subject::{Groups, Subject};
 use nix::unistd::{Group, User, getgrouplist};
@@ -31,7 +32,7 @@ impl std::error::Error for AccountTrouble {}
 /// The account of that number, with its groups.
 ///
 /// # Errors
-/// There is none, or the name service failed. Groups that cannot be looked up are [`Groups::Unknown`].
+/// There is none, or the name service failed. Where groups cannot all be looked up, they are [`Groups::Partly`].
 pub fn subject_by_uid(uid: Uid) -> Result<Subject, AccountTrouble> {
     found(User::from_uid(nix::unistd::Uid::from_raw(uid.0)))
 }
@@ -39,19 +40,19 @@ pub fn subject_by_uid(uid: Uid) -> Result<Subject, AccountTrouble> {
 /// The account of that name, with its groups.
 ///
 /// # Errors
-/// There is none, or the name service failed. Groups that cannot be looked up are [`Groups::Unknown`].
+/// There is none, or the name service failed. Where groups cannot all be looked up, they are [`Groups::Partly`].
 pub fn subject_by_name(name: &UserName) -> Result<Subject, AccountTrouble> {
     found(User::from_name(name.as_str()))
 }
 
 fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
     let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or(AccountTrouble::NoSuch)?;
-    let groups = groups_of(&user).map_or(Groups::Unknown, Groups::Known);
+    let groups = groups_of(&user).unwrap_or_else(Groups::unknown);
     Ok(Subject { uid: Uid(user.uid.as_raw()), name: UserName::new(user.name), groups })
 }
 
 /// The names of all groups of a user; a group without a name is one that no policy can mean.
-fn groups_of(user: &User) -> Option<BTreeSet<GroupName>> {
+fn groups_of(user: &User) -> Option<Groups> {
     let name = CString::new(user.name.as_str()).ok()?;
     let gids = getgrouplist(&name, user.gid).ok()?;
     let mut groups = BTreeSet::new();
@@ -60,7 +61,14 @@ fn groups_of(user: &User) -> Option<BTreeSet<GroupName>> {
             groups.insert(GroupName::new(group.name));
         }
     }
-    Some(groups)
+    let silent = sources::silent(&name, user.gid.as_raw());
+    Some(if silent.is_empty() { Groups::Known(groups) } else { Groups::Partly(groups) })
+}
+
+/// The sources of groups in `nsswitch.conf` that cannot be asked now.
+#[must_use]
+pub fn silent_group_sources() -> Vec<String> {
+    sources::silent(c"root", 0)
 }
 
 /// Who is in a group, as far as the name service lists it: its members, and local accounts whose primary group

@@ -1,7 +1,8 @@
 //! Accounts and groups, asked for off the main thread, with a deadline, and remembered for a minute, or until the
 //! local files change: an account that is deleted and made anew must not live on in our memory.
 //!
-//! A name service can hang. A look-up that does holds a thread of the pool, and nobody else.
+//! A name service can hang. A look-up that does holds one thread of the pool, however often it is asked for, and
+//! nobody else.
 
 use jit_core::name::{GroupName, Uid, UserName};
 use jit_core::subject::Subject;
@@ -9,8 +10,9 @@ use jit_host::accounts::{self, AccountTrouble};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// How long a look-up may take: less than the module waits, so that it hears from us.
 const DEADLINE: Duration = Duration::from_millis(600);
@@ -18,6 +20,11 @@ const DEADLINE: Duration = Duration::from_millis(600);
 const FRESH: Duration = Duration::from_secs(60);
 /// The most answers that are remembered, of each kind.
 const MOST: usize = 10_000;
+
+/// The most look-ups at once of who is at the door, of each kind, and of what people mention: a name service that hangs
+/// holds a thread for each, and tokio has 512.
+const AT_THE_DOOR: usize = 192;
+const MENTIONED: usize = 64;
 
 /// The local accounts and groups. When one of these files changes, nothing of before is believed.
 const LOCAL: [&str; 2] = ["/etc/passwd", "/etc/group"];
@@ -33,8 +40,6 @@ struct Answer<V> {
     value: V,
 }
 
-type Cache<K, V> = Arc<Mutex<HashMap<K, Answer<V>>>>;
-
 fn local() -> [Stamp; LOCAL.len()] {
     LOCAL.map(|file| {
         let about = std::fs::metadata(file).ok()?;
@@ -42,83 +47,139 @@ fn local() -> [Stamp; LOCAL.len()] {
     })
 }
 
+/// One kind of question: what was answered, and what is being asked.
+#[derive(Debug)]
+struct Lookup<K, V> {
+    answers: HashMap<K, Answer<V>>,
+    asked: HashMap<K, watch::Receiver<Option<V>>>,
+}
+
+impl<K, V> Default for Lookup<K, V> {
+    fn default() -> Self {
+        Self { answers: HashMap::new(), asked: HashMap::new() }
+    }
+}
+
+type Shared<K, V> = Arc<Mutex<Lookup<K, V>>>;
+
 /// What the host knows of accounts and groups.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
-    by_uid: Cache<Uid, Result<Subject, AccountTrouble>>,
-    by_name: Cache<UserName, Result<Subject, AccountTrouble>>,
-    members: Cache<GroupName, Vec<UserName>>,
+    by_uid: Shared<Uid, Found>,
+    by_name: Shared<UserName, Found>,
+    about: Shared<UserName, Found>,
+    members: Shared<GroupName, Vec<UserName>>,
 }
+
+type Found = Result<Subject, AccountTrouble>;
 
 impl Directory {
     /// The account of that number.
     ///
     /// # Errors
     /// There is none, or the name service did not answer in time.
-    pub async fn by_uid(&self, uid: Uid) -> Result<Subject, AccountTrouble> {
-        let found = remembered(&self.by_uid, uid, move || accounts::subject_by_uid(uid), |found| !failed(found)).await;
-        found.unwrap_or_else(late)
+    pub async fn by_uid(&self, uid: Uid) -> Found {
+        remembered(&self.by_uid, uid, move || accounts::subject_by_uid(uid), is_whole, AT_THE_DOOR).await.unwrap_or_else(late)
     }
 
-    /// The account of that name.
+    /// The account of that name, which has logged in.
     ///
     /// # Errors
     /// There is none, or the name service did not answer in time.
-    pub async fn by_name(&self, name: UserName) -> Result<Subject, AccountTrouble> {
+    pub async fn by_name(&self, name: UserName) -> Found {
         let wanted = name.clone();
-        let found = remembered(&self.by_name, name, move || accounts::subject_by_name(&wanted), |found| !failed(found)).await;
-        found.unwrap_or_else(late)
+        remembered(&self.by_name, name, move || accounts::subject_by_name(&wanted), is_whole, AT_THE_DOOR).await.unwrap_or_else(late)
+    }
+
+    /// The account of a name that somebody only mentions: they may mention many, and hold up nobody at the door.
+    ///
+    /// # Errors
+    /// There is none, or the name service did not answer in time.
+    pub async fn about(&self, name: UserName) -> Found {
+        let wanted = name.clone();
+        remembered(&self.about, name, move || accounts::subject_by_name(&wanted), is_whole, MENTIONED).await.unwrap_or_else(late)
     }
 
     /// Who is in a group, for showing; nobody if the name service is slow.
     pub async fn members(&self, group: GroupName) -> Vec<UserName> {
         let wanted = group.clone();
-        remembered(&self.members, group, move || accounts::members_of(&wanted), |_| true).await.unwrap_or_default()
+        remembered(&self.members, group, move || accounts::members_of(&wanted), |_| true, MENTIONED).await.unwrap_or_default()
     }
 
     /// Forgets everything: an administrator who has just changed a group reloads.
     pub fn forget(&self) {
-        clear(&self.by_uid);
-        clear(&self.by_name);
-        clear(&self.members);
+        *held(&self.by_uid) = Lookup::default();
+        *held(&self.by_name) = Lookup::default();
+        *held(&self.about) = Lookup::default();
+        *held(&self.members) = Lookup::default();
     }
 }
 
-fn failed(found: &Result<Subject, AccountTrouble>) -> bool {
-    matches!(found, Err(AccountTrouble::Failed(_)))
+/// Whether an answer may be kept: what a source could not tell now, it may tell at the next question.
+fn is_whole(found: &Found) -> bool {
+    match found {
+        Ok(subject) => subject.groups.are_known(),
+        Err(AccountTrouble::NoSuch) => true,
+        Err(AccountTrouble::Failed(_)) => false,
+    }
 }
 
-fn late() -> Result<Subject, AccountTrouble> {
+fn late() -> Found {
     Err(AccountTrouble::Failed("it did not answer in time".to_owned()))
 }
 
-fn clear<K, V>(cache: &Cache<K, V>) {
-    cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+fn held<K, V>(lookup: &Mutex<Lookup<K, V>>) -> MutexGuard<'_, Lookup<K, V>> {
+    lookup.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The remembered answer, or a fresh one if it comes in time.
-async fn remembered<K, V>(cache: &Cache<K, V>, key: K, ask: impl FnOnce() -> V + Send + 'static, keep: fn(&V) -> bool) -> Option<V>
+/// The remembered answer, or a fresh one if it comes in time. The same is not asked twice at a time, nor more than so
+/// many at once.
+async fn remembered<K, V>(
+    lookup: &Shared<K, V>,
+    key: K,
+    ask: impl FnOnce() -> V + Send + 'static,
+    keep: fn(&V) -> bool,
+    most: usize,
+) -> Option<V>
 where
     K: Eq + Hash + Clone + Send + 'static,
-    V: Clone + Send + 'static,
+    V: Clone + Send + Sync + 'static,
 {
-    let known = cache.lock().map(|cache| cache.get(&key).cloned()).unwrap_or_default();
     // Looked at before the question is put: an answer is never taken for newer than what it was made from.
     let local = local();
-    if let Some(known) = known.filter(|known| known.at.elapsed() < FRESH && known.local == local) {
-        return Some(known.value);
-    }
-    let into = cache.clone();
-    let asked = tokio::task::spawn_blocking(move || {
-        let value = ask();
-        if keep(&value) {
-            let mut cache = into.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if cache.len() >= MOST {
-                cache.clear();
-            }
-            cache.insert(key, Answer { at: Instant::now(), local, value: value.clone() });
+    let mut answer = {
+        let mut now = held(lookup);
+        if let Some(known) = now.answers.get(&key).filter(|known| known.at.elapsed() < FRESH && known.local == local) {
+            return Some(known.value.clone());
         }
-        value
-    });
-    tokio::time::timeout(DEADLINE, asked).await.ok()?.ok()
+        // A question that ended without an answer has panicked.
+        match now.asked.get(&key).filter(|asked| asked.has_changed().is_ok()) {
+            Some(asked) => asked.clone(),
+            None if now.asked.len() >= most => return None,
+            None => {
+                let (tell, asked) = watch::channel(None);
+                now.asked.insert(key.clone(), asked.clone());
+                let (lookup, ours) = (lookup.clone(), asked.clone());
+                tokio::task::spawn_blocking(move || {
+                    let value = ask();
+                    let mut now = held(&lookup);
+                    // Else everything was forgotten in between, and this with it.
+                    if now.asked.get(&key).is_some_and(|asked| asked.same_channel(&ours)) {
+                        now.asked.remove(&key);
+                        if keep(&value) {
+                            if now.answers.len() >= MOST {
+                                now.answers.clear();
+                            }
+                            now.answers.insert(key, Answer { at: Instant::now(), local, value: value.clone() });
+                        }
+                    }
+                    drop(now);
+                    tell.send_replace(Some(value));
+                });
+                asked
+            }
+        }
+    };
+    let told = tokio::time::timeout(DEADLINE, answer.wait_for(Option::is_some)).await.ok()?.ok()?;
+    told.clone()
 }

@@ -15,6 +15,7 @@ mod callers;
 mod clock;
 mod command;
 mod crash;
+mod directory;
 mod doctor;
 mod documents;
 mod enable;

@@ -30,7 +30,7 @@ mod terminal;
 mod wait;
 mod world;
 
-pub use build::Plan;
+pub use build::{POLICY, Plan};
 pub use clock::Clock;
 pub use daemon::Jitd;
 pub use output::Output;

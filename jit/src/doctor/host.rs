@@ -11,7 +11,7 @@ const LEAST_ROOM: u64 = 64 * 1024 * 1024;
 
 /// One check after the other.
 pub fn checks() -> Vec<Check> {
-    vec![syslog(), room(), cgroup(), processes(), selinux()]
+    vec![syslog(), room(), cgroup(), processes(), group_sources(), selinux()]
 }
 
 fn syslog() -> Check {
@@ -54,6 +54,13 @@ fn cgroup() -> Check {
     } else {
         Check::wrong(NAME, "it is not mounted: sessions cannot be bound to one".to_owned(), "boot with systemd.unified_cgroup_hierarchy=1")
     }
+}
+
+/// What a source of groups cannot tell counts against everybody whom a rule excepts or denies by group.
+fn group_sources() -> Check {
+    let silent = jit_host::accounts::silent_group_sources();
+    let wrong: Vec<_> = silent.iter().map(|source| format!("the source {source} does not answer")).collect();
+    Check::all("sources of groups", "each one answers", &wrong, "start it, or take it out of the line \"group\" of /etc/nsswitch.conf")
 }
 
 /// With hidepid jitd cannot see whose processes act, and then nobody can approve.

@@ -11,7 +11,7 @@ use crate::optout::Basis;
 use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
 use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
 use crate::state::State;
-use crate::subject::{Entry, Groups};
+use crate::subject::Entry;
 use crate::time::Now;
 use std::fmt;
 
@@ -212,7 +212,7 @@ fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
             Denial { emergency: true, ..Denial::plain(Why::NoGrant) }
         }
         RequestRuling::None if !policy.names_service(&entry.service) => Denial::plain(Why::NoRuleForService),
-        RequestRuling::None if entry.subject.groups == Groups::Unknown => Denial::plain(Why::GroupsUnknown),
+        RequestRuling::None if !entry.subject.groups.are_known() => Denial::plain(Why::GroupsUnknown),
         RequestRuling::None => Denial::plain(Why::NoRule),
     }
 }

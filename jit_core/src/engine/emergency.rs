@@ -13,7 +13,6 @@ use crate::policy::{EmergencyRule, Fit, Policy, Stage, may_approve};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::state::look::with_other_accounts;
-use crate::subject::Groups;
 use crate::time::{Deadline, WallTime};
 
 /// Takes one.
@@ -117,7 +116,7 @@ fn ruling<'a>(policy: &'a Policy, actor: &Actor, wish: &Wish, context: &Context<
     match policy.rule_for_emergency(question, wish.wanted) {
         EmergencyRuling::By(rule) => Ok(rule),
         EmergencyRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
-        EmergencyRuling::None if subject.groups == Groups::Unknown => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
+        EmergencyRuling::None if !subject.groups.are_known() => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
         EmergencyRuling::None => Err(Refusal::NoEmergency { user: subject.name.clone(), service: wish.service.clone() }),
     }
 }

@@ -287,7 +287,7 @@ fn what_is_not_known_matches_a_deny_and_nothing_else() {
     let world = World::with(text);
     let mut unknown = entry("carol", "sshd", Some("carol"));
     assert!(matches!(world.check(&unknown), super::Admission::Rule(_)), "carol is no contractor");
-    unknown.subject.groups = crate::subject::Groups::Unknown;
+    unknown.subject.groups = crate::subject::Groups::unknown();
     unknown.remote = crate::subject::Remote::Unknown;
     assert!(matches!(world.check(&unknown), super::Admission::Denied(_)), "she may be one, and may come from there");
     assert_eq!(subject("carol").name.as_str(), "carol");

@@ -15,7 +15,7 @@ use crate::request::{Escalation, PendingRequest};
 use crate::span::Span;
 use crate::state::State;
 use crate::state::look::with_other_accounts;
-use crate::subject::{Groups, Subject};
+use crate::subject::Subject;
 use crate::time::{Deadline, Now};
 
 /// One asks for a grant.
@@ -76,7 +76,7 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
         RequestRuling::By(rule) => Ok(rule),
         RequestRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
         RequestRuling::TooManyUses { rule, most } => Err(Refusal::TooManyUses { most, rule: rule.name.clone() }),
-        RequestRuling::None if subject.groups == Groups::Unknown => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
+        RequestRuling::None if !subject.groups.are_known() => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
         RequestRuling::None => {
             Err(Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() })
         }

@@ -146,7 +146,7 @@ fn only_whom_the_policy_names_approves_and_root_only_where_it_is_named() {
     assert!(matches!(world.approve("root", id), Err(Refusal::NotApprover { .. })));
     assert!(matches!(world.approve("erin", id), Err(Refusal::NotApprover { .. })), "an auditor sees and does not approve");
     let mut unknown = actor("carol");
-    unknown.subject.groups = Groups::Unknown;
+    unknown.subject.groups = Groups::unknown();
     assert!(world.approve_of(unknown, id).is_err());
     assert_eq!(world.outcome(id), "pending");
 }

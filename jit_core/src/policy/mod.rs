@@ -77,7 +77,8 @@ impl Principal {
             Self::Uid(uid) => sure(*uid == subject.uid),
             Self::Group(group) => match &subject.groups {
                 Groups::Known(groups) => sure(groups.contains(group)),
-                Groups::Unknown => Fit::Unknown,
+                Groups::Partly(groups) if groups.contains(group) => Fit::Yes,
+                Groups::Partly(_) => Fit::Unknown,
             },
         }
     }

@@ -48,7 +48,7 @@ pub async fn entry(directory: &Directory, told: pam::Entry, phase: Phase) -> Res
             AccountTrouble::NoSuch => Why::NoAccount,
             AccountTrouble::Failed(_) => Why::AccountUnknown,
         };
-        let entry = whose(Subject { uid, name: UserName::new(name), groups: Groups::Unknown });
+        let entry = whose(Subject { uid, name: UserName::new(name), groups: Groups::unknown() });
         let knock = Knock { uid: None, ..Knock::from(&entry) };
         Unknown { knock, entry, denial: Denial::plain(why) }
     })

@@ -75,7 +75,7 @@ pub async fn request(about: &About, line: &mut Line, actor: Actor, wish: user::W
 
 pub async fn grant_to(about: &About, line: &mut Line, actor: Actor, user: String, wish: user::Wish) -> Result<(), Gone> {
     let name = UserName::new(user.chars().take(LONGEST_NAME).collect::<String>());
-    let command = match about.directory.by_name(name.clone()).await {
+    let command = match about.directory.about(name.clone()).await {
         Ok(subject) => {
             let wish = for_whom(wish_of(wish), &subject.name);
             Ok(Command::GrantTo(actor.clone(), subject, wish))

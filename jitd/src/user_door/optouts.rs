@@ -81,7 +81,7 @@ impl Taken {
                 Principal::Any => Vec::new(),
             };
             for name in names {
-                if let Ok(subject) = about.directory.by_name(name).await {
+                if let Ok(subject) = about.directory.about(name).await {
                     people.push((subject.uid, subject.name));
                 }
             }

@@ -44,7 +44,7 @@ fn an_explanation_names_the_deciding_rule_and_why_each_other_one_does_not_match(
 fn what_is_not_known_of_somebodys_groups_matches_nothing() {
     let policy = policy();
     let mut unknown = subject("alice");
-    unknown.groups = Groups::Unknown;
+    unknown.groups = Groups::unknown();
     let service = Service::new("sudo");
     let question = Question { subject: &unknown, service: &service, run_as: None, at: WallTime::parse(NOON).unwrap() };
     assert_eq!(policy.rule_for_request(question, Wanted::default()), RequestRuling::None);

@@ -1,0 +1,70 @@
+//! A directory server that is away or slow: what it would say is unknown, and only of whom it was asked.
+
+use jit_tests::{Host, POLICY, wait_until};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A host that knows some groups from a directory; contractors may not sudo.
+fn with(policy: &str) -> Host {
+    let sources = "passwd: files\ngroup: files [NOTFOUND=continue] hesiod\nshadow: files\nhosts: files\n";
+    let host = Host::with(|host| host.people().policy(policy).file("nsswitch.conf", 0o644, sources).without_daemon()).start();
+    let library = host.path("/run/libnss_directory.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/host/directory.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-Wall", "-Werror", "-O1", "-o"]).arg(library).arg(source).status().unwrap();
+    assert!(built.success());
+    host.root().run("mount --bind /run/libnss_directory.so /lib/$(uname -m)-linux-gnu/libnss_hesiod.so.2").succeeds();
+    host.root().run("mkdir -m 0755 /run/directory; echo bob > /run/directory/contractors").succeeds();
+    host.user("bob").run("id -nG").says("contractors");
+    host.jitd().start();
+    host
+}
+
+const DENY: &str = "\n[[deny]]\nname = \"no-contractors\"\nwho = [\"group:contractors\"]\non = [\"sudo\"]\n";
+
+#[test]
+fn while_the_directory_is_down_a_deny_for_one_of_its_groups_holds_for_everybody_and_it_lifts_by_itself() {
+    let host = with(&format!("{POLICY}{DENY}"));
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.user("bob").run("sudo -n true").fails().says("no-contractors");
+    host.user("bob").run("jit request sudo --reason x").fails().says("no-contractors");
+    host.root().run("touch /run/directory/down; jit reload").succeeds();
+    for name in ["alice", "bob"] {
+        host.user(name).run("sudo -n true").fails().says("no-contractors");
+    }
+    host.root().run("sudo -n id -un").succeeds().says("root");
+    host.root().run("rm /run/directory/down").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.user("bob").run("sudo -n true").fails().says("no-contractors");
+}
+
+#[test]
+fn while_the_directory_is_down_its_groups_give_nothing_and_local_groups_are_still_known() {
+    let policy = POLICY.replace("who = [\"group:ops\"]\non = [\"sudo\", \"su\"]", "who = [\"group:contractors\"]\non = [\"sudo\", \"su\"]");
+    let host = with(&policy);
+    host.user("bob").run("jit request sudo --reason x").succeeds();
+    host.root().run("touch /run/directory/down; jit reload").succeeds();
+    host.user("bob").run("jit request sudo --as carol --reason x").fails().says("cannot be looked up");
+    host.user("bob").run("jit request sshd --reason x").succeeds();
+}
+
+#[test]
+fn a_directory_that_hangs_for_one_user_keeps_nobody_else_waiting() {
+    let host = with(&format!("{POLICY}{DENY}"));
+    host.grant("alice", "sudo", "carol");
+    host.grant("frank", "sudo", "carol");
+    host.root().run("touch /run/directory/hold-alice; jit reload").succeeds();
+    // More of them at once than there are threads to ask with.
+    host.user("alice").run("for n in $(seq 600); do (sudo -n true >/dev/null 2>&1 &) ; done").succeeds();
+    let waiting = || host.root().run("pgrep -c -u root,alice -x sudo").stdout.trim().parse::<u32>().unwrap();
+    wait_until("them to wait", || (waiting() > 3).then_some(()));
+    let began = Instant::now();
+    host.user("carol").run("sudo -n true").fails().says("no rule lets carol");
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(600), "carol's refusal took {took:?}");
+    host.user("alice").run("sudo -n true").fails().says("cannot be looked up");
+    let threads = host.root().run("grep Threads /proc/$(pgrep -x jitd)/status").stdout;
+    assert!(threads.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap() < 20, "{threads}");
+    host.root().run("rm /run/directory/hold-alice").succeeds();
+    wait_until("alice to get in", || (host.user("alice").run("sudo -n id -un").code == 0).then_some(()));
+}
