@@ -39,7 +39,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         identity.become_it()?;
     }
     let _state_is_ours = sockets::hold(&settings.state)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(32).build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(crate::directory::MOST_THREADS).build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
     runtime.block_on(serve(settings, sockets, &written_meanwhile))
 }

@@ -22,9 +22,11 @@ const FRESH: Duration = Duration::from_secs(60);
 const MOST: usize = 10_000;
 
 /// The most look-ups at once of who is at the door, of each kind, and of what people mention: a name service that hangs
-/// holds a thread for each, and tokio has 512.
-const AT_THE_DOOR: usize = 192;
-const MENTIONED: usize = 64;
+/// holds a thread for each.
+const AT_THE_DOOR: usize = 96;
+const MENTIONED: usize = 16;
+/// The most threads that block: those of all look-ups, and as many as ever read the record or the policy at once.
+pub const MOST_THREADS: usize = 2 * (AT_THE_DOOR + MENTIONED) + 32;
 
 /// The local accounts and groups. When one of these files changes, nothing of before is believed.
 const LOCAL: [&str; 2] = ["/etc/passwd", "/etc/group"];

@@ -3,7 +3,7 @@
 //! A policy is taken apart into sentences, one for each principal, service and run-as user of a rule, with every
 //! condition in it. A sentence that is new is something that became possible. So every change that could widen access
 //! is found, also one that only loosens a condition; one that only tightens it is named on both sides. A rule that comes
-//! to decide where another one decided before it is found by its [`order`].
+//! to decide where another one decided before it is found by the order of both.
 
 mod order;
 
