@@ -1,8 +1,10 @@
 //! Whether the record is whole: every event hashed again, and chained to the one before.
 
+use crate::talk::Part;
+use jit_core::record::chain::{self, Checkpoint};
 use jit_core::record::{Hash, Head, Record};
 use jit_core::time::WallTime;
-use jit_proto::view::EventView;
+use jit_proto::view::{CheckpointView, EventView};
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,13 +12,9 @@ use std::str::FromStr;
 const SHORT: usize = 16;
 const WHOLE: usize = 64;
 
-/// A head that is known from elsewhere: `SEQ:HASH`.
+/// A head that is known from elsewhere, as it is typed: `SEQ:HASH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    seq: u64,
-    /// All 64 digits, or the first 16.
-    hash: String,
-}
+pub struct Known(chain::Known);
 
 /// Why a text is no head.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +35,7 @@ impl FromStr for Known {
         let (seq, hash) = text.trim().split_once(':').ok_or(NoHead)?;
         let seq = seq.parse().ok().filter(|seq| *seq > 0).ok_or(NoHead)?;
         let fits = [SHORT, WHOLE].contains(&hash.len()) && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
-        if fits { Ok(Self { seq, hash: hash.to_ascii_lowercase() }) } else { Err(NoHead) }
+        if fits { Ok(Self(chain::Known { seq, hash: hash.to_ascii_lowercase() })) } else { Err(NoHead) }
     }
 }
 
@@ -50,46 +48,70 @@ pub fn record(view: &EventView) -> Option<Record> {
     plain(&view.event).then(|| Record { seq: view.seq, at, event: view.event.clone(), data: view.data.clone(), prev, hash })
 }
 
-/// A chain that is being followed.
+/// Where the record begins, as it was told.
+pub fn checkpoint(view: &CheckpointView) -> Option<Checkpoint> {
+    let CheckpointView { upto, hash, kept, kept_digest } = view;
+    Some(Checkpoint { upto: Head { seq: *upto, hash: Hash::parse(hash)? }, kept: *kept, kept_digest: kept_digest.clone() })
+}
+
+/// A chain that is being followed, part by part.
 #[derive(Debug)]
 pub struct Chain {
-    head: Head,
-    known: Option<Known>,
+    known: Option<chain::Known>,
+    chain: Option<chain::Chain>,
 }
 
 impl Chain {
     /// The beginning of a chain in which this head must be.
     pub fn new(known: Option<Known>) -> Self {
-        Self { head: Head::NONE, known }
+        Self { known: known.map(|known| known.0), chain: None }
+    }
+
+    fn begun(&mut self, checkpoint: Option<Checkpoint>) -> &mut chain::Chain {
+        let known = &mut self.known;
+        self.chain.get_or_insert_with(|| chain::Chain::new(checkpoint, known.take()))
     }
 
     /// Where it stands.
     pub fn head(&self) -> Head {
-        self.head
+        self.chain.as_ref().map_or(Head::NONE, chain::Chain::head)
+    }
+
+    /// How many events it has followed.
+    pub fn seen(&self) -> u64 {
+        self.chain.as_ref().map_or(0, chain::Chain::seen)
+    }
+
+    /// Goes on to the next part. What does not fit is said in words.
+    pub fn part(&mut self, part: &Part) -> Result<(), String> {
+        match part {
+            Part::Begins(view) => self.begins(view),
+            Part::Events(events) => events.iter().try_for_each(|event| self.follow(event)),
+        }
+    }
+
+    /// Begins where the record does.
+    pub fn begins(&mut self, view: &CheckpointView) -> Result<(), String> {
+        let found = checkpoint(view).filter(|_| self.chain.is_none());
+        let found = found.ok_or_else(|| "where the record begins is not written as jitd writes it".to_owned())?;
+        self.begun(Some(found));
+        Ok(())
     }
 
     /// Goes on to the next event. What does not fit is said in words.
     pub fn follow(&mut self, view: &EventView) -> Result<(), String> {
         let record = record(view).ok_or_else(|| format!("event {} is not written as jitd writes events: it was altered", view.seq))?;
-        self.head = self.head.follow(&record).map_err(|broken| broken.to_string())?;
-        let hash = record.hash.to_string();
-        match &self.known {
-            Some(known) if known.seq == record.seq && !hash.starts_with(&known.hash) => Err(format!(
-                "event {} has the hash {}, and should have {}: it, or one before it, was rewritten",
-                record.seq, hash, known.hash
-            )),
-            Some(_) | None => Ok(()),
-        }
+        self.follow_record(&record)
+    }
+
+    /// The same of an event as it is stored.
+    pub fn follow_record(&mut self, record: &Record) -> Result<(), String> {
+        self.begun(None).follow(record).map_err(|broken| broken.to_string())
     }
 
     /// Whether the end may be one.
-    pub fn end(&self) -> Result<(), String> {
-        match &self.known {
-            Some(known) if known.seq > self.head.seq => {
-                Err(format!("event {} is missing: the record ends with {}, so its end was removed", known.seq, self.head.seq))
-            }
-            Some(_) | None => Ok(()),
-        }
+    pub fn end(&mut self) -> Result<(), String> {
+        self.begun(None).end().map_err(|broken| broken.to_string())
     }
 }
 
@@ -106,7 +128,8 @@ mod tests {
     fn verdict(events: &[EventView], known: Option<&str>) -> Result<Head, String> {
         let mut chain = Chain::new(known.map(|known| known.parse().unwrap()));
         events.iter().try_for_each(|event| chain.follow(event))?;
-        chain.end().map(|()| chain.head())
+        chain.end()?;
+        Ok(chain.head())
     }
 
     #[test]

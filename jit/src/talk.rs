@@ -1,10 +1,11 @@
 //! Talking to jitd: one connection, one ask, its answers.
 
 use crate::failing::Failing;
+use crate::show::words::safe;
 use jit_proto::client::{Away, Connection, Patience, Trouble, Trust};
 use jit_proto::frame;
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Which};
-use jit_proto::view::{EventView, GrantView, RequestView, SessionView, Shown, StatusView};
+use jit_proto::view::{CheckpointView, EventView, GrantView, RequestView, SessionView, Shown, StatusView};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,15 @@ pub struct Listing {
     pub grants: Vec<GrantView>,
     /// Sessions.
     pub sessions: Vec<SessionView>,
+}
+
+/// A part of the record.
+#[derive(Debug)]
+pub enum Part {
+    /// It begins there, as older events were archived.
+    Begins(CheckpointView),
+    /// Events, in order.
+    Events(Vec<EventView>),
 }
 
 /// How answers are waited for.
@@ -173,22 +183,54 @@ impl Conversation<'_> {
 
     /// Every part of the events that are answered.
     pub fn events(&self, pace: Pace, mut take: impl FnMut(Vec<EventView>) -> Result<(), Failing>) -> Result<(), Failing> {
+        self.record(pace, |part| match part {
+            Part::Begins(_) => Ok(()),
+            Part::Events(events) => take(events),
+        })
+    }
+
+    /// Every part of the record that is answered, first of all where it begins if that is not at its first event.
+    pub fn record(&self, pace: Pace, mut take: impl FnMut(Part) -> Result<(), Failing>) -> Result<(), Failing> {
         loop {
             let answer = match pace {
                 Pace::Prompt => self.next()?,
                 Pace::AsTheyCome => self.next_within(None)?.ok_or_else(|| self.unexpected())?,
             };
-            let UserAnswer::Events { events, more } = answer else { return Err(self.unexpected()) };
-            take(events)?;
-            if !more {
-                return Ok(());
+            match answer {
+                UserAnswer::Checkpoint(checkpoint) => take(Part::Begins(checkpoint))?,
+                UserAnswer::Events { events, more } => {
+                    take(Part::Events(events))?;
+                    if !more {
+                        return Ok(());
+                    }
+                }
+                UserAnswer::Status(_)
+                | UserAnswer::Request(_)
+                | UserAnswer::Waiting(_)
+                | UserAnswer::Grants(_)
+                | UserAnswer::Listing { .. }
+                | UserAnswer::Shown(_)
+                | UserAnswer::Reloaded { .. }
+                | UserAnswer::PolicyFile { .. }
+                | UserAnswer::Daemon(_)
+                | UserAnswer::Failed(_)
+                | UserAnswer::Taken(_)
+                | UserAnswer::Optouts(_)
+                | UserAnswer::Remark(_)
+                | UserAnswer::Archive { .. } => return Err(self.unexpected()),
             }
         }
     }
 
     fn receive(&self, patience: &mut Patience) -> Result<Result<UserAnswer, Failing>, Trouble> {
-        let answer = self.connection.receive(patience)?;
-        Ok(if let UserAnswer::Failed(failure) = answer { Err(Failing::Failed(failure)) } else { Ok(answer) })
+        loop {
+            let answer = self.connection.receive(patience)?;
+            if let UserAnswer::Failed(failure) = answer {
+                return Ok(Err(Failing::Failed(failure)));
+            }
+            let UserAnswer::Remark(words) = answer else { return Ok(Ok(answer)) };
+            eprintln!("jit: {}", safe(&words));
+        }
     }
 
     /// What was answered answers another question.

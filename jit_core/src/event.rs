@@ -186,8 +186,12 @@ events! {
     "syslog.back" SyslogBack { undelivered: u64 }
     /// The store could not be written.
     "store.failed" StoreFailed { why: String }
-    /// The store can be written again.
-    "store.back" StoreBack { refused: u64 }
+    /// The store can be written again: so many acts were refused, so many events came late, so many checks are missing.
+    "store.back" StoreBack { refused: u64, late: u64, lost: u64 }
+    /// Where the chain stood: said every 15 minutes and at each stop, so that a log host can prove it.
+    "audit.head" AuditHead { head: u64, head_hash: String }
+    /// Older events were archived. What of them the state still rests on was kept.
+    "audit.pruned" AuditPruned { by: UserName, upto: u64, upto_hash: String, before: WallTime, archived: u64, kept: u64, kept_digest: String }
     /// jitd began.
     "daemon.started" DaemonStarted { version: String, boot_id: BootId, boot_ms: BootTime, policy: String }
     /// jitd ended in good order.

@@ -14,8 +14,19 @@ const LONGEST_VALUE: usize = 1500;
 /// The line of a record.
 #[must_use]
 pub fn of(record: &Record) -> String {
-    let mut line = record.event.clone();
-    let data: Map<String, Value> = serde_json::from_str(&record.data).unwrap_or_default();
+    let (seq, hash) = (record.seq, record.hash.short());
+    format!("{} seq={seq} hash={hash}", said(&record.event, &record.data))
+}
+
+/// The line of an event that could not be stored yet: it has no number, and comes again with one.
+#[must_use]
+pub fn of_unstored(event: &str, data: &str) -> String {
+    format!("{} stored=no", said(event, data))
+}
+
+fn said(event: &str, data: &str) -> String {
+    let mut line = event.to_owned();
+    let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
     for (key, value) in &data {
         if let Some(value) = written(value) {
             line.push(' ');
@@ -24,8 +35,7 @@ pub fn of(record: &Record) -> String {
             line.push_str(&value);
         }
     }
-    let (seq, hash) = (record.seq, record.hash.short());
-    format!("{line} seq={seq} hash={hash}")
+    line
 }
 
 /// A value as it stands in a line; none where there is nothing to say.

@@ -5,6 +5,8 @@
 //! bytes, so anybody can check an export with `sha256sum` alone. The data are hashed as they were
 //! written, never as they would be written again.
 
+pub mod chain;
+
 use crate::time::WallTime;
 use sha2::{Digest, Sha256};
 use std::fmt;

@@ -22,52 +22,163 @@ pub enum Code {
 #[allow(missing_docs, reason = "Display says what each one means")]
 pub enum Refusal {
     NoPolicy,
-    NoRule { user: UserName, service: Service, run_as: RunAs },
-    GroupsUnknown { user: UserName },
-    TooLong { longest: Span, rule: RuleName },
-    ReasonMissing { rule: RuleName },
-    ReasonShort { rule: RuleName, min: u32 },
-    ReasonLong { most: u32 },
-    ReasonPattern { rule: RuleName, pattern: String },
-    TooManyUses { most: u32, rule: RuleName },
-    OddStart { farthest: Span },
-    OutsideHours { rule: RuleName, hours: String },
-    Forbidden { rule: RuleName },
-    NoEmergency { user: UserName, service: Service },
-    Unreviewed { id: GrantId, by: String },
-    LimitReached { rule: RuleName, times: u32, per: Span },
-    Reviewed { id: GrantId, verdict: &'static str, by: UserName },
-    NotReviewer { id: GrantId, by: String },
-    OwnReview { id: GrantId },
-    NotExtensible { id: GrantId, rule: RuleName },
-    ExtendedEnough { id: GrantId, times: u32 },
-    NotStarted { id: GrantId },
-    NoteLong { most: u32 },
+    NoRule {
+        user: UserName,
+        service: Service,
+        run_as: RunAs,
+    },
+    GroupsUnknown {
+        user: UserName,
+    },
+    TooLong {
+        longest: Span,
+        rule: RuleName,
+    },
+    ReasonMissing {
+        rule: RuleName,
+    },
+    ReasonShort {
+        rule: RuleName,
+        min: u32,
+    },
+    ReasonLong {
+        most: u32,
+    },
+    ReasonPattern {
+        rule: RuleName,
+        pattern: String,
+    },
+    TooManyUses {
+        most: u32,
+        rule: RuleName,
+    },
+    OddStart {
+        farthest: Span,
+    },
+    OutsideHours {
+        rule: RuleName,
+        hours: String,
+    },
+    Forbidden {
+        rule: RuleName,
+    },
+    NoEmergency {
+        user: UserName,
+        service: Service,
+    },
+    Unreviewed {
+        id: GrantId,
+        by: String,
+    },
+    LimitReached {
+        rule: RuleName,
+        times: u32,
+        per: Span,
+    },
+    Reviewed {
+        id: GrantId,
+        verdict: &'static str,
+        by: UserName,
+    },
+    NotReviewer {
+        id: GrantId,
+        by: String,
+    },
+    OwnReview {
+        id: GrantId,
+    },
+    NotExtensible {
+        id: GrantId,
+        rule: RuleName,
+    },
+    ExtendedEnough {
+        id: GrantId,
+        times: u32,
+    },
+    NotStarted {
+        id: GrantId,
+    },
+    NoteLong {
+        most: u32,
+    },
     NoteMissing,
     OddUses,
-    AlreadyPending { id: RequestId },
-    AlreadyHeld { id: GrantId },
-    TooManyPending { most: usize },
-    NoSuch { what: String },
-    NoneOfYours { what: &'static str },
-    NameOne { what: &'static str, ids: Vec<String> },
-    Decided { id: RequestId, word: &'static str, by: Vec<String> },
-    Over { id: GrantId, word: &'static str },
-    Own { id: Option<RequestId> },
+    AlreadyPending {
+        id: RequestId,
+    },
+    AlreadyHeld {
+        id: GrantId,
+    },
+    TooManyPending {
+        most: usize,
+    },
+    NoSuch {
+        what: String,
+    },
+    NoneOfYours {
+        what: &'static str,
+    },
+    NameOne {
+        what: &'static str,
+        ids: Vec<String>,
+    },
+    Decided {
+        id: RequestId,
+        word: &'static str,
+        by: Vec<String>,
+    },
+    Over {
+        id: GrantId,
+        word: &'static str,
+    },
+    Own {
+        id: Option<RequestId>,
+    },
     Unreadable,
-    NotApprover { id: Option<RequestId>, approvers: Vec<String> },
-    ApprovedAlready { id: RequestId },
-    NotLonger { id: RequestId, longest: Span },
-    SelfService { user: UserName, service: Service },
-    OthersGrant { id: GrantId },
-    OwnGrant { id: GrantId },
-    MayNotRevoke { id: GrantId },
-    NothingToRevoke { user: UserName },
-    RootOnly { what: &'static str },
-    AuditorsOnly { what: &'static str },
-    UnknownUser { name: UserName },
-    TooOften { most: u32 },
-    NotRecorded { why: String },
+    NotApprover {
+        id: Option<RequestId>,
+        approvers: Vec<String>,
+    },
+    ApprovedAlready {
+        id: RequestId,
+    },
+    NotLonger {
+        id: RequestId,
+        longest: Span,
+    },
+    SelfService {
+        user: UserName,
+        service: Service,
+    },
+    OthersGrant {
+        id: GrantId,
+    },
+    OwnGrant {
+        id: GrantId,
+    },
+    MayNotRevoke {
+        id: GrantId,
+    },
+    NothingToRevoke {
+        user: UserName,
+    },
+    RootOnly {
+        what: &'static str,
+    },
+    AuditorsOnly {
+        what: &'static str,
+    },
+    UnknownUser {
+        name: UserName,
+    },
+    TooOften {
+        most: u32,
+    },
+    NotRecorded {
+        why: String,
+    },
+    /// There is nothing to archive.
+    NothingToArchive,
     Busy,
 }
 
@@ -119,6 +230,7 @@ impl Refusal {
             | Self::UnknownUser { .. }
             | Self::TooOften { .. }
             | Self::NotRecorded { .. }
+            | Self::NothingToArchive
             | Self::Busy => Code::Refused,
         }
     }
@@ -191,6 +303,7 @@ impl Refusal {
             Self::AuditorsOnly { .. } => "the policy's `auditors` and root may".to_owned(),
             Self::UnknownUser { .. } => "check the spelling".to_owned(),
             Self::TooOften { .. } => "wait a minute".to_owned(),
+            Self::NothingToArchive => "name a later moment: --before 2026-01-31".to_owned(),
             Self::NotRecorded { .. } => "an administrator must look at the disk under /var/lib/jit".to_owned(),
             Self::Busy => "try again in a moment".to_owned(),
         })
@@ -251,6 +364,7 @@ impl fmt::Display for Refusal {
             Self::AuditorsOnly { what } => write!(f, "only auditors and root may {what}"),
             Self::UnknownUser { name } => write!(f, "there is no account named {name} here"),
             Self::TooOften { most } => write!(f, "more than {most} acts in a minute"),
+            Self::NothingToArchive => write!(f, "there is no event from before that"),
             Self::NotRecorded { why } => write!(f, "it could not be recorded, so it was not done: {}", text::printable(why, 200)),
             Self::Busy => f.write_str("the access daemon is busy"),
         }

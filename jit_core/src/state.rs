@@ -6,6 +6,7 @@
 mod apply;
 pub(crate) mod deadlines;
 pub(crate) mod look;
+pub mod needs;
 
 use crate::actor::Humans;
 use crate::grant::{EndedGrant, Grant};
@@ -21,11 +22,11 @@ use deadlines::{Deadlines, Due};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many decided requests, ended grants and closed sessions, of each kind, are kept at hand; older ones
-/// are in the record only.
-const KEPT: usize = 5_000;
+/// are in the record only. In unit tests few, so that they meet what is forgotten.
+const KEPT: usize = if cfg!(test) { 8 } else { 5_000 };
 
 /// All requests, grants and sessions, with what is needed to find them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct State {
     requests: BTreeMap<RequestId, Request>,
     grants: BTreeMap<GrantId, Grant>,
@@ -81,7 +82,7 @@ struct Marks {
     breakglass: BTreeSet<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Undo {
     Request(RequestId, Option<Box<Request>>),
     Grant(GrantId, Option<Box<Grant>>),

@@ -2,7 +2,8 @@
 
 use crate::time::Moment;
 use crate::view::{
-    DaemonView, EventView, Failure, FileView, GrantView, MistakeView, OptoutView, RequestView, SessionView, Shown, StatusView, TakenView,
+    CheckpointView, DaemonView, EventView, Failure, FileView, GrantView, MistakeView, OptoutView, RequestView, SessionView, Shown,
+    StatusView, TakenView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,19 @@ pub enum Act {
     },
     /// Every opt-out. Answer: [`UserAnswer::Optouts`].
     Optouts,
+    /// All events before a moment, to be archived. Answers: [`UserAnswer::Archive`], then perhaps
+    /// [`UserAnswer::Checkpoint`], then [`UserAnswer::Events`] until one says that no more follows.
+    Archive {
+        /// The moment.
+        before: Moment,
+    },
+    /// Take out what was archived. Answer: [`UserAnswer::Archive`].
+    Prune {
+        /// The last event of it, as `SEQ:HASH`.
+        upto: String,
+        /// The moment.
+        before: Moment,
+    },
 }
 
 /// What a reviewer says of an emergency.
@@ -222,4 +236,13 @@ pub enum UserAnswer {
     Taken(Box<TakenView>),
     /// Every opt-out.
     Optouts(Vec<OptoutView>),
+    /// Something to know about the answer that follows.
+    Remark(String),
+    /// Where the record begins, as older events were archived; the events follow.
+    Checkpoint(CheckpointView),
+    /// What is archived.
+    Archive {
+        /// The last event of it, as `SEQ:HASH`.
+        upto: String,
+    },
 }

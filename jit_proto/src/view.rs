@@ -221,6 +221,19 @@ pub struct DenialView {
     pub ask: Option<String>,
 }
 
+/// Where the record begins, when older events were archived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointView {
+    /// The last event of the archived part.
+    pub upto: u64,
+    /// Its hash.
+    pub hash: String,
+    /// How many events of that part were kept.
+    pub kept: u64,
+    /// The SHA-256 of their hashes, one after the other.
+    pub kept_digest: String,
+}
+
 /// An event of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventView {

@@ -1,23 +1,20 @@
 //! The daemon from its first moment to its last, in order.
 
+use crate::begin::{Beginner, Beginning};
 use crate::breakglass;
-use crate::clock::{Clock, KernelEntropy, SystemClock};
+use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
-use crate::engine::{Begun, Handle, Task};
+use crate::engine::{Handle, Task};
 use crate::privileges::{Identity, set_umask};
 use crate::settings::Settings;
 use crate::sockets::{self, Sockets};
-use crate::store::{self, Fresh, Store};
-use crate::syslog::Syslog;
-use crate::writer::{Writer, fresh};
-use crate::{engine, pam_door, reload, user_door};
-use jit_core::engine::{Command, Context, handle};
-use jit_core::event::Event;
-use jit_core::state::State;
-use jit_core::time::Now;
+use crate::{pam_door, reload, user_door};
+use jit_store::file_in;
 use sd_notify::NotifyState;
+use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// Runs the daemon until it is told to stop.
 ///
@@ -47,14 +44,18 @@ pub fn run(settings: &Settings) -> Result<(), String> {
 async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[String]) -> Result<(), String> {
     let clock = SystemClock;
     let began = clock.now();
-    let (state, policy, writer, thread) = begin(settings, clock, written_meanwhile)?;
-    let (policy, trouble) = match policy {
-        Ok((policy, _)) => (Some(policy), Vec::new()),
-        Err(mistakes) => (None, mistakes),
-    };
+    let told = Arc::new(watch::channel(0).0);
+    let (settings_too, written_meanwhile) = (settings.clone(), written_meanwhile.to_vec());
+    let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told.clone() };
+    let Beginning { begun, writer, unproven } = beginner.begin().await?;
     let (engine, jobs) = Handle::new();
-    let begun = Begun { state, policy, trouble, record: settings.record };
-    let task = tokio::spawn(Task::new(clock, writer.clone(), jobs, begun).run());
+    let has_record = begun.no_record.is_none();
+    let task = tokio::spawn(Task::new(clock, writer, jobs, begun).run());
+    match unproven {
+        Some(base) => beginner.prove(base, engine.clone()),
+        None if has_record => {}
+        None => drop(tokio::spawn(beginner.again(engine.clone()))),
+    }
     let directory = Directory::default();
     let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
     let (pam, user) = (listener(sockets.pam)?, listener(sockets.user)?);
@@ -62,8 +63,8 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let about = user_door::About {
         engine: engine.clone(),
         directory: directory.clone(),
-        store: store::file_in(&settings.state),
-        head: writer.head(),
+        store: file_in(&settings.state),
+        head: told.subscribe(),
         policy: settings.policy.clone(),
         since: began.wall.as_millis(),
     };
@@ -73,65 +74,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     engine.stop().await;
     let _ = task.await;
-    drop(writer);
-    drop(thread);
     Ok(())
-}
-
-/// Reads the record, and writes into it that the daemon begins, by which policy, and what happened while it was away.
-fn begin(
-    settings: &Settings,
-    clock: impl Clock,
-    written_meanwhile: &[String],
-) -> Result<(State, engine::Read, Writer, std::thread::JoinHandle<()>), String> {
-    let mut state = State::default();
-    let mut store = Store::open(&store::file_in(&settings.state), |record| {
-        let event = Event::read(&record.event, &record.data).map_err(|unreadable| unreadable.to_string())?;
-        state.apply(record.at, &event);
-        Ok(())
-    })
-    .map_err(|trouble| trouble.to_string())?;
-    let policy = reload::read(&settings.policy);
-    let now = clock.now();
-    let mut first = first_events(&state, &policy, now, clock.boot())?;
-    first.extend(breakglass::events(&state, written_meanwhile));
-    let mut batch: Vec<Fresh> = Vec::new();
-    for event in &first {
-        state.apply(now.wall, event);
-        batch.push(fresh(now.wall, event)?);
-    }
-    let mut syslog = Syslog::new(settings.syslog.clone());
-    say_mistakes(&policy);
-    match store.append(&batch) {
-        Ok(records) => {
-            for record in &records {
-                // What syslog does not take now waits; the writer goes on.
-                let _ = syslog.send(crate::writer::urgency(record), &jit_core::line::of(record));
-            }
-        }
-        Err(error) => return Err(format!("the record cannot be written: {error}; look at the disk under {}", settings.state.display())),
-    }
-    let (writer, thread) = Writer::start(store, syslog).map_err(|error| format!("the writer cannot be started: {error}"))?;
-    Ok((state, policy, writer, thread))
-}
-
-fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::time::BootId) -> Result<Vec<Event>, String> {
-    let valid = if policy.is_ok() { "valid" } else { "not valid" };
-    let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned() };
-    let mut context = Context { now, policy: None, entropy: &mut KernelEntropy };
-    let (_, mut events) = handle(state, start, &mut context).map_err(|refusal| refusal.to_string())?;
-    events.push(engine::policy_event(policy, "start".to_owned(), None, state).0);
-    Ok(events)
-}
-
-fn say_mistakes(policy: &engine::Read) {
-    match policy {
-        Ok((_, warnings)) => warnings.iter().for_each(|warning| eprintln!("jitd: warning: {warning}")),
-        Err(mistakes) => {
-            mistakes.iter().for_each(|mistake| eprintln!("jitd: {mistake}"));
-            eprintln!("jitd: there is no valid policy: nobody is let in until it is mended and reloaded (jit reload)");
-        }
-    }
 }
 
 /// Reloads at SIGHUP; returns at SIGTERM or SIGINT.

@@ -7,15 +7,17 @@ mod task;
 pub(crate) use task::policy_event;
 pub use task::{Begun, Task};
 
+use crate::writer::Writer;
 use access::Knock;
-use jit_core::engine::{Admission, Command, Denial, Reply};
+pub use batch::Done;
+use jit_core::engine::{Admission, Command, Denial};
 use jit_core::id::{DenialId, RequestId};
 use jit_core::policy::Policy;
 use jit_core::policy::load::Mistake;
 use jit_core::refusal::Refusal;
 use jit_core::state::State;
 use jit_core::subject::Entry;
-use jit_core::time::Now;
+use jit_core::time::{Now, WallTime};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,13 +60,19 @@ pub(crate) enum Job {
     /// Somebody was turned away before the engine was asked.
     Turned { knock: Knock, denial: Denial, answer: oneshot::Sender<DenialId> },
     /// Do this.
-    Command { command: Command, answer: oneshot::Sender<Result<Reply, Refusal>> },
+    Command { command: Command, answer: batch::Answer },
     /// Look.
     Query(Query),
     /// Put this policy in force, if it is valid.
     Policy { read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>> },
     /// Say when this request is decided.
     Watch { id: RequestId, decided: oneshot::Sender<()> },
+    /// Go on with another record, or without one.
+    Adopt { begun: Box<Begun>, writer: Writer },
+    /// The way to the record, and the time.
+    Writer { answer: oneshot::Sender<(Writer, WallTime)> },
+    /// Find which events the state rests on, and say when that is stored.
+    Base { done: oneshot::Sender<()> },
     /// Record what is not yet, and end.
     Stop { done: oneshot::Sender<()> },
 }
@@ -103,7 +111,7 @@ impl Handle {
     ///
     /// # Errors
     /// A refusal, in words for whoever asked.
-    pub async fn command(&self, command: Command) -> Result<Reply, Refusal> {
+    pub async fn command(&self, command: Command) -> Result<Done, Refusal> {
         self.ask(|answer| Job::Command { command, answer }).await.unwrap_or(Err(Refusal::Busy))
     }
 
@@ -132,6 +140,22 @@ impl Handle {
     /// Waits until a request is decided.
     pub async fn decided(&self, id: RequestId) {
         self.ask(|decided| Job::Watch { id, decided }).await;
+    }
+
+    /// The way to the record, and the time.
+    pub(crate) async fn writer(&self) -> Option<(Writer, WallTime)> {
+        self.ask(|answer| Job::Writer { answer }).await
+    }
+
+    /// Goes on with another record, or without one.
+    pub(crate) async fn adopt(&self, begun: Begun, writer: Writer) {
+        // An engine that is stopping needs none.
+        let _ = self.jobs.send(Job::Adopt { begun: Box::new(begun), writer }).await;
+    }
+
+    /// Finds which events the state rests on, and waits until that is stored.
+    pub async fn base(&self) {
+        self.ask(|done| Job::Base { done }).await;
     }
 
     /// Ends the engine, in good order.

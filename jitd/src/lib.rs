@@ -8,6 +8,7 @@
 )]
 
 mod alert;
+mod begin;
 mod breakglass;
 pub mod cli;
 pub mod clock;
@@ -21,7 +22,6 @@ mod privileges;
 mod reload;
 pub mod settings;
 mod sockets;
-pub mod store;
 pub mod syslog;
 pub mod user_door;
 mod wire;

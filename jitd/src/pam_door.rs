@@ -154,7 +154,8 @@ impl Service {
         let engine = self.engine.clone();
         let (told, mut reply) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
-            let opened = engine.command(Command::Open(arrival)).await;
+            // Whether it is on disk is for the record's keepers: a session that may be queued is one that lets in anyway.
+            let opened = engine.command(Command::Open(arrival)).await.map(|done| done.reply);
             if let Err(Ok(Reply::Session(id, _))) = told.send(opened) {
                 let _ = engine.command(Command::Close(id)).await;
             }

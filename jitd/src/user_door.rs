@@ -1,6 +1,7 @@
 //! The user socket: everything people do.
 
 mod acts;
+mod archive;
 mod looks;
 mod optouts;
 mod peer;
@@ -191,6 +192,8 @@ impl Service {
             Act::Review { id, verdict, note } => optouts::review(about, line, actor, &id, verdict, note).await,
             Act::Extend { id, for_s, reason } => optouts::extend(about, line, actor, id.as_deref(), for_s, reason).await,
             Act::Optouts => optouts::list(about, line, actor).await,
+            Act::Archive { before } => archive::archive(about, line, actor, before).await,
+            Act::Prune { upto, before } => archive::prune(about, line, actor, upto, before).await,
         }
     }
 }
@@ -207,7 +210,16 @@ fn changes_something(act: &Act) -> bool {
         | Act::Emergency(_)
         | Act::Review { .. }
         | Act::Extend { .. }
-        | Act::Reload => true,
-        Act::Optouts | Act::Status | Act::Wait(_) | Act::List(_) | Act::Show(_) | Act::Events(_) | Act::PolicyShow | Act::Version => false,
+        | Act::Reload
+        | Act::Prune { .. } => true,
+        Act::Optouts
+        | Act::Status
+        | Act::Wait(_)
+        | Act::List(_)
+        | Act::Show(_)
+        | Act::Events(_)
+        | Act::PolicyShow
+        | Act::Version
+        | Act::Archive { .. } => false,
     }
 }

@@ -1,34 +1,77 @@
 //! The one thread that writes: events to the store, and their lines to syslog.
 //!
-//! It never waits for anything but work: what must be tried again is tried when the engine says so.
+//! It never waits for anything but work: what must be tried again is tried when the engine says so. What is so although
+//! it could not be stored waits here, in order, and nothing is stored before it.
 
-use crate::store::{Fresh, Store};
 use crate::syslog::{Syslog, Turn, Urgency};
+use jit_core::engine::{Otherwise, Recording};
 use jit_core::event::{self, Event};
 use jit_core::line;
-use jit_core::record::Record;
+use jit_core::name::UserName;
+use jit_core::record::{Head, Record};
+use jit_core::state::needs::Picker;
 use jit_core::time::WallTime;
+use jit_store::{Base, Fresh, Reserve, Store, pick};
+use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use tokio::sync::{oneshot, watch};
 
+/// How a batch was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Kept {
+    /// It is on disk.
+    Stored,
+    /// It is on disk, in space that is kept for such acts when the disk is full.
+    ByReserve,
+    /// It is not on disk yet, and why.
+    NotYet(String),
+}
+
+/// What became of a batch.
+pub type Committed = Result<Kept, String>;
+
+/// What is to be archived.
+#[derive(Debug)]
+pub struct Archived {
+    /// The last event of it.
+    pub upto: Head,
+    /// The moment up to which.
+    pub before: WallTime,
+    /// Who did it.
+    pub by: UserName,
+    /// When.
+    pub at: WallTime,
+}
+
 /// What the thread is asked to do.
 enum Work {
     /// Store a batch and say whether it is stored.
-    Commit(Vec<Fresh>, oneshot::Sender<Result<(), String>>),
+    Commit(Vec<Fresh>, Recording, oneshot::Sender<Committed>),
     /// Store a batch when it can be.
     Note(Vec<Fresh>),
-    /// Try syslog again.
+    /// Try again what failed.
     Flush(WallTime),
+    /// Record where the chain stands, and say when that is done.
+    Head(WallTime, oneshot::Sender<()>),
+    /// Store which events the state rests on, and say when that is done.
+    Base(Base, oneshot::Sender<()>),
+    /// Take out what was archived.
+    Prune(Archived, oneshot::Sender<Result<(), String>>),
 }
 
 /// The way to the writer.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    work: mpsc::Sender<Work>,
+    work: Option<mpsc::Sender<Work>>,
+    why_none: String,
     behind: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
     head: watch::Receiver<u64>,
+    store: PathBuf,
 }
 
 impl std::fmt::Debug for Work {
@@ -51,37 +94,102 @@ impl Writer {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(store: Store, syslog: Syslog) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+    pub fn start(
+        store: Store,
+        file: PathBuf,
+        reserve: Reserve,
+        syslog: Syslog,
+        told: &Arc<watch::Sender<u64>>,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (work, jobs) = mpsc::channel();
-        let (head_is, head) = watch::channel(store.head().seq);
-        let behind = Arc::new(AtomicBool::new(false));
-        let mut scribe = Scribe { store, syslog, behind: behind.clone(), head: head_is, refused: 0, notes: Vec::new() };
+        told.send_replace(store.head().seq);
+        let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let mut scribe = Scribe {
+            store,
+            reserve,
+            syslog,
+            behind: behind.clone(),
+            fails: fails.clone(),
+            head: told.clone(),
+            failing: None,
+            late: VecDeque::new(),
+        };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
             while let Ok(job) = jobs.recv() {
                 scribe.work(job);
             }
         })?;
-        Ok((Self { work, behind, head }, thread))
+        Ok((Self { work: Some(work), why_none: String::new(), behind, fails, head: told.subscribe(), store: file }, thread))
+    }
+
+    /// A writer where there is no record to write to: whatever must be recorded is refused.
+    #[must_use]
+    pub fn none(why: String, told: &Arc<watch::Sender<u64>>) -> Self {
+        let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+        Self { work: None, why_none: why, behind, fails, head: told.subscribe(), store: PathBuf::new() }
+    }
+
+    /// Whether something could not be stored, and nothing has been since; or the space that is kept for a full disk is in use.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, work: Work) {
+        // A writer that is gone drops what is sent to it, and with it whatever waits for an answer.
+        if let Some(way) = &self.work {
+            let _ = way.send(work);
+        }
     }
 
     /// Stores a batch; the answer comes when it is on disk, or cannot be.
-    pub fn commit(&self, batch: Vec<Fresh>) -> oneshot::Receiver<Result<(), String>> {
+    pub fn commit(&self, batch: Vec<Fresh>, recording: Recording) -> oneshot::Receiver<Committed> {
         let (done, stored) = oneshot::channel();
-        // A writer that is gone drops the sender: the receiver then says that nothing was stored.
-        let _ = self.work.send(Work::Commit(batch, done));
+        if self.work.is_some() {
+            self.send(Work::Commit(batch, recording, done));
+        } else {
+            let _ = done.send(Err(self.why_none.clone()));
+        }
         stored
     }
 
     /// Stores a batch that nobody waits for.
     pub fn note(&self, batch: Vec<Fresh>) {
-        let _ = self.work.send(Work::Note(batch));
+        self.send(Work::Note(batch));
     }
 
-    /// Tries again what could not be delivered, if anything could not.
+    /// Tries again what could not be delivered or stored, if anything could not.
     pub fn catch_up(&self, now: WallTime) {
         if self.behind.load(Ordering::Relaxed) {
-            let _ = self.work.send(Work::Flush(now));
+            self.send(Work::Flush(now));
         }
+    }
+
+    /// Records where the chain stands.
+    pub async fn head_event(&self, now: WallTime) {
+        let (done, recorded) = oneshot::channel();
+        self.send(Work::Head(now, done));
+        // What is missing is said by whoever could not write it.
+        let _ = recorded.await;
+    }
+
+    /// Finds the events that the state rests on, and stores which they are. It goes on beside everything else.
+    pub fn base(&self, picker: Picker, done: oneshot::Sender<()>) -> std::thread::JoinHandle<()> {
+        let (writer, upto) = (self.clone(), *self.head.borrow());
+        std::thread::spawn(move || match pick(&writer.store, picker, upto) {
+            Ok(base) => writer.send(Work::Base(base, done)),
+            Err(why) => eprintln!("jitd: the record could not be read to make starts shorter: {why}"),
+        })
+    }
+
+    /// Takes archived events out of the store.
+    ///
+    /// # Errors
+    /// Why that is not possible.
+    pub async fn prune(&self, archived: Archived) -> Result<(), String> {
+        let (done, pruned) = oneshot::channel();
+        self.send(Work::Prune(archived, done));
+        pruned.await.unwrap_or_else(|_| Err("there is no record".to_owned()))
     }
 
     /// The number of the newest stored event, as it changes.
@@ -91,74 +199,161 @@ impl Writer {
     }
 }
 
-/// The most notes that are kept while the store fails.
-const MOST_NOTES: usize = 10_000;
+/// The most checks that wait while the store fails. Acts wait without a limit: there are few, and each counts.
+const MOST_CHECKS: usize = 10_000;
+
+/// What waits to be stored.
+struct Late {
+    fresh: Fresh,
+    /// A check, of which the oldest may be lost.
+    is_check: bool,
+}
+
+/// What is remembered while the store fails.
+#[derive(Clone, Copy, Default)]
+struct Failing {
+    refused: u64,
+    late: u64,
+    lost: u64,
+}
 
 /// What the thread works with.
 struct Scribe {
     store: Store,
+    reserve: Reserve,
     syslog: Syslog,
     behind: Arc<AtomicBool>,
-    head: watch::Sender<u64>,
-    /// How many batches were refused since the store failed.
-    refused: u64,
-    /// Notes that could not be stored yet.
-    notes: Vec<Fresh>,
+    fails: Arc<AtomicBool>,
+    head: Arc<watch::Sender<u64>>,
+    failing: Option<Failing>,
+    late: VecDeque<Late>,
 }
 
 impl Scribe {
     fn work(&mut self, work: Work) {
         match work {
-            Work::Commit(batch, done) => {
-                let result = self.store_batch(&batch);
+            Work::Commit(batch, recording, done) => {
+                let result = self.commit(batch, recording);
+                // Whoever waited may have gone.
                 let _ = done.send(result);
             }
             Work::Note(batch) => {
-                self.notes.extend(batch);
-                self.store_notes();
+                if let Err(why) = self.try_commit(&batch, Recording::A_FACT) {
+                    self.fails(&why);
+                    self.keep_for_later(batch, true);
+                }
             }
             Work::Flush(now) => {
                 if let Some(turn) = self.syslog.flush() {
                     self.say_turn(now, &turn);
                 }
-                self.store_notes();
+                self.recover(now);
             }
-        }
-        let behind = self.syslog.has_waiting() || !self.notes.is_empty();
-        self.behind.store(behind, Ordering::Relaxed);
-    }
-
-    fn store_notes(&mut self) {
-        let notes = std::mem::take(&mut self.notes);
-        if !notes.is_empty() && self.store_batch(&notes).is_err() {
-            self.notes = notes;
-            let too_many = self.notes.len().saturating_sub(MOST_NOTES);
-            drop(self.notes.drain(..too_many));
-        }
-    }
-
-    fn store_batch(&mut self, batch: &[Fresh]) -> Result<(), String> {
-        let records = match self.store.append(batch) {
-            Ok(records) => records,
-            Err(error) => {
-                let why = error.to_string();
-                if self.refused == 0 {
-                    // It cannot be in the record, so it has no number there.
-                    let failed = format!("store.failed why={}", line::quoted(&why));
-                    let _ = self.syslog.send(Urgency::Alert, &failed);
-                    eprintln!("jitd: the record cannot be written: {why}");
+            Work::Head(now, done) => {
+                let Head { seq, hash } = self.store.head();
+                self.note_own(now, &event::AuditHead { head: seq, head_hash: hash.to_string() }.into());
+                let _ = done.send(());
+            }
+            Work::Base(base, done) => {
+                if let Err(error) = self.store.put_base(&base) {
+                    self.fails(&error.to_string());
                 }
-                self.refused = self.refused.saturating_add(1);
-                return Err(why);
+                let _ = done.send(());
             }
-        };
-        self.publish(&records);
-        if self.refused > 0
-            && let Some(last) = batch.last()
-        {
-            let back = Event::from(event::StoreBack { refused: std::mem::take(&mut self.refused) });
-            self.note_own(last.at, &back);
+            Work::Prune(archived, done) => {
+                let _ = done.send(self.prune(archived));
+            }
         }
+        let fails = self.failing.is_some() || !self.reserve.is_held();
+        self.fails.store(fails, Ordering::Relaxed);
+        self.behind.store(fails || self.syslog.has_waiting(), Ordering::Relaxed);
+    }
+
+    /// Stores a batch, or does what is to be done where it cannot be.
+    fn commit(&mut self, batch: Vec<Fresh>, recording: Recording) -> Committed {
+        let mut tried = self.try_commit(&batch, recording);
+        if tried.is_err() && recording.reserve && self.reserve.is_held() {
+            self.reserve.give_up();
+            tried = self.try_commit(&batch, recording);
+        }
+        match (tried, recording.otherwise) {
+            (Ok(kept), _) => Ok(kept),
+            (Err(why), Otherwise::Done) => {
+                self.fails(&why);
+                self.keep_for_later(batch, false);
+                Ok(Kept::NotYet(why))
+            }
+            (Err(why), Otherwise::Refused) => {
+                let failing = self.fails(&why);
+                failing.refused = failing.refused.saturating_add(1);
+                Err(why)
+            }
+        }
+    }
+
+    /// What was given up for those who need it is not for others.
+    fn try_commit(&mut self, batch: &[Fresh], recording: Recording) -> Committed {
+        let Some(last) = batch.last().map(|last| last.at) else { return Ok(Kept::Stored) };
+        if recording.reserve {
+            let kept = if self.reserve.is_held() { Kept::Stored } else { Kept::ByReserve };
+            return self.store_with_late(batch, last).map(|()| kept);
+        }
+        self.reserve.take().map_err(|error| format!("no space is left but what is kept for emergencies: {error}"))?;
+        self.store_with_late(batch, last).map(|()| Kept::Stored)
+    }
+
+    /// Stores what is late, and then this, in one transaction; after a failure also that it is over.
+    fn store_with_late(&mut self, batch: &[Fresh], now: WallTime) -> Result<(), String> {
+        let mut all: Vec<Fresh> = self.late.iter().map(|late| late.fresh.clone()).chain(batch.iter().cloned()).collect();
+        if let Some(Failing { refused, late, lost }) = self.failing {
+            all.push(fresh(now, &event::StoreBack { refused, late, lost }.into())?);
+        }
+        let records = self.store.append(&all).map_err(|error| error.to_string())?;
+        self.late.clear();
+        self.failing = None;
+        self.publish(&records);
+        Ok(())
+    }
+
+    /// Keeps what is so until it can be stored; syslog hears of it now.
+    fn keep_for_later(&mut self, batch: Vec<Fresh>, is_check: bool) {
+        for fresh in batch {
+            let _ = self.syslog.send(urgency_of(fresh.event, &fresh.data), &line::of_unstored(fresh.event, &fresh.data));
+            self.late.push_back(Late { fresh, is_check });
+            let failing = self.failing.get_or_insert_default();
+            failing.late = failing.late.saturating_add(1);
+        }
+        let checks = self.late.iter().filter(|late| late.is_check).count();
+        for _ in MOST_CHECKS..checks {
+            if let Some(oldest) = self.late.iter().position(|late| late.is_check) {
+                drop(self.late.remove(oldest));
+                let failing = self.failing.get_or_insert_default();
+                failing.lost = failing.lost.saturating_add(1);
+            }
+        }
+    }
+
+    fn fails(&mut self, why: &str) -> &mut Failing {
+        if self.failing.is_none() {
+            // It cannot be in the record, so it has no number there.
+            let _ = self.syslog.send(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
+            eprintln!("jitd: the record cannot be written: {why}");
+        }
+        self.failing.get_or_insert_default()
+    }
+
+    /// Tries whether the disk is back.
+    fn recover(&mut self, now: WallTime) {
+        if self.reserve.take().is_ok() && self.failing.is_some() {
+            // It is said once that it fails.
+            let _ = self.store_with_late(&[], now);
+        }
+    }
+
+    fn prune(&mut self, archived: Archived) -> Result<(), String> {
+        let Archived { upto, before, by, at } = archived;
+        let records = self.store.prune(upto, before, by, at).map_err(|error| error.to_string())??;
+        self.publish(&records);
         Ok(())
     }
 
@@ -182,11 +377,18 @@ impl Scribe {
     /// An event of the writer's own.
     fn note_own(&mut self, at: WallTime, event: &Event) {
         let Ok(fresh) = fresh(at, event) else { return };
-        if let Ok(records) = self.store.append(&[fresh]) {
-            for record in &records {
-                let _ = self.syslog.send(urgency(record), &line::of(record));
+        match self.store.append(std::slice::from_ref(&fresh)) {
+            Ok(records) => {
+                for record in &records {
+                    // What syslog does not take now waits; a word about that is on its way, or was said.
+                    let _ = self.syslog.send(urgency(record), &line::of(record));
+                }
+                self.head.send_replace(self.store.head().seq);
             }
-            self.head.send_replace(self.store.head().seq);
+            Err(error) => {
+                self.fails(&error.to_string());
+                self.keep_for_later(vec![fresh], false);
+            }
         }
     }
 }
@@ -194,10 +396,14 @@ impl Scribe {
 /// How urgent the line of an event is.
 #[must_use]
 pub fn urgency(record: &Record) -> Urgency {
-    match record.event.as_str() {
+    urgency_of(&record.event, &record.data)
+}
+
+fn urgency_of(event: &str, data: &str) -> Urgency {
+    match event {
         // Access was widened.
-        "policy.loaded" if !record.data.contains("\"became\":[]") => Urgency::Alert,
-        "optout.taken" if record.data.contains("\"kind\":\"emergency\"") => Urgency::Alert,
+        "policy.loaded" if !data.contains("\"became\":[]") => Urgency::Alert,
+        "optout.taken" if data.contains("\"kind\":\"emergency\"") => Urgency::Alert,
         "access.breakglass" | "store.failed" | "policy.rejected" => Urgency::Alert,
         "optout.overdue"
         | "optout.stale"

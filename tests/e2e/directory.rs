@@ -62,7 +62,7 @@ fn a_directory_that_hangs_for_one_user_keeps_nobody_else_waiting() {
     host.user("carol").run("sudo -n true").fails().says("no rule lets carol");
     let took = began.elapsed();
     assert!(took < Duration::from_millis(600), "carol's refusal took {took:?}");
-    host.user("alice").run("sudo -n true").fails().says("cannot be looked up");
+    host.user("alice").run("sudo -n true").fails();
     let threads = host.root().run("grep Threads /proc/$(pgrep -x jitd)/status").stdout;
     assert!(threads.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap() < 20, "{threads}");
     host.root().run("rm /run/directory/hold-alice").succeeds();

@@ -84,8 +84,9 @@ impl World {
 
     /// A command line that runs something in the world: it goes before the program.
     pub fn enter(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["-t", &self.first.to_string(), "-m", "-n", "-u", "-p"]);
+        // Whoever runs the tests may ignore signals (nohup does), and what runs inside would inherit that.
+        let mut command = Command::new("env");
+        command.args(["--default-signal", "nsenter", "-t", &self.first.to_string(), "-m", "-n", "-u", "-p"]);
         if self.booted.is_some() {
             command.args(["-i", "-C", "-r"]);
         }

@@ -111,17 +111,16 @@ fn chain(talk: &Talk) -> Check {
     const NAME: &str = "record";
     let mut chain = Chain::new(None);
     let mut broken = None;
-    let followed = || {
+    let mut followed = || {
         let conversation = talk.ask(Act::Events(EventFilter::default()))?;
-        conversation.events(Pace::Prompt, |events| {
-            for event in events {
-                broken = broken.take().or_else(|| chain.follow(&event).err());
-            }
+        conversation.record(Pace::Prompt, |part| {
+            broken = broken.take().or_else(|| chain.part(&part).err());
             Ok(())
         })
     };
-    let mut followed = followed;
-    match (followed(), broken) {
+    let followed = followed();
+    let broken = broken.or_else(|| chain.end().err());
+    match (followed, broken) {
         (Ok(()), None) => Check::fine(NAME, "every event is in its place"),
         (Ok(()), Some(broken)) => {
             Check::wrong(NAME, format!("it is broken: {broken}"), "jit audit verify; keep the file, and compare with the log host")

@@ -1,8 +1,10 @@
 //! What each verb does: ask, then say what happened and what comes next.
 
+mod archive;
 mod audit;
 mod decide;
 mod doctor;
+mod export;
 mod gate;
 mod generate;
 mod look;
@@ -12,6 +14,7 @@ mod policy;
 mod policy_check;
 mod policy_test;
 mod request;
+mod verify;
 mod wait;
 
 use crate::cli::{AuditVerb, PolicyVerb, Verb};
@@ -52,7 +55,10 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
         Verb::Policy { verb: PolicyVerb::Test { cases, policy } } => policy_test::test(context, &cases, policy.as_deref()),
         Verb::Policy { verb: PolicyVerb::Show } => policy::show(context),
         Verb::Audit { verb: AuditVerb::Log(args) } => audit::log(context, args),
-        Verb::Audit { verb: AuditVerb::Verify { file, head } } => audit::verify(context, file.as_deref(), head),
+        Verb::Audit { verb: AuditVerb::Verify { file, head } } => verify::verify(context, file.as_deref(), head),
+        Verb::Audit { verb: AuditVerb::Export { format } } => export::export(context, format),
+        Verb::Audit { verb: AuditVerb::Prune { before, to } } => archive::prune(context, before, &to),
+        Verb::Audit { verb: AuditVerb::Backup { file, state } } => archive::backup(context, &file, state.as_deref()),
         Verb::Emergency(args) => optout::emergency(context, args),
         Verb::Review { id, verdict, note } => optout::review(context, id.as_deref(), verdict, note),
         Verb::Extend { id, time, reason } => own::extend(context, id.as_deref(), time, reason),

@@ -70,6 +70,9 @@ impl Waiter<'_> {
                 | UserAnswer::Daemon(_)
                 | UserAnswer::Taken(_)
                 | UserAnswer::Optouts(_)
+                | UserAnswer::Remark(_)
+                | UserAnswer::Checkpoint(_)
+                | UserAnswer::Archive { .. }
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }
         }

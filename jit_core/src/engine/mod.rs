@@ -6,6 +6,7 @@ mod check;
 mod emergency;
 mod end;
 mod extend;
+mod recording;
 mod request;
 mod see;
 mod session;
@@ -13,6 +14,7 @@ mod session;
 pub use check::{Admission, Denial, Why};
 pub use emergency::taken_within;
 pub use end::{STALE, has_stale};
+pub use recording::{Otherwise, Recording, recording};
 pub use see::{Viewer, approvers_in_words, could_approve_something};
 
 use crate::actor::{Actor, Humans};

@@ -10,6 +10,7 @@ use crate::optout::Verdict;
 use crate::policy::hours::Open;
 use crate::policy::judge::{Answer, Question, RequestRuling, Wanted};
 use crate::span::Span;
+use crate::state::State;
 use crate::subject::Remote;
 use crate::time::WallTime;
 use proptest::prelude::*;
@@ -304,6 +305,37 @@ fn replaying_makes_the_same(world: &World) {
     assert_eq!(replayed.next_deadline_in(world.now), world.state.next_deadline_in(world.now));
 }
 
+type Numbered<'a> = Vec<(u64, &'a (WallTime, Event))>;
+
+fn folded<'a>(events: impl IntoIterator<Item = &'a (WallTime, Event)>) -> State {
+    let mut state = State::default();
+    for (at, event) in events {
+        state.apply(*at, event);
+        state.keep();
+    }
+    state
+}
+
+fn picked<'a>(state: &State, events: &Numbered<'a>) -> Numbered<'a> {
+    let mut picker = state.picker();
+    events.iter().for_each(|(seq, (_, event))| picker.look(*seq, event.name(), &event.data().unwrap()));
+    let seqs = picker.picked();
+    events.iter().filter(|(seq, _)| seqs.contains(seq)).copied().collect()
+}
+
+/// The events that the state rests on make the same state, also when some of them were picked before, for an earlier state.
+fn the_picked_events_make_the_same(world: &World) {
+    let all: Numbered<'_> = (1_u64..).zip(&world.log).collect();
+    let whole = folded(&world.log);
+    let (first, rest) = all.split_at(all.len() / 2);
+    let mut twice = picked(&folded(first.iter().map(|(_, event)| *event)), &first.to_vec());
+    twice.extend(rest);
+    for events in [all, twice] {
+        let picked = picked(&whole, &events);
+        assert_eq!(folded(picked.into_iter().map(|(_, event)| event)), whole);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -320,6 +352,7 @@ proptest! {
         no_grant_is_extended_too_often(&world, &parts);
         nobody_decided_their_own(&world);
         replaying_makes_the_same(&world);
+        the_picked_events_make_the_same(&world);
         let over = world.state.grants().filter(|grant| matches!(grant, Grant::Ended(_))).count();
         prop_assert!(over <= world.log.len());
     }

@@ -58,6 +58,7 @@ fn every() -> Vec<Refusal> {
         Refusal::UnknownUser { name: user },
         Refusal::TooOften { most: 30 },
         Refusal::NotRecorded { why: "no space".to_owned() },
+        Refusal::NothingToArchive,
         Refusal::Busy,
     ]
 }

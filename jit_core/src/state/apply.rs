@@ -81,6 +81,8 @@ impl State {
             | Event::SyslogBack(_)
             | Event::StoreFailed(_)
             | Event::StoreBack(_)
+            | Event::AuditHead(_)
+            | Event::AuditPruned(_)
             | Event::DaemonStopped(_) => {}
         }
         if self.marks.newest != Some(at) {

@@ -19,7 +19,7 @@ pub enum Due {
 }
 
 /// All deadlines of a state.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Deadlines {
     by_wall: BTreeSet<(WallTime, Due)>,
     by_boot: BTreeSet<(BootTime, Due)>,

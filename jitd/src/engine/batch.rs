@@ -1,14 +1,27 @@
 //! A batch: commands that are handled together, stored together, and answered together.
 
-use jit_core::engine::{Command, Reply};
+use crate::writer::{Committed, Kept};
+use jit_core::engine::{Command, Recording, Reply, recording};
 use jit_core::event::Event;
 use jit_core::policy::Policy;
 use jit_core::refusal::Refusal;
+use jit_core::state::State;
+use jit_core::time::Now;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// An answer that somebody waits for.
-pub type Answer = oneshot::Sender<Result<Reply, Refusal>>;
+pub type Answer = oneshot::Sender<Result<Done, Refusal>>;
+
+/// What was done, and how it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Done {
+    /// What was done.
+    pub reply: Reply,
+    /// Whether it is on disk.
+    pub kept: Kept,
+}
 
 /// Something that waits to be done.
 pub enum Waiting {
@@ -18,6 +31,16 @@ pub enum Waiting {
     Own(Command),
     /// A policy that was read, with the event that says so.
     Policy(Event, Option<Arc<Policy>>, oneshot::Sender<Result<(), Refusal>>),
+}
+
+impl Waiting {
+    /// What becomes of it while the record cannot be written.
+    pub fn recording(&self, state: &State, policy: Option<&Policy>, now: Now) -> Recording {
+        match self {
+            Self::Asked(command, _) | Self::Own(command) => recording(state, policy, command, now),
+            Self::Policy(..) => Recording::STRICT,
+        }
+    }
 }
 
 /// What is said once a batch is stored.
@@ -31,14 +54,14 @@ pub enum Then {
 /// A batch on its way to the disk.
 pub struct Flight {
     /// Whether it is stored.
-    pub stored: oneshot::Receiver<Result<(), String>>,
+    pub stored: oneshot::Receiver<Committed>,
     /// What is said then.
     pub then: Vec<Then>,
 }
 
 impl Flight {
     /// Waits until the batch is stored, or cannot be.
-    pub async fn land(flight: &mut Option<Self>) -> Result<(), String> {
+    pub async fn land(flight: &mut Option<Self>) -> Committed {
         match flight {
             Some(flight) => (&mut flight.stored).await.unwrap_or_else(|_| Err("the writer has stopped".to_owned())),
             None => std::future::pending().await,

@@ -4,13 +4,12 @@
 //! those of an account whose grants the batch changes: they wait until it is stored, or taken back.
 
 use super::access::{AccessLog, Knock, Told};
-use super::batch::{Flight, Then, Waiting};
+use super::batch::{Done, Flight, Then, Waiting};
 use super::{Checked, Job, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::settings::RecordChecks;
-use crate::store::Fresh;
-use crate::writer::{Writer, fresh};
-use jit_core::engine::{self, Admission, Command, Context, has_stale};
+use crate::writer::{Committed, Kept, Writer, fresh};
+use jit_core::engine::{self, Admission, Command, Context, Denial, Recording, Why, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
@@ -22,6 +21,7 @@ use jit_core::span::Span;
 use jit_core::state::State;
 use jit_core::subject::Entry;
 use jit_core::time::{Now, STEP_MS};
+use jit_store::Fresh;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,11 @@ const GATHER: Span = Span::from_millis(40);
 const SWEEP: Span = Span::from_secs(10);
 /// How long nothing is tried on a store that has just failed, unless somebody asks.
 const BACK_OFF: Span = Span::from_secs(1);
+/// How often it is recorded where the chain stands.
+const HEAD: Span = Span::from_secs(15 * 60);
+/// After how many events it is found anew which the state rests on, and not sooner than after this time.
+const BASE_EVENTS: u64 = 20_000;
+const BASE_PAUSE: Span = Span::from_secs(30);
 /// The most commands in a batch.
 const MOST_IN_BATCH: usize = 256;
 
@@ -46,6 +51,7 @@ struct Held {
 }
 
 /// What the engine begins with.
+#[derive(Debug)]
 pub struct Begun {
     /// The fold of all stored events.
     pub state: State,
@@ -55,6 +61,10 @@ pub struct Begun {
     pub trouble: Vec<Mistake>,
     /// When checks are recorded.
     pub record: RecordChecks,
+    /// The last event of the base from which the state was read; 0 without one.
+    pub based: u64,
+    /// Why there is no record, where there is none: then nobody is let in.
+    pub no_record: Option<String>,
 }
 
 /// The engine.
@@ -79,6 +89,11 @@ pub struct Task<C> {
     swept: Now,
     counted: Now,
     store_fails: Option<(Now, String)>,
+    no_record: Option<String>,
+    headed: Now,
+    /// The last event of the base, and when it was last looked for.
+    based: u64,
+    base_tried: Now,
 }
 
 impl<C: Clock> Task<C> {
@@ -104,7 +119,11 @@ impl<C: Clock> Task<C> {
             last: now,
             swept: now,
             counted: now,
-            store_fails: None,
+            store_fails: begun.no_record.clone().map(|why| (now, why)),
+            no_record: begun.no_record,
+            headed: now,
+            based: begun.based,
+            base_tried: now,
         }
     }
 
@@ -149,9 +168,32 @@ impl<C: Clock> Task<C> {
             let counted = self.access.finished(now);
             self.note(now, counted);
             self.writer.catch_up(now.wall);
+            if self.no_record.is_none() && !self.writer.fails() {
+                self.store_fails = None;
+            }
+            self.keep_record(now);
         }
         self.last = now;
         self.take_off(now);
+    }
+
+    /// What is done for the record from time to time.
+    fn keep_record(&mut self, now: Now) {
+        if self.headed.boot.until(now.boot) >= HEAD {
+            self.headed = now;
+            let (writer, wall) = (self.writer.clone(), now.wall);
+            tokio::spawn(async move { writer.head_event(wall).await });
+        }
+        let grown = self.writer.head().borrow().saturating_sub(self.based) >= BASE_EVENTS;
+        if grown && self.is_all_stored() && self.base_tried.boot.until(now.boot) >= BASE_PAUSE {
+            let (done, _) = oneshot::channel();
+            self.begin_base(now, done);
+        }
+    }
+
+    /// Whether the stored events make the state that is held here.
+    fn is_all_stored(&self) -> bool {
+        self.flight.is_none() && self.store_fails.is_none()
     }
 
     fn pause(&self) -> Duration {
@@ -197,8 +239,33 @@ impl<C: Clock> Task<C> {
                 Some(Request::Pending(_)) => self.watchers.entry(id).or_default().push(decided),
                 Some(Request::Decided(_)) | None => drop(decided.send(())),
             },
+            Job::Writer { answer } => drop(answer.send((self.writer.clone(), self.clock.now().wall))),
+            Job::Base { done } => {
+                let now = self.clock.now();
+                self.begin_base(now, done);
+            }
+            Job::Adopt { begun, writer } => self.adopt(*begun, writer),
             // Handled where the loop can end.
             Job::Stop { done } => drop(done),
+        }
+    }
+
+    /// Goes on with another record, or without one; what waits is answered by it.
+    fn adopt(&mut self, begun: Begun, writer: Writer) {
+        for then in self.flight.take().into_iter().flat_map(|flight| flight.then) {
+            refuse(then, "the record was changed for another one");
+        }
+        let now = self.clock.now();
+        self.writer = writer;
+        self.state = begun.state;
+        self.policy = begun.policy.map(shared);
+        self.trouble = begun.trouble;
+        self.store_fails = begun.no_record.clone().map(|why| (now, why));
+        self.no_record = begun.no_record;
+        self.based = begun.based;
+        self.drift = now.drift_ms();
+        for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
+            self.check(entry, observe, answer);
         }
     }
 
@@ -218,7 +285,10 @@ impl<C: Clock> Task<C> {
             return;
         }
         let now = self.clock.now();
-        let admission = engine::check(&self.state, self.policy.as_deref(), &entry, now);
+        let admission = match self.no_record {
+            None => engine::check(&self.state, self.policy.as_deref(), &entry, now),
+            Some(_) => Admission::Denied(Denial::plain(Why::NotRecorded)),
+        };
         let told = match (observe, &admission) {
             (true, Admission::Denied(denial)) => Told::Observed(Err(denial.clone())),
             (true, Admission::Grant(_) | Admission::Rule(_)) => Told::Observed(Ok(())),
@@ -240,9 +310,9 @@ impl<C: Clock> Task<C> {
     /// connection says that the daemon is busy.
     fn answer_when_stored(&self, now: Now, event: &Event, checked: Checked, answer: oneshot::Sender<Checked>) {
         let Ok(fresh) = fresh(now.wall, event) else { return };
-        let stored = self.writer.commit(vec![fresh]);
+        let stored = self.writer.commit(vec![fresh], Recording::STRICT);
         tokio::spawn(async move {
-            if let Ok(Ok(())) = stored.await {
+            if let Ok(Ok(Kept::Stored | Kept::ByReserve)) = stored.await {
                 let _ = answer.send(checked);
             }
         });
@@ -286,8 +356,15 @@ impl<C: Clock> Task<C> {
         self.state.begin();
         let mut batch = Vec::new();
         let mut then = Vec::new();
-        let count = self.waiting.len().min(MOST_IN_BATCH);
-        for waiting in self.waiting.drain(..count) {
+        let mut together: Option<Recording> = None;
+        for _ in 0..MOST_IN_BATCH {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            // What may be refused is not stored together with what is done in any case.
+            let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
+            if *together.get_or_insert(recording) != recording {
+                self.waiting.push_front(waiting);
+                break;
+            }
             let mut context = Context { now, policy: self.policy.as_deref(), entropy: &mut KernelEntropy };
             let mut events = match waiting {
                 Waiting::Policy(event, policy, answer) => {
@@ -313,20 +390,24 @@ impl<C: Clock> Task<C> {
         }
         if batch.is_empty() {
             self.state.keep();
-            self.say(then);
+            self.say(then, &Kept::Stored);
         } else {
-            self.flight = Some(Flight { stored: self.writer.commit(batch), then });
+            self.flight = Some(Flight { stored: self.writer.commit(batch, together.unwrap_or(Recording::STRICT)), then });
         }
     }
 
     /// The batch is stored, or is not.
-    fn landed(&mut self, stored: Result<(), String>) {
+    fn landed(&mut self, stored: Committed) {
         let Some(flight) = self.flight.take() else { return };
         match stored {
-            Ok(()) => {
+            Ok(kept) => {
                 self.state.keep();
-                self.store_fails = None;
-                self.say(flight.then);
+                self.store_fails = match &kept {
+                    Kept::Stored => None,
+                    Kept::ByReserve => Some((self.clock.now(), "the disk is full".to_owned())),
+                    Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
+                };
+                self.say(flight.then, &kept);
                 self.tell_watchers();
             }
             Err(why) => {
@@ -342,11 +423,11 @@ impl<C: Clock> Task<C> {
         }
     }
 
-    fn say(&mut self, then: Vec<Then>) {
+    fn say(&mut self, then: Vec<Then>, kept: &Kept) {
         for then in then {
             match then {
                 // Whoever asked may have gone.
-                Then::Answer(answer, reply) => drop(answer.send(reply)),
+                Then::Answer(answer, reply) => drop(answer.send(reply.map(|reply| Done { reply, kept: kept.clone() }))),
                 Then::Policy(policy, answer) => {
                     if policy.is_some() {
                         self.policy = policy;
@@ -384,7 +465,23 @@ impl<C: Clock> Task<C> {
         let stopped = Event::from(event::DaemonStopped { version: env!("CARGO_PKG_VERSION").to_owned() });
         self.note(now, [stopped]);
         // There is nobody left to tell if this fails; the writer says so itself.
-        let _ = self.writer.commit(std::mem::take(&mut self.notes)).await;
+        let _ = self.writer.commit(std::mem::take(&mut self.notes), Recording::A_FACT).await;
+        self.rebase(now).await;
+        self.writer.head_event(now.wall).await;
+    }
+
+    /// Finds and stores the events that the state rests on: a start reads those, and what came after.
+    async fn rebase(&mut self, now: Now) {
+        let (done, stored) = oneshot::channel();
+        self.begin_base(now, done);
+        // Without it the next start takes longer.
+        let _ = stored.await;
+    }
+
+    fn begin_base(&mut self, now: Now, done: oneshot::Sender<()>) {
+        self.based = *self.writer.head().borrow();
+        self.base_tried = now;
+        drop(self.writer.base(self.state.picker(), done));
     }
 }
 

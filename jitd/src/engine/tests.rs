@@ -1,7 +1,6 @@
 use super::{Begun, Checked, Handle, Task};
 use crate::clock::Clock;
 use crate::settings::RecordChecks;
-use crate::store::{Filter, Store, events, file_in, open_to_read};
 use crate::syslog::Syslog;
 use crate::writer::Writer;
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
@@ -14,6 +13,7 @@ use jit_core::session::Process;
 use jit_core::state::State;
 use jit_core::subject::{Entry, Groups, Phase, Remote, Subject};
 use jit_core::time::{BootId, BootTime, Now, WallTime};
+use jit_store::{Filter, Reserve, Store, events, file_in, open_to_read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -57,10 +57,14 @@ impl Bench {
         })));
         let text = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n".to_owned();
         let policy = load(&[PolicyFile { file: "p".to_owned(), text }], Around { now: hand.now().wall, zone: None }).unwrap().0;
-        let store = Store::open(&file_in(&directory), |_| Ok(())).unwrap();
-        let (writer, _) = Writer::start(store, Syslog::new(directory.join("log"))).unwrap();
+        let file = file_in(&directory);
+        let (store, state, _) = Store::open(&file).unwrap();
+        let reserve = Reserve::beside(&file, 0);
+        let told = Arc::new(tokio::sync::watch::channel(0).0);
+        let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told).unwrap();
         let (engine, jobs) = Handle::new();
-        let begun = Begun { state: State::default(), policy: Some(policy), trouble: Vec::new(), record: RecordChecks::Grouped };
+        let record = RecordChecks::Grouped;
+        let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
         tokio::spawn(Task::new(hand.clone(), writer, jobs, begun).run());
         Self { directory, hand, engine }
     }
@@ -74,7 +78,7 @@ impl Bench {
             start: None,
             reason: Some("x".to_owned()),
         };
-        self.engine.command(Command::Request(alice(), wish)).await
+        self.engine.command(Command::Request(alice(), wish)).await.map(|done| done.reply)
     }
 
     async fn lets_in(&self) -> bool {

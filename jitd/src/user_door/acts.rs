@@ -2,7 +2,9 @@
 
 use super::looks::{show_grants, show_request};
 use super::{About, Gone, Line, views};
+use crate::engine::Done;
 use crate::reload;
+use crate::writer::Kept;
 use jit_core::actor::Actor;
 use jit_core::engine::{Command, Reply, Target, Wish};
 use jit_core::name::{RunAs, Service, UserName};
@@ -50,6 +52,13 @@ pub async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Resul
         Ok(command) => about.engine.command(command).await,
         Err(refusal) => Err(refusal),
     };
+    let reply = match reply {
+        Ok(Done { reply, kept }) => {
+            remark(line, &kept).await?;
+            Ok(reply)
+        }
+        Err(refusal) => Err(refusal),
+    };
     match reply {
         Ok(Reply::Request(id)) => show_request(about, line, id, UserAnswer::Request).await,
         Ok(Reply::Grants(ids)) => show_grants(about, line, ids).await,
@@ -59,6 +68,16 @@ pub async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Resul
             line.refuse(&refusal).await
         }
     }
+}
+
+/// Says so where an act is not on disk as others are.
+pub async fn remark(line: &mut Line, kept: &Kept) -> Result<(), Gone> {
+    let words = match kept {
+        Kept::Stored => return Ok(()),
+        Kept::ByReserve => "the disk is full: this is recorded in the space that is kept for such acts. Make room".to_owned(),
+        Kept::NotYet(why) => format!("this is done, but not on disk yet ({why}): it would not survive a crash of jitd. Look at the disk"),
+    };
+    line.send(&UserAnswer::Remark(words)).await
 }
 
 /// Names people where the policy names groups.

@@ -2,7 +2,6 @@
 
 use super::{About, Gone, Line, views};
 use crate::engine::Snapshot;
-use crate::store::{Filter, events as stored_events, ids_beginning, open_to_read};
 use jit_core::actor::Actor;
 use jit_core::event::{AccessDenied, Event};
 use jit_core::grant::Grant;
@@ -14,8 +13,12 @@ use jit_core::request::Request;
 use jit_core::subject::Subject;
 use jit_core::time::WallTime;
 use jit_proto::user::{EventFilter, UserAnswer, Which};
-use jit_proto::view::{DaemonView, DenialView, EventView, FileView, GrantView, MayView, RequestView, SessionView, Shown, StatusView};
+use jit_proto::view::{
+    CheckpointView, DaemonView, DenialView, EventView, FileView, GrantView, MayView, RequestView, SessionView, Shown, StatusView,
+};
 use jit_proto::{frame, time::Moment};
+use jit_store::read::{Checkpoint, checkpoint};
+use jit_store::{Filter, events as stored_events, ids_beginning, open_to_read};
 use std::fmt::Display;
 use std::sync::LazyLock;
 
@@ -346,8 +349,16 @@ pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventF
         Some(Ok(id)) => Some(id.as_str().to_owned()),
         Some(Err(_)) => return line.refuse(&Refusal::NoSuch { what: filter.id.unwrap_or_default() }).await,
     };
-    let filter =
-        Filter { after: 0, since: filter.since.map(wall), until: filter.until.map(wall), user: filter.user, kind: filter.kind, id };
+    let filter = Filter {
+        after: 0,
+        upto: None,
+        since: filter.since.map(wall),
+        until: filter.until.map(wall),
+        user: filter.user,
+        kind: filter.kind,
+        id,
+    };
+    send_checkpoint(about, line).await?;
     send_events(about, line, filter, follow).await
 }
 
@@ -357,7 +368,17 @@ async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record>, R
     read.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
 }
 
-async fn send_events(about: &About, line: &mut Line, mut filter: Filter, follow: bool) -> Result<(), Gone> {
+/// Says where the record begins, if older events were archived.
+pub async fn send_checkpoint(about: &About, line: &mut Line) -> Result<(), Gone> {
+    let store = about.store.clone();
+    let found = tokio::task::spawn_blocking(move || checkpoint(&open_to_read(&store)?)).await;
+    // What cannot be read is said when the events are.
+    let Ok(Ok(Some(Checkpoint { upto, kept, kept_digest }))) = found else { return Ok(()) };
+    let view = CheckpointView { upto: upto.seq, hash: upto.hash.to_string(), kept, kept_digest };
+    line.send(&UserAnswer::Checkpoint(view)).await
+}
+
+pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, follow: bool) -> Result<(), Gone> {
     let mut head = about.head.clone();
     loop {
         head.mark_unchanged();

@@ -1,6 +1,6 @@
 //! Opt-outs: taken, reviewed, and looked at.
 
-use super::acts::{do_it, for_whom, id_of, wish_of};
+use super::acts::{do_it, for_whom, id_of, remark, wish_of};
 use super::{About, Gone, Line, views};
 use crate::alert;
 use crate::engine::Snapshot;
@@ -20,10 +20,15 @@ use std::collections::BTreeSet;
 /// Takes an emergency, and tells at once who must know.
 pub async fn emergency(about: &About, line: &mut Line, actor: Actor, wish: user::Wish) -> Result<(), Gone> {
     let wish = for_whom(wish_of(wish), &actor.subject.name);
-    let taken = match about.engine.command(Command::Emergency(actor.clone(), wish)).await {
-        Ok(Reply::Grants(ids)) => ids.first().copied(),
-        Ok(Reply::Refused(refusal)) | Err(refusal) => return line.refuse(&refusal).await,
-        Ok(Reply::Request(_) | Reply::Session(..) | Reply::Denied(_) | Reply::Done) => None,
+    let done = match about.engine.command(Command::Emergency(actor.clone(), wish)).await {
+        Ok(done) => done,
+        Err(refusal) => return line.refuse(&refusal).await,
+    };
+    remark(line, &done.kept).await?;
+    let taken = match done.reply {
+        Reply::Grants(ids) => ids.first().copied(),
+        Reply::Refused(refusal) => return line.refuse(&refusal).await,
+        Reply::Request(_) | Reply::Session(..) | Reply::Denied(_) | Reply::Done => None,
     };
     let Some(id) = taken else { return line.refuse(&Refusal::Busy).await };
     let found = about.engine.query(move |snapshot| Taken::of(snapshot, &actor, id)).await;

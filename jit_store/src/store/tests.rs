@@ -1,4 +1,5 @@
 use super::*;
+use crate::read::{Filter, events, ids_beginning, open_to_read};
 
 struct Place(PathBuf);
 
@@ -15,11 +16,8 @@ impl Place {
     }
 
     fn open(&self) -> Result<(Store, Vec<Record>), StoreTrouble> {
-        let mut records = Vec::new();
-        let store = Store::open(&self.file(), |record| {
-            records.push(record.clone());
-            Ok(())
-        })?;
+        let (store, _, _) = Store::open(&self.file())?;
+        let records = events(&open_to_read(&self.file()).unwrap(), &Filter::default(), 1000).unwrap();
         Ok((store, records))
     }
 }

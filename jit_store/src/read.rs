@@ -1,9 +1,10 @@
 //! Reading the record: all of it, or the part that somebody asks for.
 
-use jit_core::record::{Hash, Record};
+pub use jit_core::record::chain::Checkpoint;
+use jit_core::record::{Hash, Head, Record};
 use jit_core::time::WallTime;
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, OpenFlags, Row, ToSql};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
 use std::path::Path;
 
 /// Which events.
@@ -11,6 +12,8 @@ use std::path::Path;
 pub struct Filter {
     /// Numbers above this one.
     pub after: u64,
+    /// Numbers up to this one.
+    pub upto: Option<u64>,
     /// From this moment on.
     pub since: Option<WallTime>,
     /// Up to this moment.
@@ -42,6 +45,9 @@ pub fn events(connection: &Connection, filter: &Filter, most: u32) -> Result<Vec
         values.push(value);
         wanted.push(condition.replace('?', &format!("?{}", values.len())));
     };
+    if let Some(upto) = filter.upto {
+        want("seq <= ?", Box::new(i64::try_from(upto).unwrap_or(i64::MAX)));
+    }
     if let Some(since) = filter.since {
         want("at >= ?", Box::new(since.as_millis()));
     }
@@ -61,6 +67,60 @@ pub fn events(connection: &Connection, filter: &Filter, most: u32) -> Result<Vec
     let mut statement = connection.prepare_cached(&query)?;
     let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
     statement.query_map(values.as_slice(), record)?.collect()
+}
+
+/// The event of this number.
+///
+/// # Errors
+/// The disk.
+pub fn one(connection: &Connection, seq: u64) -> Result<Option<Record>, rusqlite::Error> {
+    let mut statement = connection.prepare_cached("SELECT seq, at, event, data, prev, hash FROM events WHERE seq = ?1")?;
+    statement.query_row([i64::try_from(seq).unwrap_or(i64::MAX)], record).optional()
+}
+
+/// Gives each event after this number, in order, to a function until that says that it is enough.
+///
+/// # Errors
+/// What cannot be read, or what the function says, in words.
+pub fn each_after(connection: &Connection, after: u64, mut each: impl FnMut(&Record) -> Result<bool, String>) -> Result<(), String> {
+    let in_words = |error: rusqlite::Error| error.to_string();
+    let query = "SELECT seq, at, event, data, prev, hash FROM events WHERE seq > ?1 ORDER BY seq";
+    let mut statement = connection.prepare_cached(query).map_err(in_words)?;
+    let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)]).map_err(in_words)?;
+    while let Some(row) = rows.next().map_err(in_words)? {
+        if !each(&record(row).map_err(in_words)?)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The last event before a moment: all up to it are from before. None: there is none.
+///
+/// # Errors
+/// The disk.
+pub fn last_before(connection: &Connection, before: WallTime) -> Result<Option<Head>, rusqlite::Error> {
+    let first_after: Option<i64> =
+        connection.query_row("SELECT min(seq) FROM events WHERE at >= ?1", [before.as_millis()], |row| row.get(0))?;
+    let last: Option<i64> = match first_after {
+        Some(first) => connection.query_row("SELECT max(seq) FROM events WHERE seq < ?1", [first], |row| row.get(0))?,
+        None => connection.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?,
+    };
+    let last = last.and_then(|last| u64::try_from(last).ok());
+    Ok(match last {
+        Some(last) => one(connection, last)?.map(|record| record.head()),
+        None => None,
+    })
+}
+
+/// Where the record begins, if older events were archived.
+///
+/// # Errors
+/// The disk.
+pub fn checkpoint(connection: &Connection) -> Result<Option<Checkpoint>, rusqlite::Error> {
+    // A store of the first layout, on which nothing was ever archived, has no such table.
+    let has = connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'checkpoint'", [], |row| row.get::<_, i64>(0))?;
+    if has == 0 { Ok(None) } else { crate::replay::checkpoint_row(connection) }
 }
 
 /// The ids that begin so, at most two: enough to know whether it is one.
@@ -85,7 +145,7 @@ fn record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
 }
 
 /// A digest as it is stored.
-pub(super) struct Digest(pub Hash);
+pub(crate) struct Digest(pub Hash);
 
 impl ToSql for Digest {
     fn to_sql(&self) -> Result<ToSqlOutput<'_>, rusqlite::Error> {

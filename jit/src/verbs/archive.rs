@@ -1,0 +1,103 @@
+//! `jit audit prune` and `jit audit backup`: the record on another disk.
+
+use super::{Context, Ended, verify};
+use crate::chain::{self, Chain};
+use crate::failing::{Exit, Failing};
+use crate::out::Form;
+use crate::show::times::When;
+use crate::show::{json, words};
+use crate::talk::{Pace, Part};
+use jit_proto::time::Moment;
+use jit_proto::user::{Act, UserAnswer};
+use jit_store::{copy, file_in};
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Where jitd keeps its state unless its settings say otherwise.
+const STATE: &str = "/var/lib/jit";
+
+#[derive(Serialize)]
+struct Archived<'a> {
+    file: &'a str,
+    events: u64,
+    head: &'a str,
+}
+
+fn failed(path: &Path, error: impl std::fmt::Display) -> Failing {
+    Failing::refused(format!("{}: {error}", words::safe(&path.to_string_lossy())), "name a file that is not there yet, on a disk with room")
+}
+
+/// Writes all events before a moment to a file, proves that they are there, and has jitd take them out.
+pub fn prune(context: &Context, before: When, to: &Path) -> Ended {
+    let before = before.begins(context.out.clock());
+    let (upto, events) = match write_archive(context, before, to) {
+        Ok(written) => written,
+        Err(failing) => {
+            if !matches!(&failing, Failing::Failed(failure) if failure.message.contains("exists")) {
+                // Half an archive is none, and nothing was taken out.
+                let _ = std::fs::remove_file(to);
+            }
+            return Err(failing);
+        }
+    };
+    let conversation = context.talk.ask(Act::Prune { upto: upto.clone(), before })?;
+    let UserAnswer::Archive { upto } = conversation.next()? else { return Err(conversation.unexpected()) };
+    let file = to.to_string_lossy();
+    match context.out.form() {
+        Form::Json => context.out.json(&Archived { file: &file, events, head: &upto })?,
+        Form::Human => context.out.say(&format!(
+            "{events} events are in {}, up to {upto}, and no longer in the record, but for those that it still rests on.\nKeep the file: jit audit verify --file {0} proves it whole.",
+            words::safe(&file)
+        ))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn write_archive(context: &Context, before: Moment, to: &Path) -> Result<(String, u64), Failing> {
+    let conversation = context.talk.ask(Act::Archive { before })?;
+    let UserAnswer::Archive { upto } = conversation.next()? else { return Err(conversation.unexpected()) };
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|error| failed(to, error))?;
+    let mut file = BufWriter::new(file);
+    conversation.record(Pace::Prompt, |part| write_part(&mut file, &part).map_err(|error| failed(to, error)))?;
+    let file = file.into_inner().map_err(|error| failed(to, error.error()))?;
+    file.sync_all().map_err(|error| failed(to, error))?;
+    sync_directory(to);
+    // What was written is read again: jitd takes out nothing that is not there.
+    let mut chain = Chain::new(None);
+    verify::follow_file(&mut chain, to)?.and_then(|()| chain.end()).map_err(|broken| failed(to, broken))?;
+    if chain::written(chain.head()) == upto { Ok((upto, chain.seen())) } else { Err(failed(to, "it does not end where the archive does")) }
+}
+
+fn write_part(file: &mut BufWriter<File>, part: &Part) -> std::io::Result<()> {
+    if let Some(line) = verify::first_line(part) {
+        writeln!(file, "{line}")?;
+    }
+    if let Part::Events(events) = part {
+        for event in events {
+            writeln!(file, "{}", json::event(event))?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_directory(file: &Path) {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    // A file system that cannot do this does it by itself.
+    let _ = File::open(directory).and_then(|directory| directory.sync_all());
+}
+
+/// Copies the store while jitd writes to it.
+pub fn backup(context: &Context, to: &Path, state: Option<&Path>) -> Ended {
+    let store = file_in(state.unwrap_or_else(|| Path::new(STATE)));
+    let head = copy(&store, to).map_err(|error| failed(to, error))?;
+    sync_directory(to);
+    let (file, head, events) = (to.to_string_lossy(), chain::written(head), head.seq);
+    match context.out.form() {
+        Form::Json => context.out.json(&Archived { file: &file, events, head: &head })?,
+        Form::Human => context.out.say(&format!("{events} events are in {}, head {head}", words::safe(&file)))?,
+    }
+    Ok(Exit::Done)
+}

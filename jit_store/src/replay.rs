@@ -1,0 +1,123 @@
+//! Where a start reads from: not all events, but those that the state rests on, and all after them.
+//!
+//! The list of them, the base, can always be made again from the events, and is checked against them after each start.
+
+use crate::read::{self, Checkpoint};
+use jit_core::event::Event;
+use jit_core::record::chain::Chain;
+use jit_core::record::{Hash, Head, Record};
+use jit_core::state::State;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Which events the state rested on when the chain stood there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picked {
+    /// Where the chain stood.
+    pub upto: Head,
+    /// Their numbers.
+    pub seqs: BTreeSet<u64>,
+}
+
+/// A base as it is stored.
+pub type Base = Picked;
+
+/// The base in a store, if there is one that fits its event.
+///
+/// # Errors
+/// The disk.
+pub fn bases(connection: &Connection) -> Result<Option<Base>, rusqlite::Error> {
+    let stored = connection
+        .query_row("SELECT upto, hash, seqs FROM base", [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, String>(2)?)))
+        .optional()?;
+    let Some((upto, hash, seqs)) = stored else { return Ok(None) };
+    let upto = Head { seq: u64::try_from(upto).unwrap_or(0), hash: Hash(hash) };
+    let seqs = serde_json::from_str::<Vec<u64>>(&seqs).unwrap_or_default().into_iter().collect();
+    let fits = read::one(connection, upto.seq)?.is_some_and(|record| record.head() == upto);
+    Ok(fits.then_some(Base { upto, seqs }))
+}
+
+/// Stores a base in place of the one before.
+pub(crate) fn put(connection: &Connection, base: &Base) -> Result<(), rusqlite::Error> {
+    let seqs = serde_json::to_string(&base.seqs).unwrap_or_default();
+    let upto = i64::try_from(base.upto.seq).unwrap_or(i64::MAX);
+    let sql = "INSERT OR REPLACE INTO base (one, upto, hash, seqs) VALUES (1, ?1, ?2, ?3)";
+    connection.execute(sql, params![upto, read::Digest(base.upto.hash), seqs]).map(drop)
+}
+
+/// Picks the events that a state rests on, up to where the chain stood. It reads those that were picked before, and all
+/// after them.
+///
+/// # Errors
+/// What cannot be read, in words.
+pub fn pick(store: &Path, state: jit_core::state::needs::Picker, upto: u64) -> Result<Picked, String> {
+    let in_words = |error: rusqlite::Error| error.to_string();
+    let connection = read::open_to_read(store).map_err(in_words)?;
+    let mut picker = state;
+    let mut last = None;
+    let mut look = |record: &Record| {
+        if record.seq <= upto {
+            picker.look(record.seq, &record.event, &record.data);
+            last = Some(record.head());
+        }
+        Ok::<_, String>(record.seq < upto)
+    };
+    let base = bases(&connection).map_err(in_words)?.filter(|base| base.upto.seq <= upto);
+    let from = base.as_ref().map_or(0, |base| base.upto.seq);
+    for seq in base.into_iter().flat_map(|base| base.seqs) {
+        if let Some(record) = read::one(&connection, seq).map_err(in_words)? {
+            look(&record)?;
+        }
+    }
+    read::each_after(&connection, from, look)?;
+    let upto = last.filter(|head| head.seq == upto).ok_or("the record ends too early")?;
+    Ok(Picked { upto, seqs: picker.picked() })
+}
+
+/// Folds events from the beginning to this number, following the chain, and compares with what the base makes.
+///
+/// # Errors
+/// The chain breaks, or the base makes another state.
+pub fn compare(store: &Path, base: &Base) -> Result<(), String> {
+    let in_words = |error: rusqlite::Error| error.to_string();
+    let connection = read::open_to_read(store).map_err(in_words)?;
+    let mut short = State::default();
+    for seq in &base.seqs {
+        if let Some(record) = read::one(&connection, *seq).map_err(in_words)? {
+            fold(&mut short, &record)?;
+        }
+    }
+    let mut chain = Chain::new(read::checkpoint(&connection).map_err(in_words)?, None);
+    let mut long = State::default();
+    read::each_after(&connection, 0, |record| {
+        chain.follow(record).map_err(|broken| broken.to_string())?;
+        if record.seq <= base.upto.seq {
+            fold(&mut long, record)?;
+        }
+        if record.seq % 1000 == 0 {
+            // It goes on beside the work of others.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Ok(record.seq < base.upto.seq)
+    })?;
+    if short == long { Ok(()) } else { Err("the list of the events that the state rests on does not fit the events".to_owned()) }
+}
+
+/// Makes an event true.
+pub(crate) fn fold(state: &mut State, record: &Record) -> Result<(), String> {
+    let event = Event::read(&record.event, &record.data).map_err(|unreadable| unreadable.to_string())?;
+    state.apply(record.at, &event);
+    state.keep();
+    Ok(())
+}
+
+/// Where the chain begins, and what is known of what came before.
+pub(crate) fn checkpoint_row(connection: &Connection) -> Result<Option<Checkpoint>, rusqlite::Error> {
+    let row = |row: &rusqlite::Row<'_>| {
+        let (upto, kept): (i64, i64) = (row.get(0)?, row.get(2)?);
+        let upto = Head { seq: u64::try_from(upto).unwrap_or(0), hash: Hash(row.get(1)?) };
+        Ok(Checkpoint { upto, kept: u64::try_from(kept).unwrap_or(0), kept_digest: row.get(3)? })
+    };
+    connection.query_row("SELECT upto, hash, kept, kept_digest FROM checkpoint", [], row).optional()
+}

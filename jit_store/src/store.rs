@@ -1,0 +1,168 @@
+//! The store, open for writing.
+//!
+//! WAL with `synchronous=FULL`: a commit that returned survives a power cut.
+
+use crate::StoreTrouble;
+use crate::layout;
+use crate::prune::{self, Pruned};
+use crate::read::{self, Digest};
+use crate::replay::{self, Base};
+use jit_core::event::{self, Event};
+use jit_core::name::UserName;
+use jit_core::record::chain::Chain;
+use jit_core::record::{Head, Record};
+use jit_core::state::{State, needs};
+use jit_core::time::WallTime;
+use rusqlite::{Connection, OpenFlags, Transaction, params};
+use std::path::{Path, PathBuf};
+
+/// The store, open for writing. There is one in a process, and one process on a store.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    head: Head,
+}
+
+/// An event on its way to the store.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// When it happened.
+    pub at: WallTime,
+    /// Its name.
+    pub event: &'static str,
+    /// Its data, as JSON.
+    pub data: String,
+}
+
+/// The file in the state directory.
+#[must_use]
+pub fn file_in(state: &Path) -> PathBuf {
+    state.join("events.db")
+}
+
+impl Store {
+    /// Opens the store, makes it if it is not there, and folds its events: those that the state rests on, and all after
+    /// them, checked against the chain. Says from which base, if there is one: it is yet to be compared with the events.
+    ///
+    /// # Errors
+    /// The disk, a store of somebody else's, or a damaged one.
+    pub fn open(path: &Path) -> Result<(Self, State, Option<Base>), StoreTrouble> {
+        let failed = |error| StoreTrouble::of(path.to_owned(), error);
+        let damaged = |why: String| StoreTrouble::Damaged { path: path.to_owned(), why };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let found = layout::recognise(&connection, path)?;
+        connection
+            .execute_batch(
+                "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
+                 PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;",
+            )
+            .map_err(failed)?;
+        layout::bring_up_to_date(&connection, found).map_err(failed)?;
+        let base = replay::bases(&connection).map_err(failed)?;
+        let mut state = State::default();
+        let mut chain = match &base {
+            Some(base) => {
+                for seq in &base.seqs {
+                    let missing = || damaged(format!("event {seq} is missing"));
+                    let record = read::one(&connection, *seq).map_err(failed)?.ok_or_else(missing)?;
+                    if record.digest() != record.hash {
+                        return Err(damaged(format!("event {seq} was altered: its hash is not that of its contents")));
+                    }
+                    replay::fold(&mut state, &record).map_err(damaged)?;
+                }
+                Chain::from(base.upto)
+            }
+            None => Chain::new(read::checkpoint(&connection).map_err(failed)?, None),
+        };
+        read::each_after(&connection, base.as_ref().map_or(0, |base| base.upto.seq), |record| {
+            chain.follow(record).map_err(|broken| broken.to_string())?;
+            replay::fold(&mut state, record).map(|()| true)
+        })
+        .map_err(damaged)?;
+        chain.end().map_err(|broken| damaged(broken.to_string()))?;
+        Ok((Self { connection, head: chain.head() }, state, base))
+    }
+
+    /// Stores a batch, whole or not at all, and returns it as it stands in the chain.
+    ///
+    /// # Errors
+    /// The disk: then nothing of it is stored.
+    pub fn append(&mut self, batch: &[Fresh]) -> Result<Vec<Record>, rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        let (records, head) = append_in(&transaction, self.head, batch)?;
+        transaction.commit()?;
+        self.head = head;
+        Ok(records)
+    }
+
+    /// Stores which events the state rests on.
+    ///
+    /// # Errors
+    /// The disk: then the list before it stays.
+    pub fn put_base(&mut self, base: &Base) -> Result<(), rusqlite::Error> {
+        replay::put(&self.connection, base)
+    }
+
+    /// Takes out what was archived up to this event, and records that, all or nothing.
+    ///
+    /// # Errors
+    /// The disk; inside, why it is not possible now.
+    pub fn prune(
+        &mut self,
+        upto: Head,
+        before: WallTime,
+        by: UserName,
+        at: WallTime,
+    ) -> Result<Result<Vec<Record>, String>, rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        let Pruned { archived, kept, kept_digest } = match prune::take_out(&transaction, upto)? {
+            Ok(pruned) => pruned,
+            Err(why) => return Ok(Err(why)),
+        };
+        let pruned = event::AuditPruned { by, upto: upto.seq, upto_hash: upto.hash.to_string(), before, archived, kept, kept_digest };
+        let event = Event::from(pruned);
+        let data = match event.data() {
+            Ok(data) => data,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let (records, head) = append_in(&transaction, self.head, &[Fresh { at, event: event.name(), data }])?;
+        transaction.commit()?;
+        self.head = head;
+        // The space goes back to the disk where the file was made for that; elsewhere it is used again.
+        let _ = self.connection.execute_batch("PRAGMA incremental_vacuum");
+        Ok(Ok(records))
+    }
+
+    /// Where the chain stands.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.head
+    }
+}
+
+fn append_in(transaction: &Transaction<'_>, mut head: Head, batch: &[Fresh]) -> Result<(Vec<Record>, Head), rusqlite::Error> {
+    let mut records = Vec::with_capacity(batch.len());
+    for fresh in batch {
+        let record = Record::chained(head, fresh.at, fresh.event, fresh.data.clone());
+        head = record.head();
+        insert(transaction, &record)?;
+        records.push(record);
+    }
+    Ok((records, head))
+}
+
+fn insert(transaction: &Transaction<'_>, record: &Record) -> Result<(), rusqlite::Error> {
+    let mut event = transaction.prepare_cached("INSERT INTO events (seq, at, event, data, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let seq = i64::try_from(record.seq).unwrap_or(i64::MAX);
+    event.execute(params![seq, record.at.as_millis(), record.event, record.data, Digest(record.prev), Digest(record.hash)])?;
+    let mut about = transaction.prepare_cached("INSERT OR IGNORE INTO about (id, seq) VALUES (?1, ?2)")?;
+    let data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&record.data).unwrap_or_default();
+    for id in needs::ids_in(&data) {
+        about.execute(params![id, seq])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

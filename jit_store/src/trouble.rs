@@ -1,0 +1,60 @@
+//! Why the store cannot be used.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why the store cannot be used.
+#[derive(Debug)]
+pub enum StoreTrouble {
+    /// The disk under it failed, or is full: it may work again.
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+    /// It is another program's, or a newer jitd's.
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// It is damaged, or was changed: it is not what was written.
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl StoreTrouble {
+    /// What SQLite said, sorted: a damaged file stays damaged, a disk may recover.
+    pub(crate) fn of(path: PathBuf, error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged { path, why: error.to_string() }
+            }
+            Some(_) => Self::Disk { path, error },
+            // A value of another type than jitd writes.
+            None => Self::Damaged { path, why: error.to_string() },
+        }
+    }
+}
+
+impl fmt::Display for StoreTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk { path, error } => write!(f, "{}: {error}; look at the disk and at who owns the file", path.display()),
+            Self::Foreign { path, what } => {
+                write!(f, "{} is {what}; it was left untouched: move it away, or run the jitd that wrote it", path.display())
+            }
+            Self::Damaged { path, why } => {
+                write!(f, "{} is damaged: {why}; nothing is granted by it. Restore a backup (see operations.md)", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreTrouble {}

@@ -1,0 +1,213 @@
+//! From the record on disk to an engine that goes on with it; and what is done while there is none.
+//!
+//! A record that is damaged is kept aside, and nothing is granted until somebody puts a whole one in its place. A disk that
+//! fails is tried again each second. In both cases jitd stays up and says so: the gate is shut, and not just gone.
+
+use crate::breakglass;
+use crate::clock::{Clock, KernelEntropy};
+use crate::engine::{self, Begun, Handle};
+use crate::reload;
+use crate::settings::Settings;
+use crate::syslog::{Syslog, Urgency};
+use crate::writer::{Writer, fresh};
+use jit_core::engine::{Command, Context, Recording, handle};
+use jit_core::event::Event;
+use jit_core::line;
+use jit_core::state::State;
+use jit_core::time::Now;
+use jit_store::{Base, Reserve, Store, StoreTrouble, compare, file_in};
+use nix::sys::statvfs::statvfs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How soon a record that cannot be used is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What is needed to begin, now and later.
+#[derive(Clone)]
+pub struct Beginner<C> {
+    /// The settings.
+    pub settings: Settings,
+    /// The clock.
+    pub clock: C,
+    /// What the module wrote down while jitd was away.
+    pub written_meanwhile: Vec<String>,
+    /// Where it is told how many events there are.
+    pub told: Arc<watch::Sender<u64>>,
+}
+
+/// What there is to begin with.
+pub struct Beginning {
+    /// The state, the policy, and what is wrong.
+    pub begun: Begun,
+    /// The way to the disk.
+    pub writer: Writer,
+    /// The base that is yet to be compared with the events.
+    pub unproven: Option<Base>,
+}
+
+impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
+    /// Reads the record, and writes into it that the daemon begins, by which policy, and what happened while it was away.
+    ///
+    /// # Errors
+    /// Another program's record, or a newer jitd's: it is not for us to stay up beside it.
+    pub async fn begin(&self) -> Result<Beginning, String> {
+        match self.open() {
+            Ok((store, state, base)) => self.go_on(store, state, base).await,
+            Err(foreign @ StoreTrouble::Foreign { .. }) => Err(foreign.to_string()),
+            Err(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Damaged { .. })) => {
+                let why = trouble.to_string();
+                self.alarm(&why);
+                Ok(self.without(why))
+            }
+        }
+    }
+
+    /// Beginning without a record: nobody is let in.
+    fn without(&self, why: String) -> Beginning {
+        let writer = Writer::none(why.clone(), &self.told);
+        let begun = Begun {
+            state: State::default(),
+            policy: None,
+            trouble: Vec::new(),
+            record: self.settings.record,
+            based: 0,
+            no_record: Some(why),
+        };
+        Beginning { begun, writer, unproven: None }
+    }
+
+    fn alarm(&self, why: &str) {
+        eprintln!("jitd: nobody is let in: {why}");
+        // What syslog does not take now is on standard error.
+        let _ = Syslog::new(self.settings.syslog.clone()).send(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
+    }
+
+    /// Opens the record. One that is damaged is set aside.
+    fn open(&self) -> Result<(Store, State, Option<Base>), StoreTrouble> {
+        let path = file_in(&self.settings.state);
+        if !path.exists()
+            && let Some(aside) = damaged_one(&self.settings.state)
+        {
+            let why = format!("it was set aside as {}, and there is no other", aside.display());
+            return Err(StoreTrouble::Damaged { path, why });
+        }
+        Store::open(&path).map_err(|trouble| match trouble {
+            StoreTrouble::Damaged { path, why } => {
+                let why = match set_aside(&path, self.clock.now()) {
+                    Ok(aside) => format!("{why}; it was set aside as {}", aside.display()),
+                    Err(error) => format!("{why}; it could not be set aside: {error}"),
+                };
+                StoreTrouble::Damaged { path, why }
+            }
+            other @ (StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. }) => other,
+        })
+    }
+
+    async fn go_on(&self, store: Store, mut state: State, base: Option<Base>) -> Result<Beginning, String> {
+        let policy = reload::read(&self.settings.policy);
+        let now = self.clock.now();
+        let mut first = first_events(&state, &policy, now, self.clock.boot())?;
+        first.extend(breakglass::events(&state, &self.written_meanwhile));
+        let mut batch = Vec::new();
+        for event in &first {
+            state.apply(now.wall, event);
+            batch.push(fresh(now.wall, event)?);
+        }
+        say_mistakes(&policy);
+        let file = file_in(&self.settings.state);
+        let disk = statvfs(&self.settings.state).map_or(0, |about| about.blocks().saturating_mul(about.fragment_size()));
+        let reserve = Reserve::beside(&file, disk);
+        let started = Writer::start(store, file, reserve, Syslog::new(self.settings.syslog.clone()), &self.told);
+        let (writer, _) = started.map_err(|error| format!("the writer cannot be started: {error}"))?;
+        // On a full disk it waits to be stored: those who hold a grant must still come in.
+        let _ = writer.commit(batch, Recording::A_FACT).await;
+        let (policy, trouble) = match policy {
+            Ok((policy, _)) => (Some(policy), Vec::new()),
+            Err(mistakes) => (None, mistakes),
+        };
+        let based = base.as_ref().map_or(0, |base| base.upto.seq);
+        let begun = Begun { state, policy, trouble, record: self.settings.record, based, no_record: None };
+        Ok(Beginning { begun, writer, unproven: base })
+    }
+
+    /// Compares the base of a beginning with the events, beside everything else. If they do not fit, nobody is let in.
+    pub fn prove(&self, base: Base, engine: Handle) {
+        let (beginner, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        std::thread::spawn(move || {
+            let path = file_in(&beginner.settings.state);
+            if let Err(why) = compare(&path, &base) {
+                let aside =
+                    set_aside(&path, beginner.clock.now()).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
+                let why = format!("{} is damaged: {why}; it was set aside as {aside}", path.display());
+                beginner.alarm(&why);
+                let Beginning { begun, writer, .. } = beginner.without(why);
+                runtime.block_on(engine.adopt(begun, writer));
+                runtime.spawn(beginner.again(engine));
+            }
+        });
+    }
+
+    /// Tries again until there is a record.
+    pub async fn again(self, engine: Handle) {
+        loop {
+            tokio::time::sleep(AGAIN).await;
+            if !file_in(&self.settings.state).exists() && damaged_one(&self.settings.state).is_some() {
+                continue;
+            }
+            let Ok((store, state, base)) = self.open() else { continue };
+            match self.go_on(store, state, base).await {
+                Ok(Beginning { begun, writer, unproven }) => {
+                    eprintln!("jitd: the record can be used again");
+                    engine.adopt(begun, writer).await;
+                    if let Some(base) = unproven {
+                        self.prove(base, engine);
+                    }
+                    return;
+                }
+                Err(why) => eprintln!("jitd: {why}"),
+            }
+        }
+    }
+}
+
+/// Moves a damaged record out of the way, with what SQLite keeps beside it.
+fn set_aside(path: &Path, now: Now) -> std::io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside = path.with_file_name(format!("{name}.damaged-{}", now.wall.as_millis()));
+    for tail in ["-wal", "-shm"] {
+        let beside = |path: &Path| PathBuf::from(format!("{}{tail}", path.display()));
+        // There is none where the record was closed in good order.
+        let _ = std::fs::rename(beside(path), beside(&aside));
+    }
+    std::fs::rename(path, &aside).map(|()| aside)
+}
+
+/// A damaged record that was set aside.
+fn damaged_one(state: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(state).ok()?.flatten();
+    entries
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("events.db.damaged-")))
+}
+
+fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::time::BootId) -> Result<Vec<Event>, String> {
+    let valid = if policy.is_ok() { "valid" } else { "not valid" };
+    let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned() };
+    let mut context = Context { now, policy: None, entropy: &mut KernelEntropy };
+    let (_, mut events) = handle(state, start, &mut context).map_err(|refusal| refusal.to_string())?;
+    events.push(engine::policy_event(policy, "start".to_owned(), None, state).0);
+    Ok(events)
+}
+
+fn say_mistakes(policy: &engine::Read) {
+    match policy {
+        Ok((_, warnings)) => warnings.iter().for_each(|warning| eprintln!("jitd: warning: {warning}")),
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| eprintln!("jitd: {mistake}"));
+            eprintln!("jitd: there is no valid policy: nobody is let in until it is mended and reloaded (jit reload)");
+        }
+    }
+}

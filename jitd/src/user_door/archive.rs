@@ -1,0 +1,59 @@
+//! Archiving: root takes older events out of the record, having them written elsewhere first.
+
+use super::looks::{send_checkpoint, send_events};
+use super::{About, Gone, Line};
+use crate::writer::Archived;
+use jit_core::actor::Actor;
+use jit_core::record::{Hash, Head};
+use jit_core::refusal::Refusal;
+use jit_core::time::WallTime;
+use jit_proto::time::Moment;
+use jit_proto::user::UserAnswer;
+use jit_store::{Filter, open_to_read, read};
+
+fn moment(before: Moment) -> WallTime {
+    WallTime::from_millis(before.0)
+}
+
+fn head_of(text: &str) -> Option<Head> {
+    let (seq, hash) = text.split_once(':')?;
+    Some(Head { seq: seq.parse().ok()?, hash: Hash::parse(hash)? })
+}
+
+fn roots(actor: &Actor) -> Result<(), Refusal> {
+    if actor.subject.uid.is_root() { Ok(()) } else { Err(Refusal::RootOnly { what: "archive events" }) }
+}
+
+/// Sends all events before a moment.
+pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Moment) -> Result<(), Gone> {
+    if let Err(refusal) = roots(&actor) {
+        return line.refuse(&refusal).await;
+    }
+    // What the state rests on is known up to now after this: none of it will be taken out.
+    about.engine.base().await;
+    let store = about.store.clone();
+    let last = tokio::task::spawn_blocking(move || read::last_before(&open_to_read(&store)?, moment(before))).await;
+    let upto = match last {
+        Ok(Ok(Some(upto))) => upto,
+        Ok(Ok(None)) => return line.refuse(&Refusal::NothingToArchive).await,
+        Ok(Err(error)) => return line.refuse(&Refusal::NotRecorded { why: error.to_string() }).await,
+        Err(_) => return line.refuse(&Refusal::Busy).await,
+    };
+    line.send(&UserAnswer::Archive { upto: format!("{}:{}", upto.seq, upto.hash) }).await?;
+    send_checkpoint(about, line).await?;
+    send_events(about, line, Filter { upto: Some(upto.seq), ..Filter::default() }, false).await
+}
+
+/// Takes out what was archived.
+pub async fn prune(about: &About, line: &mut Line, actor: Actor, upto: String, before: Moment) -> Result<(), Gone> {
+    if let Err(refusal) = roots(&actor) {
+        return line.refuse(&refusal).await;
+    }
+    let Some(head) = head_of(&upto) else { return line.refuse(&Refusal::NoSuch { what: upto }).await };
+    let Some((writer, at)) = about.engine.writer().await else { return line.refuse(&Refusal::Busy).await };
+    let archived = Archived { upto: head, before: moment(before), by: actor.subject.name, at };
+    match writer.prune(archived).await {
+        Ok(()) => line.send(&UserAnswer::Archive { upto }).await,
+        Err(why) => line.refuse(&Refusal::NotRecorded { why }).await,
+    }
+}
