@@ -113,7 +113,7 @@ fn a_file_that_is_no_export_is_refused_with_the_reason() {
     assert!(ran.stdout.starts_with(r#"{"error":{"code":"refused","message":"/nonexistent/export cannot be read: "#), "{}", ran.stdout);
     let store = directory().join("store");
     std::fs::write(&store, b"SQLite format 3\0...").unwrap();
-    assert!(verify(&store, &[]).stderr.contains("it is a store, not an export"));
+    assert!(verify(&store, &[]).stderr.contains("store cannot be read: "));
 }
 
 #[test]

@@ -113,6 +113,15 @@ pub fn last_before(connection: &Connection, before: WallTime) -> Result<Option<H
     })
 }
 
+/// Whether every page of the file is what SQLite would have written, the index too, which a start does not read.
+///
+/// # Errors
+/// The disk; inside, the first thing that is wrong.
+pub fn check_pages(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
+    let first: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(if first == "ok" { Ok(()) } else { Err(first) })
+}
+
 /// Where the record begins, if older events were archived.
 ///
 /// # Errors

@@ -75,7 +75,7 @@ pub fn pick(store: &Path, state: jit_core::state::needs::Picker, upto: u64) -> R
     Ok(Picked { upto, seqs: picker.picked() })
 }
 
-/// Folds events from the beginning to this number, following the chain, and compares with what the base makes.
+/// Follows the whole chain, folds the events up to the base, and compares that with what the base makes.
 ///
 /// # Errors
 /// The chain breaks, or the base makes another state.
@@ -99,8 +99,10 @@ pub fn compare(store: &Path, base: &Base) -> Result<(), String> {
             // It goes on beside the work of others.
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        Ok(record.seq < base.upto.seq)
+        Ok(true)
     })?;
+    chain.end().map_err(|broken| broken.to_string())?;
+    read::check_pages(&connection).map_err(in_words)??;
     if short == long { Ok(()) } else { Err("the list of the events that the state rests on does not fit the events".to_owned()) }
 }
 

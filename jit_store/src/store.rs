@@ -16,6 +16,9 @@ use jit_core::time::WallTime;
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 use std::path::{Path, PathBuf};
 
+/// Up to this size all pages of the file are checked at the start, in bytes; those of a larger one soon after it.
+const CHECKED_AT_ONCE: u64 = 32 * 1024 * 1024;
+
 /// The store, open for writing. There is one in a process, and one process on a store.
 #[derive(Debug)]
 pub struct Store {
@@ -58,6 +61,9 @@ impl Store {
                  PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;",
             )
             .map_err(failed)?;
+        if std::fs::metadata(path).is_ok_and(|about| about.len() <= CHECKED_AT_ONCE) {
+            read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
+        }
         layout::bring_up_to_date(&connection, found).map_err(failed)?;
         let base = replay::bases(&connection).map_err(failed)?;
         let mut state = State::default();
@@ -80,7 +86,10 @@ impl Store {
             replay::fold(&mut state, record).map(|()| true)
         })
         .map_err(damaged)?;
-        chain.end().map_err(|broken| damaged(broken.to_string()))?;
+        if base.is_none() {
+            // With a base that is seen when it is compared with the events.
+            chain.end().map_err(|broken| damaged(broken.to_string()))?;
+        }
         Ok((Self { connection, head: chain.head() }, state, base))
     }
 

@@ -61,6 +61,8 @@ enum Work {
     Base(Base, oneshot::Sender<()>),
     /// Take out what was archived.
     Prune(Archived, oneshot::Sender<Result<(), String>>),
+    /// Close the store, and say when that is done.
+    Close(oneshot::Sender<()>),
 }
 
 /// The way to the writer.
@@ -116,6 +118,12 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
             while let Ok(job) = jobs.recv() {
+                if let Work::Close(done) = job {
+                    // The store is closed in good order: all of it is in one file then.
+                    drop(scribe);
+                    let _ = done.send(());
+                    return;
+                }
                 scribe.work(job);
             }
         })?;
@@ -171,6 +179,13 @@ impl Writer {
         self.send(Work::Head(now, done));
         // What is missing is said by whoever could not write it.
         let _ = recorded.await;
+    }
+
+    /// Closes the store.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        self.send(Work::Close(done));
+        let _ = closed.await;
     }
 
     /// Finds the events that the state rests on, and stores which they are. It goes on beside everything else.
@@ -263,6 +278,8 @@ impl Scribe {
             Work::Prune(archived, done) => {
                 let _ = done.send(self.prune(archived));
             }
+            // Handled where the loop ends.
+            Work::Close(done) => drop(done),
         }
         let fails = self.failing.is_some() || !self.reserve.is_held();
         self.fails.store(fails, Ordering::Relaxed);

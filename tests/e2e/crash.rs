@@ -4,7 +4,9 @@ use jit_tests::Host;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often jitd is killed.
-const KILLS: usize = 50;
+fn kills() -> usize {
+    if jit_tests::is_full_run() { 1000 } else { 50 }
+}
 
 /// What a client was told, last, about its grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ fn client(host: &Host, user: &str, stop: &AtomicBool, mut told: Told) -> Told {
         let (act, then) = if told == Told::Held {
             ("jit drop", Told::NotHeld)
         } else {
-            ("jit request su --as bob --reason x --json >/dev/null", Told::Held)
+            ("jit request su --as erin --reason x --json >/dev/null", Told::Held)
         };
         told = match host.user(user).run(act).code {
             0 => then,
@@ -38,16 +40,21 @@ fn client(host: &Host, user: &str, stop: &AtomicBool, mut told: Told) -> Told {
 
 #[test]
 fn every_acknowledged_grant_and_revocation_survives_kill_9() {
-    let policy = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"bob\"]\napprove = []\n";
+    let policy = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"erin\"]\napprove = []\n";
     let host = Host::with(|host| host.people().policy(policy)).start();
-    let users = ["alice", "carol", "dave"];
-    for round in 0..KILLS {
+    let users = ["alice", "bob", "carol", "dave", "alice-adm", "frank"];
+    for round in 0..kills() {
         let stop = AtomicBool::new(false);
         let held = |user: &str| !host.user(user).run("jit status --json").succeeds().json()["grants"].as_array().unwrap().is_empty();
         let before: Vec<_> = users.iter().map(|user| if held(user) { Told::Held } else { Told::NotHeld }).collect();
         let told: Vec<_> = std::thread::scope(|scope| {
             let clients: Vec<_> =
                 users.iter().zip(&before).map(|(user, before)| scope.spawn(|| client(&host, user, &stop, *before))).collect();
+            // Others look and are refused meanwhile.
+            for (other, does) in [("bob", "sudo -n true"), ("erin", "jit list --all")] {
+                let (host, stop) = (&host, &stop);
+                scope.spawn(move || while !stop.load(Ordering::Relaxed) && host.user(other).run(does).code != 3 {});
+            }
             // A moment that differs from round to round, and that no client knows of.
             let moment = std::time::Duration::from_millis((round as u64 * 37) % 150);
             std::thread::sleep(moment);

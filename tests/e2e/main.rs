@@ -25,6 +25,7 @@ mod hostile;
 mod identity;
 mod optouts;
 mod policy;
+mod record;
 mod ssh;
 mod ssh_settings;
 mod story;

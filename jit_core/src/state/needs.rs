@@ -5,6 +5,7 @@
 
 use super::State;
 use serde_json::{Map, Value};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys under which an event names what it is about.
@@ -27,7 +28,8 @@ pub struct Picker {
     /// Who acted as whom in this boot.
     acted: BTreeMap<String, u64>,
     boot: String,
-    newest: Option<u64>,
+    /// The event before, and what it may have begun.
+    newest: Option<(u64, Option<String>)>,
 }
 
 impl State {
@@ -57,8 +59,11 @@ impl Picker {
         match event {
             // A new boot shifts deadlines by the time of the event before it.
             "daemon.started" => {
-                self.picked.extend(self.newest);
                 self.picked.insert(seq);
+                if let Some((before, about)) = self.newest.take() {
+                    self.picked.insert(before);
+                    self.ids.extend(about);
+                }
                 let boot = text(&data, "boot_id");
                 if boot != self.boot {
                     self.boot = boot;
@@ -73,21 +78,29 @@ impl Picker {
             "session.opened" => {
                 let who = format!("{} {} {}", text(&data, "as"), text(&data, "uid"), text(&data, "user"));
                 // The first is as good as the last: who acted as whom is not forgotten within a boot.
-                self.acted.entry(who).or_insert(seq);
+                if let Entry::Vacant(first) = self.acted.entry(who) {
+                    first.insert(seq);
+                    // It begins something: how that goes on must be known too.
+                    self.ids.extend(own_id(&data));
+                }
             }
             _ => {}
         }
-        self.newest = Some(seq);
+        self.newest = Some((seq, own_id(&data)));
     }
 
     /// Those that the state rests on.
     #[must_use]
     pub fn picked(mut self) -> BTreeSet<u64> {
-        self.picked.extend(self.newest);
+        self.picked.extend(self.newest.map(|(seq, _)| seq));
         self.picked.extend(self.last.into_values());
         self.picked.extend(self.acted.into_values());
         self.picked
     }
+}
+
+fn own_id(data: &Map<String, Value>) -> Option<String> {
+    data.get("id")?.as_str().map(str::to_owned)
 }
 
 fn text(data: &Map<String, Value>, key: &str) -> String {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Reserve;
 use crate::read::{Filter, events, ids_beginning, open_to_read};
 
 struct Place(PathBuf);
@@ -85,4 +86,141 @@ fn a_store_of_a_newer_jitd_or_of_another_program_is_left_untouched() {
     let other = Place::new("other");
     Connection::open(other.file()).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     assert!(other.open().unwrap_err().to_string().contains("not jitd's"));
+}
+
+/// A store as the first released layout had it, with what jitd wrote.
+const FIRST_LAYOUT: &str = include_str!("layout-1.sql");
+
+#[test]
+fn a_store_of_the_first_layout_is_brought_up_to_date_with_every_event_as_it_was() {
+    let place = Place::new("layout-1");
+    Connection::open(place.file()).unwrap().execute_batch(FIRST_LAYOUT).unwrap();
+    let (mut store, before) = place.open().unwrap();
+    assert_eq!(before.len(), 2);
+    store.append(&[fresh("R-00000003", "carol")]).unwrap();
+    drop(store);
+    let (store, after) = place.open().unwrap();
+    assert_eq!((store.head().seq, &after[..2]), (3, before.as_slice()));
+    let layout: i64 = Connection::open(place.file()).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(layout, crate::layout::LAYOUT);
+}
+
+#[test]
+fn whichever_byte_of_an_event_is_flipped_it_is_found() {
+    let place = Place::new("flip");
+    let (mut store, _) = place.open().unwrap();
+    store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob"), fresh("R-00000003", "carol")]).unwrap();
+    drop(store);
+    let connection = Connection::open(place.file()).unwrap();
+    let mut flipped = 0;
+    for seq in 1..=3 {
+        for (column, kind) in [("seq", "i"), ("at", "i"), ("event", "t"), ("data", "t"), ("prev", "b"), ("hash", "b")] {
+            let of = |cast: &str| -> Vec<u8> {
+                let query = format!("SELECT CAST({column} AS {cast}) FROM events WHERE seq = ?1");
+                connection.query_row(&query, [seq], |row| row.get(0)).unwrap()
+            };
+            let bytes = match kind {
+                "i" => connection
+                    .query_row(&format!("SELECT {column} FROM events WHERE seq = ?1"), [seq], |row| row.get::<_, i64>(0))
+                    .unwrap()
+                    .to_be_bytes()
+                    .to_vec(),
+                _ => of("BLOB"),
+            };
+            for place_in in 0..bytes.len() {
+                let mut changed = bytes.clone();
+                changed[place_in] ^= 1;
+                connection.execute_batch("SAVEPOINT flip").unwrap();
+                let update = format!("UPDATE events SET {column} = {} WHERE seq = ?2", if kind == "t" { "CAST(?1 AS TEXT)" } else { "?1" });
+                let done = match <[u8; 8]>::try_from(changed.as_slice()) {
+                    Ok(number) if kind == "i" => connection.execute(&update, params![i64::from_be_bytes(number), seq]),
+                    _ => connection.execute(&update, params![changed, seq]),
+                };
+                // Another event has that number: then it cannot be written at all.
+                if done.is_ok() {
+                    assert!(follow(&connection).is_err(), "byte {place_in} of {column} of event {seq}");
+                    flipped += 1;
+                }
+                connection.execute_batch("ROLLBACK TO flip; RELEASE flip").unwrap();
+            }
+        }
+    }
+    assert!(flipped > 350, "{flipped}");
+    assert!(follow(&connection).is_ok());
+}
+
+fn follow(connection: &Connection) -> Result<(), String> {
+    let mut chain = Chain::new(read::checkpoint(connection).map_err(|error| error.to_string())?, None);
+    read::each_after(connection, 0, |record| chain.follow(record).map(|()| true).map_err(|broken| broken.to_string()))?;
+    // The number of the last event is only known from elsewhere.
+    if chain.head().seq == 3 { chain.end().map_err(|broken| broken.to_string()) } else { Err("the end is another".to_owned()) }
+}
+
+fn base_of(place: &Place, state: &State, upto: u64) -> Base {
+    crate::pick(&place.file(), state.picker(), upto).unwrap()
+}
+
+#[test]
+fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
+    let place = Place::new("base");
+    let (mut store, _) = place.open().unwrap();
+    let session = |number: u32, event: &'static str| {
+        let uid = 1000 + number % 3;
+        let data = match event {
+            "session.opened" => format!(
+                r#"{{"id":"S-{number:08}","grant":"G-00000001","user":"u{uid}","uid":{uid},"service":"sudo","as":"root","from":null,"tty":null,"auth":null,"process":null}}"#
+            ),
+            _ => format!(r#"{{"id":"S-{number:08}","grant":"G-00000001","user":"u{uid}","service":"sudo"}}"#),
+        };
+        Fresh { at: WallTime::from_millis(i64::from(number) * 1000), event, data }
+    };
+    // More than are kept at hand, so that the base is shorter than the record.
+    for number in 0..12_000 {
+        store.append(&[session(number, "session.opened"), session(number, "session.closed")]).unwrap();
+    }
+    drop(store);
+    let (mut store, whole, none) = Store::open(&place.file()).unwrap();
+    assert!(none.is_none());
+    let base = base_of(&place, &whole, 24_000);
+    assert!(base.seqs.len() < 11_000, "{}", base.seqs.len());
+    store.put_base(&base).unwrap();
+    store.append(&[session(20_000, "session.opened")]).unwrap();
+    drop(store);
+    let (mut store, from_base, used) = Store::open(&place.file()).unwrap();
+    assert_eq!(used.as_ref(), Some(&base));
+    assert_eq!(from_base.open_sessions().count(), 1);
+    assert_eq!(crate::compare(&place.file(), &base), Ok(()));
+
+    let pruned = store
+        .prune(
+            Head { seq: 20_000, hash: read::one(&store.connection, 20_000).unwrap().unwrap().hash },
+            WallTime::from_millis(0),
+            UserName::new("root"),
+            WallTime::from_millis(1),
+        )
+        .unwrap();
+    assert!(pruned.is_ok(), "{pruned:?}");
+    assert_eq!(crate::compare(&place.file(), &base), Ok(()), "what is left makes the same state");
+    drop(store);
+    let (_, after, _) = Store::open(&place.file()).unwrap();
+    assert!(after.sessions().eq(from_base.sessions()));
+    let left: i64 = Connection::open(place.file()).unwrap().query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+    assert!(left < 15_000, "{left}");
+
+    let mut lying = base;
+    let dropped = lying.seqs.iter().rev().nth(5).copied().unwrap();
+    lying.seqs.remove(&dropped);
+    assert!(crate::compare(&place.file(), &lying).is_err());
+}
+
+#[test]
+fn the_reserve_is_real_space_and_comes_and_goes() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new("reserve");
+    let mut reserve = Reserve::beside(&place.file(), 16 * 1024 * 1024);
+    let file = place.0.join("reserve");
+    assert!(reserve.is_held() && std::fs::metadata(&file).unwrap().blocks() * 512 >= 2 * 1024 * 1024);
+    reserve.give_up();
+    assert!(!reserve.is_held() && std::fs::metadata(&file).unwrap().blocks() == 0);
+    assert!(reserve.take().is_ok() && reserve.is_held());
 }

@@ -468,6 +468,7 @@ impl<C: Clock> Task<C> {
         let _ = self.writer.commit(std::mem::take(&mut self.notes), Recording::A_FACT).await;
         self.rebase(now).await;
         self.writer.head_event(now.wall).await;
+        self.writer.close().await;
     }
 
     /// Finds and stores the events that the state rests on: a start reads those, and what came after.

@@ -1,0 +1,12 @@
+-- What jitd wrote with layout 1, as a dump.
+PRAGMA journal_mode=WAL;
+PRAGMA application_id=1785295972;
+PRAGMA user_version=1;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL, data TEXT NOT NULL, prev BLOB NOT NULL, hash BLOB NOT NULL
+) STRICT;
+CREATE TABLE about (id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id, seq)) STRICT, WITHOUT ROWID;
+INSERT INTO events VALUES (1, 1000, 'request.cancelled', '{"id":"R-00000001","user":"alice"}', x'0000000000000000000000000000000000000000000000000000000000000000', x'b75d0bf8e02da6bb4b5a29d1f7d12c99bd653792e5657b39ba9c08ba70eb148d');
+INSERT INTO about VALUES ('R-00000001', 1);
+INSERT INTO events VALUES (2, 2000, 'request.cancelled', '{"id":"R-00000002","user":"bob"}', x'b75d0bf8e02da6bb4b5a29d1f7d12c99bd653792e5657b39ba9c08ba70eb148d', x'8d364811e42b937b850936c21a846dbc5e6154ff17fdba8447b43a519c3c2f99');
+INSERT INTO about VALUES ('R-00000002', 2);

@@ -1,0 +1,153 @@
+//! The record when the disk is full, when it is damaged, when it is archived, copied and exported.
+
+use jit_tests::{Host, POLICY, wait_until};
+
+/// A host whose record is on a disk of its own, of so many megabytes.
+fn on_a_disk_of(megabytes: u32) -> Host {
+    let emergency = "\n[[emergency]]\nname = \"oncall\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nlimit = { times = 3, per = \"7d\" }\n\
+                     review = { by = [\"group:leads\"], within = \"24h\" }\n";
+    let host = Host::with(|host| host.people().policy(&format!("{POLICY}{emergency}")).without_daemon()).start();
+    host.root().run(&format!("mkdir -p /var/lib/jit; mount -t tmpfs -o size={megabytes}m,mode=0700 tmpfs /var/lib/jit")).succeeds();
+    host.jitd().start();
+    host
+}
+
+fn fill(host: &Host) {
+    // Until not even a byte fits: what is free in the pages of the database does not count.
+    host.root().run(
+        "cat /dev/zero > /var/lib/jit/filler 2>/dev/null; for n in $(seq 300); do printf x >> /var/lib/jit/filler; done 2>/dev/null; true",
+    );
+    wait_until("the disk to be too full for a request", || {
+        host.user("frank").run("jit cancel");
+        (host.user("frank").run("jit request su --as carol --reason x").code != 0).then_some(())
+    });
+}
+
+#[test]
+fn on_a_full_disk_nothing_new_is_granted_what_is_held_works_and_access_can_be_taken_away() {
+    let host = on_a_disk_of(6);
+    host.grant("alice", "sudo", "carol");
+    host.grant("frank", "sudo", "carol");
+    let waits = host.user("bob").run("jit request sudo --reason x --json").succeeds().json()["id"].as_str().unwrap().to_owned();
+    fill(&host);
+    host.user("bob").run("jit request su --as carol --reason x").exits(1).says("could not be recorded").says("look at the disk");
+    host.user("carol").run(&format!("jit approve {waits}")).exits(1).says("could not be recorded");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.user("alice").run("jit status").says("record");
+    host.user("carol").run("jit revoke --user alice --note x").succeeds().says("the disk is full");
+    host.user("alice").run("sudo -n true").fails();
+    host.user("frank").run("jit drop").succeeds().says("the disk is full");
+    host.user("carol").run(&format!("jit deny {waits} --note x")).succeeds().says("the disk is full");
+    let taken = host.user("bob").run("jit emergency sudo --reason 'prod is down' --json").succeeds().json();
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+    let taken = taken["grants"][0]["id"].as_str().unwrap_or_else(|| panic!("{taken}")).to_owned();
+    host.user("carol").run(&format!("jit review {taken} --verdict fine")).succeeds();
+    // All of that is on disk: a crash loses none of it.
+    host.jitd().kill();
+    host.jitd().start();
+    host.user("alice").run("sudo -n true").fails();
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+    host.user("alice").run("jit request sudo --reason x").exits(1).says("could not be recorded");
+    host.root().run("rm /var/lib/jit/filler").succeeds();
+    wait_until("the disk to be noticed", || (host.user("alice").run("jit request sudo --reason x").code == 0).then_some(()));
+    let _ = host.wait_for_log("store.failed");
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
+fn on_a_disk_that_cannot_be_written_at_all_a_revocation_holds_and_is_recorded_later() {
+    let host = on_a_disk_of(6);
+    host.grant("alice", "sudo", "carol");
+    // Nothing is left of what is kept either.
+    host.root().run(": > /var/lib/jit/reserve").succeeds();
+    fill(&host);
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.user("carol").run("jit revoke --user alice --note x").succeeds().says("not on disk yet");
+    host.user("alice").run("sudo -n true").fails();
+    host.user("bob").run("jit emergency sudo --reason x").exits(1).says("could not be recorded");
+    assert!(host.wait_for_log("grant.revoked").contains("stored=no"));
+    host.root().run("rm /var/lib/jit/filler").succeeds();
+    let _ = host.wait_for_log("store.back");
+    let stored = || host.root().run("jit audit log --kind grant.revoked --json").succeeds().json()["events"].as_array().unwrap().len();
+    assert_eq!(stored(), 1);
+    host.jitd().restart();
+    host.user("alice").run("sudo -n true").fails();
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
+fn a_damaged_record_is_kept_aside_nobody_is_let_in_and_a_backup_brings_everything_back() {
+    let host = Host::with(|host| host.people()).start();
+    host.grant("alice", "sudo", "carol");
+    host.root().run("jit audit backup /root/backup.db && jit audit verify --file /root/backup.db").succeeds().says("whole");
+    host.root().run("jit audit backup /root/backup.db").exits(1).says("exists");
+    host.jitd().stop();
+    host.root().run("printf garbage | dd of=/var/lib/jit/events.db bs=4096 seek=2 conv=notrunc status=none").succeeds();
+    host.jitd().start();
+    host.user("alice").run("sudo -n true").fails().says("cannot be recorded");
+    host.root().run("sudo -n id -un").succeeds().says("root");
+    host.user("alice").run("jit status").says("damaged").says("set aside as /var/lib/jit/events.db.damaged-");
+    host.user("alice").run("jit request sudo --reason x").fails();
+    let _ = host.wait_for_log("store.failed");
+    host.root().run("test ! -e /var/lib/jit/events.db && ls /var/lib/jit/events.db.damaged-*").succeeds();
+    host.jitd().restart();
+    host.user("alice").run("sudo -n true").fails().says("cannot be recorded");
+    host.root().run("install -o jitd -g jitd -m 0600 /root/backup.db /var/lib/jit/events.db").succeeds();
+    wait_until("the backup to be used", || (host.user("alice").run("sudo -n id -un").code == 0).then_some(()));
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
+fn where_the_chain_stands_is_on_record_every_quarter_of_an_hour_and_at_a_stop() {
+    let host = Host::with(|host| host.people().movable_clock()).start();
+    let _ = host.wait_for_log("policy.loaded");
+    host.user("alice").run("jit status").succeeds();
+    host.clock().advance(901);
+    let line = host.wait_for_log("audit.head");
+    let field = |key: &str| line.split(&format!(" {key}=")).nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let head = format!("{}:{}", field("head"), field("head_hash"));
+    host.root().run(&format!("jit audit verify --head {head}")).succeeds().says("whole");
+    host.jitd().stop();
+    let last = host.syslog().into_iter().rfind(|line| line.contains("seq=")).unwrap();
+    assert!(last.contains("audit.head"), "{last}");
+    host.root().run("jit audit verify --file /var/lib/jit/events.db").succeeds().says("whole");
+}
+
+#[test]
+fn older_events_are_archived_and_both_parts_are_whole_and_nothing_is_forgotten() {
+    let host = Host::with(|host| host.people().movable_clock()).start();
+    host.grant("alice", "sudo --for 4h", "carol");
+    for _ in 0..5 {
+        let id = host.user("bob").run("jit request sudo --reason x --json").succeeds().json()["id"].as_str().unwrap().to_owned();
+        host.user("bob").run(&format!("jit cancel {id}")).succeeds();
+    }
+    host.clock().advance(3600);
+    host.user("bob").run("jit audit prune --before 2036-01-01 --to /tmp/x").exits(1).says("only root");
+    host.root().run("jit audit prune --before 2036-01-01 --to /root/archive.jsonl").succeeds().says("no longer in the record");
+    host.root().run("jit audit verify --file /root/archive.jsonl").succeeds().says("whole");
+    host.root().run("jit audit verify").succeeds().says("whole");
+    host.root().run("jit audit log --kind audit.pruned").says("audit.pruned");
+    host.root().run("jit audit export > /root/export.jsonl && head -n 1 /root/export.jsonl").succeeds().says("{\"checkpoint\":");
+    host.root().run("jit audit verify --file /root/export.jsonl").succeeds().says("whole");
+    host.root().run("sed -i 2d /root/export.jsonl; jit audit verify --file /root/export.jsonl").exits(1).says("kept");
+    host.root().run("jit audit prune --before 2036-01-01 --to /root/archive.jsonl").exits(1).says("exists");
+    host.root().run("jit audit verify --file /root/archive.jsonl").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.jitd().restart();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
+fn the_record_is_exported_in_lines_that_prove_themselves_and_in_rows_for_a_spreadsheet() {
+    let host = Host::with(|host| host.people()).start();
+    host.user("alice")
+        .run("jit request sudo --reason \"$(printf '=1+1, \"x\"\\nforged event\\033[2J\\302\\233\\342\\200\\256')\"")
+        .succeeds();
+    host.user("erin").run("jit audit export > /tmp/e.jsonl && jit audit verify --file /tmp/e.jsonl").succeeds().says("whole");
+    let rows = host.user("erin").run("jit audit export --format csv").succeeds().stdout;
+    let row = rows.lines().find(|row| row.contains("request.submitted")).unwrap();
+    assert!(row.contains("'=1+1") && row.contains("\\u{1b}"), "{row}");
+    assert!(rows.lines().all(|row| row.starts_with("seq,") || row.split(',').next().unwrap().parse::<u64>().is_ok()), "{rows}");
+    host.user("alice").run("jit audit export").exits(1).says("only auditors");
+}
