@@ -48,7 +48,8 @@ fn write(reader: &rusqlite::Connection, to: &Path) -> Result<Head, String> {
     File::open(to).and_then(|file| file.sync_all()).map_err(|error| error.to_string())?;
     let copy = read::open_to_read(to).map_err(|error| error.to_string())?;
     let mut chain = Chain::new(read::checkpoint(&copy).map_err(|error| error.to_string())?, None);
-    read::each_after(&copy, 0, |record| chain.follow(record).map(|()| true).map_err(|broken| broken.to_string()))?;
+    read::each_after(&copy, 0, |record| chain.follow(record).map(|()| true).map_err(|broken| broken.to_string()))
+        .map_err(|stopped| stopped.to_string())?;
     chain.end().map_err(|broken| broken.to_string())?;
     Ok(chain.head())
 }

@@ -5,6 +5,7 @@ use jit_core::record::{Hash, Head, Record};
 use jit_core::time::WallTime;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
+use std::fmt;
 use std::path::Path;
 
 /// Which events.
@@ -81,19 +82,44 @@ pub fn one(connection: &Connection, seq: u64) -> Result<Option<Record>, rusqlite
 /// Gives each event after this number, in order, to a function until that says that it is enough.
 ///
 /// # Errors
-/// What cannot be read, or what the function says, in words.
-pub fn each_after(connection: &Connection, after: u64, mut each: impl FnMut(&Record) -> Result<bool, String>) -> Result<(), String> {
-    let in_words = |error: rusqlite::Error| error.to_string();
+/// What cannot be read, or what the function says.
+pub fn each_after(connection: &Connection, after: u64, mut each: impl FnMut(&Record) -> Result<bool, String>) -> Result<(), Stopped> {
     let query = "SELECT seq, at, event, data, prev, hash FROM events WHERE seq > ?1 ORDER BY seq";
-    let mut statement = connection.prepare_cached(query).map_err(in_words)?;
-    let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)]).map_err(in_words)?;
-    while let Some(row) = rows.next().map_err(in_words)? {
-        if !each(&record(row).map_err(in_words)?)? {
+    let mut statement = connection.prepare_cached(query)?;
+    let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)])?;
+    while let Some(row) = rows.next()? {
+        if !each(&record(row)?).map_err(Stopped::Said)? {
             break;
         }
     }
     Ok(())
 }
+
+/// Why not all events were given.
+#[derive(Debug)]
+pub enum Stopped {
+    /// They cannot be read.
+    Read(rusqlite::Error),
+    /// The function said so, in words.
+    Said(String),
+}
+
+impl From<rusqlite::Error> for Stopped {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::Said(words) => f.write_str(words),
+        }
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// The last event before a moment: all up to it are from before. None: there is none.
 ///

@@ -2,6 +2,7 @@
 //!
 //! The list of them, the base, can always be made again from the events, and is checked against them after each start.
 
+use crate::StoreTrouble;
 use crate::read::{self, Checkpoint};
 use jit_core::event::Event;
 use jit_core::record::chain::Chain;
@@ -70,7 +71,7 @@ pub fn pick(store: &Path, state: jit_core::state::needs::Picker, upto: u64) -> R
             look(&record)?;
         }
     }
-    read::each_after(&connection, from, look)?;
+    read::each_after(&connection, from, look).map_err(|stopped| stopped.to_string())?;
     let upto = last.filter(|head| head.seq == upto).ok_or("the record ends too early")?;
     Ok(Picked { upto, seqs: picker.picked() })
 }
@@ -78,19 +79,20 @@ pub fn pick(store: &Path, state: jit_core::state::needs::Picker, upto: u64) -> R
 /// Follows the whole chain, folds the events up to the base, and compares that with what the base makes.
 ///
 /// # Errors
-/// The chain breaks, or the base makes another state.
-pub fn compare(store: &Path, base: &Base) -> Result<(), String> {
-    let in_words = |error: rusqlite::Error| error.to_string();
-    let connection = read::open_to_read(store).map_err(in_words)?;
+/// The chain breaks, the base makes another state, or the record cannot be read now.
+pub fn compare(store: &Path, base: &Base) -> Result<(), StoreTrouble> {
+    let failed = |error: rusqlite::Error| StoreTrouble::of(store.to_owned(), error);
+    let damaged = |why: String| StoreTrouble::Damaged { path: store.to_owned(), why };
+    let connection = read::open_to_read(store).map_err(failed)?;
     let mut short = State::default();
     for seq in &base.seqs {
-        if let Some(record) = read::one(&connection, *seq).map_err(in_words)? {
-            fold(&mut short, &record)?;
+        if let Some(record) = read::one(&connection, *seq).map_err(failed)? {
+            fold(&mut short, &record).map_err(damaged)?;
         }
     }
-    let mut chain = Chain::new(read::checkpoint(&connection).map_err(in_words)?, None);
+    let mut chain = Chain::new(read::checkpoint(&connection).map_err(failed)?, None);
     let mut long = State::default();
-    read::each_after(&connection, 0, |record| {
+    let followed = read::each_after(&connection, 0, |record| {
         chain.follow(record).map_err(|broken| broken.to_string())?;
         if record.seq <= base.upto.seq {
             fold(&mut long, record)?;
@@ -100,10 +102,11 @@ pub fn compare(store: &Path, base: &Base) -> Result<(), String> {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         Ok(true)
-    })?;
-    chain.end().map_err(|broken| broken.to_string())?;
-    read::check_pages(&connection).map_err(in_words)??;
-    if short == long { Ok(()) } else { Err("the list of the events that the state rests on does not fit the events".to_owned()) }
+    });
+    followed.map_err(|stopped| StoreTrouble::stopped(store.to_owned(), stopped))?;
+    chain.end().map_err(|broken| damaged(broken.to_string()))?;
+    read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
+    if short == long { Ok(()) } else { Err(damaged("the list of the events that the state rests on does not fit the events".to_owned())) }
 }
 
 /// Makes an event true.

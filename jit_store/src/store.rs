@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// Up to this size all pages of the file are checked at the start, in bytes; those of a larger one soon after it.
 const CHECKED_AT_ONCE: u64 = 32 * 1024 * 1024;
 
+/// Records with fewer events than this are read whole at each start: then nothing is to be compared later.
+const READ_WHOLE: u64 = 20_000;
+
 /// The store, open for writing. There is one in a process, and one process on a store.
 #[derive(Debug)]
 pub struct Store {
@@ -65,7 +68,7 @@ impl Store {
             read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
         }
         layout::bring_up_to_date(&connection, found).map_err(failed)?;
-        let base = replay::bases(&connection).map_err(failed)?;
+        let base = replay::bases(&connection).map_err(failed)?.filter(|base| base.upto.seq >= READ_WHOLE);
         let mut state = State::default();
         let mut chain = match &base {
             Some(base) => {
@@ -85,7 +88,7 @@ impl Store {
             chain.follow(record).map_err(|broken| broken.to_string())?;
             replay::fold(&mut state, record).map(|()| true)
         })
-        .map_err(damaged)?;
+        .map_err(|stopped| StoreTrouble::stopped(path.to_owned(), stopped))?;
         if base.is_none() {
             // With a base that is seen when it is compared with the events.
             chain.end().map_err(|broken| damaged(broken.to_string()))?;

@@ -1,5 +1,6 @@
 //! Why the store cannot be used.
 
+use crate::read::Stopped;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -30,6 +31,14 @@ pub enum StoreTrouble {
 }
 
 impl StoreTrouble {
+    /// Why not all events were given, sorted likewise.
+    pub(crate) fn stopped(path: PathBuf, stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Read(error) => Self::of(path, error),
+            Stopped::Said(why) => Self::Damaged { path, why },
+        }
+    }
+
     /// What SQLite said, sorted: a damaged file stays damaged, a disk may recover.
     pub(crate) fn of(path: PathBuf, error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {

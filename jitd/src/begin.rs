@@ -25,6 +25,9 @@ use tokio::sync::watch;
 /// How soon a record that cannot be used is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How soon a record that cannot be read is compared again.
+const COMPARE_AGAIN: Duration = Duration::from_secs(30);
+
 /// What is needed to begin, now and later.
 #[derive(Clone)]
 pub struct Beginner<C> {
@@ -138,16 +141,25 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let (beginner, runtime) = (self.clone(), tokio::runtime::Handle::current());
         std::thread::spawn(move || {
             let path = file_in(&beginner.settings.state);
-            if let Err(why) = compare(&path, &base) {
-                let aside =
-                    set_aside(&path, beginner.clock.now()).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
-                let why = format!("{} is damaged: {why}; it was set aside as {aside}", path.display());
-                beginner.alarm(&why);
-                let Beginning { begun, writer, .. } = beginner.without(why);
-                runtime.block_on(engine.adopt(begun, writer));
-                runtime.spawn(beginner.again(engine));
+            loop {
+                match compare(&path, &base) {
+                    Ok(()) => return,
+                    Err(StoreTrouble::Damaged { path, why }) => return beginner.give_up_record(&runtime, engine, &path, &why),
+                    // It is the disk: whoever writes to it says so.
+                    Err(StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. }) => std::thread::sleep(COMPARE_AGAIN),
+                }
             }
         });
+    }
+
+    /// The record is not what it was: nobody is let in any more.
+    fn give_up_record(&self, runtime: &tokio::runtime::Handle, engine: Handle, path: &Path, why: &str) {
+        let aside = set_aside(path, self.clock.now()).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
+        let why = format!("{} is damaged: {why}; it was set aside as {aside}", path.display());
+        self.alarm(&why);
+        let Beginning { begun, writer, .. } = self.without(why);
+        runtime.block_on(engine.adopt(begun, writer));
+        runtime.spawn(self.clone().again(engine));
     }
 
     /// Tries again until there is a record.

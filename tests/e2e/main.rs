@@ -19,6 +19,7 @@ mod directory;
 mod doctor;
 mod documents;
 mod enable;
+mod faults;
 mod faulty;
 mod host;
 mod hostile;

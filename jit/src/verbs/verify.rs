@@ -96,7 +96,8 @@ fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
             return Ok(Err(why));
         }
     }
-    Ok(read::each_after(&store, 0, |record| chain.follow_record(record).map(|()| true)))
+    let followed = read::each_after(&store, 0, |record| chain.follow_record(record).map(|()| true));
+    Ok(followed.map_err(|stopped| stopped.to_string()))
 }
 
 #[derive(Deserialize)]

@@ -151,7 +151,8 @@ fn whichever_byte_of_an_event_is_flipped_it_is_found() {
 
 fn follow(connection: &Connection) -> Result<(), String> {
     let mut chain = Chain::new(read::checkpoint(connection).map_err(|error| error.to_string())?, None);
-    read::each_after(connection, 0, |record| chain.follow(record).map(|()| true).map_err(|broken| broken.to_string()))?;
+    read::each_after(connection, 0, |record| chain.follow(record).map(|()| true).map_err(|broken| broken.to_string()))
+        .map_err(|stopped| stopped.to_string())?;
     // The number of the last event is only known from elsewhere.
     if chain.head().seq == 3 { chain.end().map_err(|broken| broken.to_string()) } else { Err("the end is another".to_owned()) }
 }
@@ -189,7 +190,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     let (mut store, from_base, used) = Store::open(&place.file()).unwrap();
     assert_eq!(used.as_ref(), Some(&base));
     assert_eq!(from_base.open_sessions().count(), 1);
-    assert_eq!(crate::compare(&place.file(), &base), Ok(()));
+    assert!(crate::compare(&place.file(), &base).is_ok());
 
     let pruned = store
         .prune(
@@ -200,7 +201,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
         )
         .unwrap();
     assert!(pruned.is_ok(), "{pruned:?}");
-    assert_eq!(crate::compare(&place.file(), &base), Ok(()), "what is left makes the same state");
+    assert!(crate::compare(&place.file(), &base).is_ok(), "what is left makes the same state");
     drop(store);
     let (_, after, _) = Store::open(&place.file()).unwrap();
     assert!(after.sessions().eq(from_base.sessions()));

@@ -43,6 +43,18 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    /// Says no to whoever asked.
+    pub fn refuse(self, why: &str) {
+        let refusal = Refusal::NotRecorded { why: why.to_owned() };
+        match self {
+            Self::Asked(_, answer) => drop(answer.send(Err(refusal))),
+            Self::Policy(_, _, answer) => drop(answer.send(Err(refusal))),
+            Self::Own(_) => {}
+        }
+    }
+}
+
 /// What is said once a batch is stored.
 pub enum Then {
     /// To whoever gave the command.

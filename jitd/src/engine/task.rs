@@ -365,6 +365,10 @@ impl<C: Clock> Task<C> {
                 self.waiting.push_front(waiting);
                 break;
             }
+            if let (Some(why), Waiting::Asked(..)) = (&self.no_record, &waiting) {
+                waiting.refuse(why);
+                continue;
+            }
             let mut context = Context { now, policy: self.policy.as_deref(), entropy: &mut KernelEntropy };
             let mut events = match waiting {
                 Waiting::Policy(event, policy, answer) => {
