@@ -16,6 +16,7 @@ mod contest;
 mod daemon;
 mod echo;
 mod policy;
+mod record;
 mod stacks;
 
 use contest::Contest;
@@ -35,6 +36,11 @@ fn main() {
         && echo == "echo"
     {
         return echo::serve(Path::new(socket));
+    }
+    if let [_, open, path] = arguments.as_slice()
+        && open == "open"
+    {
+        return record::open(Path::new(path));
     }
     pin_to_one_core();
     let place = tempfile::Builder::new().prefix("jit-bench").tempdir_in("/run").expect("benchmarks run as root");
@@ -56,6 +62,8 @@ fn main() {
     in_process.run(ROUNDS).print(&[("pam_jit", "pam_permit", 2.2), ("pam_jit", "pam_unix", 0.5)]);
 
     policy::run();
+    let record = tempfile::Builder::new().prefix("jit-bench").tempdir_in("/var/tmp").expect("there is a disk");
+    record::run(record.path());
     println!("\nidle memory of jitd: {:.1} MB resident (goal: at most 12)", daemon.resident_kb() as f64 / 1000.0);
     println!("stripped module: {} KB (goal: at most 500)", stripped_size(&daemon::built("libpam_jit.so")) / 1000);
 }

@@ -9,8 +9,9 @@ fn every_test_that_the_document_on_pam_names_is_there() {
     let named: Vec<_> = document.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::")).collect();
     assert!(named.len() > 80, "{}", named.len());
     for (file, test) in named.into_iter().filter(|(file, _)| *file != "file") {
-        let source = ["tests/e2e", "pam_jit/tests/in_process"].map(|folder| root.join(folder).join(file).with_extension("rs"));
-        let source = source.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_else(|| panic!("no file for {file}"));
-        assert!(source.contains(&format!("#[test]\nfn {test}() {{")), "{file}::{test}");
+        let sources = ["tests/e2e", "pam_jit/tests/in_process"].map(|folder| root.join(folder).join(file).with_extension("rs"));
+        let sources: Vec<_> = sources.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+        let stands = format!("#[test]\nfn {test}() {{");
+        assert!(sources.iter().any(|source| source.contains(&stands)), "{file}::{test}");
     }
 }

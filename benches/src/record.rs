@@ -1,0 +1,82 @@
+//! A record of a million events: how long a start takes, with how much memory, and what the rest costs.
+
+use jit_core::record::Head;
+use jit_core::time::WallTime;
+use jit_store::{Base, Fresh, Store, bases, compare, open_to_read, pick};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How many events.
+const EVENTS: u32 = 1_000_000;
+/// How many of them came after the base, at most: so many that another is due.
+const TAIL: u32 = 20_000;
+
+fn session(number: u32, open: bool) -> Fresh {
+    let uid = 1000 + number % 50;
+    let about = format!(r#""id":"S-{:08}","grant":"G-{:08}","user":"user-{uid}""#, number % 100_000_000, number / 100);
+    let (event, data) = if open {
+        let rest = r#""service":"sudo","as":"root","from":null,"tty":"pts/3","auth":null,"process":"4711@123456""#;
+        ("session.opened", format!(r#"{{{about},"uid":{uid},{rest}}}"#))
+    } else {
+        ("session.closed", format!(r#"{{{about},"service":"sudo"}}"#))
+    };
+    Fresh { at: WallTime::from_millis(i64::from(number) * 1000), event, data }
+}
+
+fn grow(store: &mut Store, sessions: std::ops::Range<u32>) {
+    let all: Vec<_> = sessions.flat_map(|number| [session(number, true), session(number, false)]).collect();
+    all.chunks(2000).for_each(|batch| drop(store.append(batch).unwrap()));
+}
+
+/// Opens a record and says how long that took and how much memory: run in a process of its own.
+pub fn open(path: &Path) {
+    let began = Instant::now();
+    let (store, state, base) = Store::open(path).unwrap();
+    let took = began.elapsed();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB").trim();
+    let peak_mb = peak.parse::<f64>().unwrap() / 1000.0;
+    println!(
+        "{:.0} ms, at most {peak_mb:.1} MB, {} events, {} of them from the base, {} sessions at hand",
+        took.as_secs_f64() * 1000.0,
+        store.head().seq,
+        base.map_or(0, |base| base.seqs.len()),
+        state.sessions().count()
+    );
+}
+
+fn opened(path: &Path) -> String {
+    let ran = Command::new(std::env::current_exe().unwrap()).arg("open").arg(path).output().unwrap();
+    String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+}
+
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let began = Instant::now();
+    let done = act();
+    (done, began.elapsed())
+}
+
+/// Measures.
+pub fn run(place: &Path) {
+    println!("\na record of {EVENTS} events");
+    let path = place.join("events.db");
+    let (mut store, _, _) = Store::open(&path).unwrap();
+    grow(&mut store, 0..(EVENTS - TAIL) / 2);
+    drop(store);
+    println!("  start without a base: {}", opened(&path));
+    let (mut store, state, _) = Store::open(&path).unwrap();
+    let (base, took) = timed(|| pick(&path, state.picker(), u64::from(EVENTS - TAIL)).unwrap());
+    println!("  picking the first base: {took:.1?}");
+    store.put_base(&base).unwrap();
+    grow(&mut store, (EVENTS - TAIL) / 2..EVENTS / 2);
+    println!("  start from the base and {TAIL} events after it (goal: 1 s, 100 MB): {}", opened(&path));
+    let ((), took) = timed(|| compare(&path, &base).unwrap());
+    println!("  comparing the base with all events, beside everything else: {took:.1?}");
+    let Head { seq, .. } = store.head();
+    let (next, took) = timed(|| pick(&path, state.picker(), seq).unwrap());
+    store.put_base(&next).unwrap();
+    println!("  picking the next base: {took:.1?}");
+    let kept: Option<Base> = bases(&open_to_read(&path).unwrap()).unwrap();
+    assert_eq!(kept, Some(next));
+}
