@@ -6,7 +6,7 @@ use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
 use crate::policy::hours::Hours;
 use crate::policy::judge::{from_allowed, within_hours};
-use crate::policy::{After, Principal};
+use crate::policy::{After, Principal, Stage};
 use crate::subject::Remote;
 use crate::time::{BootTime, Deadline, Now, WallTime};
 use ipnet::IpNet;
@@ -116,6 +116,10 @@ pub struct Basis {
     pub hours: Option<Hours>,
     /// From where; empty: from anywhere.
     pub from: Vec<IpNet>,
+    /// Whether its grant has begun: what is for later, or waits for its first use, is nothing to repeat yet.
+    pub begun: bool,
+    /// Who may take away what repeats it: whoever could have approved it.
+    pub stages: Vec<Stage>,
     /// How often it was repeated.
     pub taken: u32,
     /// A revocation or a denial has ended it.
@@ -126,9 +130,15 @@ impl Basis {
     /// Whether it can be repeated once more.
     #[must_use]
     pub fn is_good(&self, after: After, remote: Remote, now: Now) -> bool {
+        let same = within_hours(self.hours.as_ref(), now.wall).is_ok() && from_allowed(&self.from, remote).is_ok();
+        self.begun && self.is_left(after, now) && same
+    }
+
+    /// Whether something of it is left: from some address, at some hour, it could be repeated.
+    #[must_use]
+    pub fn is_left(&self, after: After, now: Now) -> bool {
         let within_boot = self.boot.is_some_and(|boot| now.boot >= boot && boot.until(now.boot) < after.within);
         let within_wall = now.wall >= self.at && self.at.until(now.wall) < after.within;
-        let same = within_hours(self.hours.as_ref(), now.wall).is_ok() && from_allowed(&self.from, remote).is_ok();
-        !self.broken && self.taken < after.times && within_boot && within_wall && same
+        !self.broken && self.taken < after.times && within_boot && within_wall
     }
 }

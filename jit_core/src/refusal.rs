@@ -98,6 +98,11 @@ pub enum Refusal {
     NotStarted {
         id: GrantId,
     },
+    WindowEnds {
+        id: GrantId,
+        rule: RuleName,
+        hours: String,
+    },
     NoteLong {
         most: u32,
     },
@@ -107,6 +112,16 @@ pub enum Refusal {
         id: RequestId,
     },
     AlreadyHeld {
+        id: GrantId,
+    },
+    /// Somebody asks in another's name for what that one has asked for.
+    TheyAsked {
+        user: UserName,
+        id: RequestId,
+    },
+    /// Or holds.
+    TheyHold {
+        user: UserName,
         id: GrantId,
     },
     TooManyPending {
@@ -209,9 +224,12 @@ impl Refusal {
             | Self::NotExtensible { .. }
             | Self::ExtendedEnough { .. }
             | Self::NotStarted { .. }
+            | Self::WindowEnds { .. }
             | Self::NoteLong { .. }
             | Self::AlreadyPending { .. }
             | Self::AlreadyHeld { .. }
+            | Self::TheyAsked { .. }
+            | Self::TheyHold { .. }
             | Self::TooManyPending { .. }
             | Self::Decided { .. }
             | Self::Over { .. }
@@ -246,6 +264,7 @@ impl Refusal {
         | Self::OutsideHours { rule, .. }
         | Self::Forbidden { rule }
         | Self::LimitReached { rule, .. }
+        | Self::WindowEnds { rule, .. }
         | Self::NotExtensible { rule, .. } = self
         {
             Some(rule)
@@ -278,10 +297,13 @@ impl Refusal {
             Self::OwnReview { .. } => "someone else must review it".to_owned(),
             Self::NotExtensible { .. } | Self::ExtendedEnough { .. } => "when it ends, request it anew: jit request".to_owned(),
             Self::NotStarted { .. } => "its time begins with its first use".to_owned(),
+            Self::WindowEnds { hours, .. } => format!("ask again within {hours}"),
             Self::NoteMissing => "say why: --note \"...\"".to_owned(),
             Self::OddUses => "write --uses with a number from 1".to_owned(),
             Self::AlreadyPending { id } => format!("wait for it: jit wait {id}; or take it back: jit cancel {id}"),
             Self::AlreadyHeld { id } => format!("see it: jit show {id}; give it back: jit drop {id}"),
+            Self::TheyAsked { id, .. } => format!("say yes to that: jit approve {id}"),
+            Self::TheyHold { id, .. } => format!("see it: jit show {id}"),
             Self::TooManyPending { .. } => "wait for an answer, or take one back: jit cancel R-...".to_owned(),
             Self::NoSuch { .. } => "see what there is: jit status, jit list --all".to_owned(),
             Self::NoneOfYours { .. } => "see what you hold and wait for: jit status".to_owned(),
@@ -337,10 +359,15 @@ impl fmt::Display for Refusal {
             Self::ExtendedEnough { id, times: 1 } => write!(f, "{id} was made longer once, and cannot be again"),
             Self::ExtendedEnough { id, times } => write!(f, "{id} was made longer {times} times, and cannot be again"),
             Self::NotStarted { id } => write!(f, "{id} has not begun, so there is nothing to make longer"),
+            Self::WindowEnds { id, rule, .. } => {
+                write!(f, "{id} lasts to the end of its window already: rule {rule} gives nothing after it")
+            }
             Self::NoteMissing => f.write_str("a denial needs a note, so that the other one knows why"),
             Self::OddUses => f.write_str("a grant is for at least one use"),
             Self::AlreadyPending { id } => write!(f, "you have asked for this already: {id} is waiting"),
             Self::AlreadyHeld { id } => write!(f, "you hold this already: {id}"),
+            Self::TheyAsked { user, id } => write!(f, "{user} has asked for this already: {id} is waiting"),
+            Self::TheyHold { user, id } => write!(f, "{user} holds this already: {id}"),
             Self::TooManyPending { most } => write!(f, "{most} of your requests are waiting, and more are not taken"),
             Self::NoSuch { what } => write!(f, "{} is not there, or not yours to see", text::printable(what, 60)),
             Self::NoneOfYours { what } => write!(f, "you have no {what}"),

@@ -237,3 +237,22 @@ expect = "grant"
     host.write("/tmp/cases.toml", "[[case]]\nusr = \"x\"\n");
     host.user("alice").run("jit policy test /tmp/cases.toml").exits(1).says("usr");
 }
+
+#[test]
+fn an_approver_ends_what_repeats_an_approval_whose_own_time_is_over() {
+    let host = host_with(REPETITIVE);
+    host.grant("alice", "sudo", "carol");
+    host.clock().advance(3600);
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    let grants = host.user("carol").run("jit list --active --json").succeeds().json();
+    let again = grants["grants"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(grants["grants"][0]["kind"], "repetitive");
+    host.user("bob").run(&format!("jit revoke {again}")).exits(5);
+    host.user("dave").run(&format!("jit revoke {again}")).succeeds();
+    host.user("alice").run("sudo -n id -un").fails().says("jit: no grant for sudo");
+    host.grant("bob", "sudo", "carol");
+    host.clock().advance(3600);
+    host.user("carol").run("jit revoke --user bob --note 'enough'").succeeds();
+    host.user("bob").run("sudo -n id -un").fails().says("jit: no grant for sudo");
+    host.user("carol").run("jit revoke --user bob").exits(1).says("bob holds nothing that you may revoke");
+}

@@ -138,9 +138,7 @@ fn longer(state: &State, pending: &PendingRequest, id: GrantId, by: Span, who: V
         Some(Grant::Live(_)) => return Err(Refusal::Over { id, word: "expired" }),
         None => return Err(Refusal::NoSuch { what: id.to_string() }),
     };
-    let ends = grant.validity.ends();
-    let until = Deadline { wall: ends.wall.plus(by), boot: ends.boot.plus(by) };
-    let until = super::cut(until, grant.terms.hours.as_ref(), now, now.wall, &grant.terms.rule)?;
+    let until = super::extend::until(grant, by, now)?;
     let (request, user) = (pending.ask.id, pending.ask.user.clone());
     let granted = event::RequestGranted { id: request, user: user.clone(), grant: id, by: who.clone() };
     let extended = event::GrantExtended { id, user, until: until.wall, by: who, request, until_boot_ms: until.boot };

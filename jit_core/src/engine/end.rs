@@ -4,9 +4,10 @@ use super::see::may_revoke;
 use super::{Context, Handled, Reply, Target, Viewer, note_of};
 use crate::actor::Actor;
 use crate::event::{self, Event};
-use crate::grant::{Grant, LiveGrant, Validity};
+use crate::grant::{Grant, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId};
 use crate::name::UserName;
+use crate::optout::Basis;
 use crate::policy::{LegacyRule, Policy};
 use crate::refusal::Refusal;
 use crate::request::Request;
@@ -78,33 +79,46 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
     let grants = match target {
         Target::Grant(id) => vec![revocable(state, actor, id, context)?],
         Target::User(user) => {
-            let theirs = state.live().filter(|grant| grant.terms.user == user);
-            let grants: Vec<_> = theirs.filter(|grant| may_revoke(&grant.terms.stages, &actor.subject)).collect();
+            let live = state.live().map(|grant| &grant.terms);
+            let over = state.bases().filter_map(|(_, basis)| repeatable(state, basis, context));
+            let grants: Vec<_> = live.chain(over).filter(|terms| terms.user == user && may_revoke(&terms.stages, &actor.subject)).collect();
             if grants.is_empty() {
                 return Err(Refusal::NothingToRevoke { user });
             }
             grants
         }
     };
-    let ids = grants.iter().map(|grant| grant.terms.id).collect();
-    let events = grants.iter().map(|grant| revoked(grant, &actor.subject.name, note.clone())).collect();
+    let ids = grants.iter().map(|terms| terms.id).collect();
+    let events = grants.iter().map(|terms| revoked(terms, &actor.subject.name, note.clone())).collect();
     Ok((Reply::Grants(ids), events))
 }
 
-fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context<'_>) -> Result<&'a LiveGrant, Refusal> {
+/// An approval whose grant is over, and which a rule would still let be repeated: to revoke it ends that.
+fn repeatable<'a>(state: &'a State, basis: &Basis, context: &Context<'_>) -> Option<&'a Terms> {
+    let mut rules = context.policy.into_iter().flat_map(|policy| &policy.repetitive);
+    match state.grant(basis.grant)? {
+        Grant::Ended(grant) if rules.any(|rule| basis.is_left(rule.after, context.now)) => Some(&grant.terms),
+        Grant::Ended(_) | Grant::Live(_) => None,
+    }
+}
+
+fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context<'_>) -> Result<&'a Terms, Refusal> {
     let no_policy = crate::policy::Policy::default();
     let viewer = Viewer { subject: &actor.subject, policy: context.policy.unwrap_or(&no_policy) };
     let grant = state.grant(id).filter(|grant| viewer.sees_grant(grant.terms()));
     match grant.ok_or_else(|| Refusal::NoSuch { what: id.to_string() })? {
-        Grant::Ended(grant) => Err(Refusal::Over { id, word: grant.word() }),
-        Grant::Live(grant) if may_revoke(&grant.terms.stages, &actor.subject) => Ok(grant),
+        Grant::Ended(grant) => {
+            let basis = state.bases().find(|(_, basis)| basis.grant == id);
+            let left = basis.and_then(|(_, basis)| repeatable(state, basis, context));
+            left.filter(|terms| may_revoke(&terms.stages, &actor.subject)).ok_or(Refusal::Over { id, word: grant.word() })
+        }
+        Grant::Live(grant) if may_revoke(&grant.terms.stages, &actor.subject) => Ok(&grant.terms),
         Grant::Live(grant) if grant.terms.uid == actor.subject.uid => Err(Refusal::OwnGrant { id }),
         Grant::Live(_) => Err(Refusal::MayNotRevoke { id }),
     }
 }
 
-fn revoked(grant: &LiveGrant, by: &UserName, note: Option<String>) -> Event {
-    let terms = &grant.terms;
+fn revoked(terms: &Terms, by: &UserName, note: Option<String>) -> Event {
     event::GrantRevoked {
         id: terms.id,
         user: terms.user.clone(),

@@ -6,11 +6,13 @@ use crate::actor::Actor;
 use crate::event::Event;
 use crate::grant::{LiveGrant, Validity};
 use crate::id::{GrantId, RequestId};
-use crate::policy::judge::Question;
+use crate::policy::Policy;
+use crate::policy::judge::{Question, RequestRuling, Wanted};
 use crate::refusal::Refusal;
 use crate::request::PendingRequest;
 use crate::span::Span;
 use crate::state::State;
+use crate::time::{Deadline, Now, WallTime};
 
 /// Asks for it.
 pub(super) fn extend(
@@ -35,10 +37,17 @@ pub(super) fn extend(
         Validity::Active { .. } | Validity::Scheduled { .. } => {}
         Validity::Waiting { .. } => return Err(Refusal::NotStarted { id: terms.id }),
     }
-    let question = Question { subject: &actor.subject, service: &terms.service, run_as: Some(&terms.run_as), at: context.now.wall };
+    let question =
+        Question { subject: &actor.subject, service: &terms.service, run_as: Some(&terms.run_as), at: begins(grant, context.now) };
     if let Some(rule) = policy.denied_by(question, None) {
         return Err(Refusal::Forbidden { rule: rule.name.clone() });
     }
+    // Where nobody else says yes, the policy must: the subject may have left the group since.
+    if terms.stages.is_empty() && !is_self_service(policy, question) {
+        let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+        return Err(Refusal::NoRule { user, service, run_as });
+    }
+    until(grant, by, context.now)?;
     let waiting = state.pending_of(&actor.subject).find(|request| request.ask.extends == Some(terms.id));
     if let Some(request) = waiting {
         return Err(Refusal::AlreadyPending { id: request.ask.id });
@@ -55,6 +64,36 @@ pub(super) fn extend(
         events.extend(super::approve::granted(state, &pending, by, Vec::new(), context)?);
     }
     Ok((Reply::Request(request), events))
+}
+
+fn is_self_service(policy: &Policy, question: Question<'_>) -> bool {
+    match policy.rule_for_request(question, Wanted::default()) {
+        RequestRuling::By(rule) => rule.stages.is_empty(),
+        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => false,
+    }
+}
+
+/// The moment whose window a grant lies in: of one for later, that at which it begins.
+fn begins(grant: &LiveGrant, now: Now) -> WallTime {
+    match grant.validity {
+        Validity::Scheduled { begins, .. } => begins.wall,
+        Validity::Waiting { .. } | Validity::Active { .. } => now.wall,
+    }
+}
+
+/// Until when a grant lasts that is made so much longer: from where it would have ended, as far as its window lets it.
+///
+/// # Errors
+/// Its window lets it last no longer than it does.
+pub(super) fn until(grant: &LiveGrant, by: Span, now: Now) -> Result<Deadline, Refusal> {
+    let (terms, ends) = (&grant.terms, grant.validity.ends());
+    let longer = Deadline { wall: ends.wall.plus(by), boot: ends.boot.plus(by) };
+    let until = super::cut(longer, terms.hours.as_ref(), now, begins(grant, now), &terms.rule)?;
+    if until.wall > ends.wall {
+        return Ok(until);
+    }
+    let hours = terms.hours.as_ref().map(ToString::to_string).unwrap_or_default();
+    Err(Refusal::WindowEnds { id: terms.id, rule: terms.rule.clone(), hours })
 }
 
 fn mine<'a>(state: &'a State, actor: &'a Actor, id: Option<GrantId>) -> Result<&'a LiveGrant, Refusal> {

@@ -245,6 +245,8 @@ fn humans_behind(state: &State, actor: &Actor, policy: &Policy) -> Result<Humans
 }
 
 #[cfg(test)]
+mod attack_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod optout_tests;

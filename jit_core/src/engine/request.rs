@@ -9,7 +9,7 @@ use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, UserName};
 use crate::policy::judge::{Question, RequestRuling, Wanted};
 use crate::policy::load::LONGEST_REASON;
-use crate::policy::{GrantRule, Pattern, Policy, Starts};
+use crate::policy::{Fit, GrantRule, Pattern, Policy, Starts, may_approve};
 use crate::refusal::Refusal;
 use crate::request::{Escalation, PendingRequest};
 use crate::span::Span;
@@ -23,7 +23,11 @@ pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut C
     let policy = context.policy.ok_or(Refusal::NoPolicy)?;
     let rule = ruling(policy, &actor.subject, wish, context.now)?;
     let humans = humans_behind(state, actor, policy)?;
-    refuse_repeats(state, &actor.subject, wish, context.now)?;
+    match repeats(state, &actor.subject, wish, context.now) {
+        Some(Repeat::Asked(id)) => return Err(Refusal::AlreadyPending { id }),
+        Some(Repeat::Held(id)) => return Err(Refusal::AlreadyHeld { id }),
+        None => refuse_many(state, &actor.subject)?,
+    }
     let reason = reason_of(rule, wish)?;
     let id = RequestId::random(context.entropy);
     let submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
@@ -47,7 +51,13 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     if rule.stages.is_empty() {
         return Err(Refusal::SelfService { user: subject.name.clone(), service: wish.service.clone() });
     }
-    refuse_repeats(state, subject, wish, context.now)?;
+    // Before anything is said of what the other one asked for or holds.
+    may_begin(rule, actor)?;
+    match repeats(state, subject, wish, context.now) {
+        Some(Repeat::Asked(id)) => return Err(Refusal::TheyAsked { user: subject.name.clone(), id }),
+        Some(Repeat::Held(id)) => return Err(Refusal::TheyHold { user: subject.name.clone(), id }),
+        None => refuse_many(state, subject)?,
+    }
     let reason = reason_of(rule, wish)?;
     let id = RequestId::random(context.entropy);
     let submitted = submit(id, subject, humans, rule, wish, reason, Some(actor.subject.name.clone()), context.now);
@@ -55,6 +65,16 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     let mut events = vec![Event::from(submitted)];
     events.extend(approve::approval(state, &pending, actor, approver, None, None, context)?);
     Ok((Reply::Request(id), events))
+}
+
+/// Whether somebody may approve in the first stage of a rule.
+fn may_begin(rule: &GrantRule, actor: &Actor) -> Result<(), Refusal> {
+    let by = rule.stages.first().map(|stage| stage.by.as_slice()).unwrap_or_default();
+    match may_approve(by, &actor.subject) {
+        Fit::Yes => Ok(()),
+        Fit::No => Err(Refusal::NotApprover { id: None, approvers: by.iter().map(ToString::to_string).collect() }),
+        Fit::Unknown => Err(Refusal::GroupsUnknown { user: actor.subject.name.clone() }),
+    }
 }
 
 /// How far ahead a grant may be asked for.
@@ -83,18 +103,22 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
     }
 }
 
-fn refuse_repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Result<(), Refusal> {
+/// The same again.
+enum Repeat {
+    /// It was asked for, and waits.
+    Asked(RequestId),
+    /// It is held.
+    Held(GrantId),
+}
+
+fn repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<Repeat> {
     let same_ask = state.pending_of(subject).find(|request| request.ask.service == wish.service && request.ask.run_as == wish.run_as);
-    if let Some(request) = same_ask {
-        return Err(Refusal::AlreadyPending { id: request.ask.id });
-    }
-    if let Some(id) = held(state, subject, wish, now) {
-        return Err(Refusal::AlreadyHeld { id });
-    }
-    if state.pending_of(subject).count() >= MOST_PENDING {
-        return Err(Refusal::TooManyPending { most: MOST_PENDING });
-    }
-    Ok(())
+    let asked = same_ask.map(|request| Repeat::Asked(request.ask.id));
+    asked.or_else(|| held(state, subject, wish, now).map(Repeat::Held))
+}
+
+fn refuse_many(state: &State, subject: &Subject) -> Result<(), Refusal> {
+    if state.pending_of(subject).count() >= MOST_PENDING { Err(Refusal::TooManyPending { most: MOST_PENDING }) } else { Ok(()) }
 }
 
 /// A grant that gives the same already.

@@ -8,7 +8,7 @@ use crate::grant::{Grant, Kind, LiveGrant, Validity};
 use crate::id::{GrantId, SessionId};
 use crate::name::{RuleName, RunAs};
 use crate::optout::Basis;
-use crate::policy::{Scope, SessionRule};
+use crate::policy::{Scope, SessionRule, Stage};
 use crate::refusal::Refusal;
 use crate::session::{Session, SessionFacts};
 use crate::span::Span;
@@ -29,7 +29,8 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         Ok(Way::Grant(grant)) => (grant.terms.id, started(grant, now)?),
         Ok(Way::Login(rule)) => {
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
-            let minted = Minted { kind: Kind::Login, rule: &rule.name, scope: &rule.scope, session: &rule.session, reason: "", until };
+            let minted =
+                Minted { kind: Kind::Login, rule: &rule.name, scope: &rule.scope, session: &rule.session, stages: &[], reason: "", until };
             mint(minted, entry, run_as.clone(), context)
         }
         Ok(Way::Legacy(rule)) => match todays(state, entry, &rule.name, &run_as, now) {
@@ -38,8 +39,15 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
                 let until = Deadline::after(now, LEGACY_DAY).or_earlier(Deadline::at(now, rule.ends));
                 let until = super::cut(until, rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
                 let session = SessionRule::default();
-                let minted =
-                    Minted { kind: Kind::Legacy, rule: &rule.name, scope: &rule.scope, session: &session, reason: &rule.reason, until };
+                let minted = Minted {
+                    kind: Kind::Legacy,
+                    rule: &rule.name,
+                    scope: &rule.scope,
+                    session: &session,
+                    stages: &[],
+                    reason: &rule.reason,
+                    until,
+                };
                 let (id, mut events) = mint(minted, entry, run_as.clone(), context);
                 events.insert(0, taken(id, Kind::Legacy, &rule.name, &rule.reason, None, until, entry, &run_as));
                 (id, events)
@@ -48,7 +56,15 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         Ok(Way::Repetitive(rule, basis)) => {
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let until = super::cut(until, basis.hours.as_ref(), now, now.wall, &rule.name)?;
-            let minted = Minted { kind: Kind::Repetitive, rule: &rule.name, scope: &rule.scope, session: &rule.session, reason: "", until };
+            let minted = Minted {
+                kind: Kind::Repetitive,
+                rule: &rule.name,
+                scope: &rule.scope,
+                session: &rule.session,
+                stages: &basis.stages,
+                reason: "",
+                until,
+            };
             let (id, mut events) = mint(minted, entry, run_as.clone(), context);
             events.insert(0, taken(id, Kind::Repetitive, &rule.name, "", Some(basis), until, entry, &run_as));
             (id, events)
@@ -99,6 +115,7 @@ struct Minted<'a> {
     rule: &'a RuleName,
     scope: &'a Scope,
     session: &'a SessionRule,
+    stages: &'a [Stage],
     reason: &'a str,
     until: Deadline,
 }
@@ -121,7 +138,7 @@ fn mint(minted: Minted<'_>, entry: &Entry, run_as: RunAs, context: &mut Context<
         from: minted.scope.from.clone(),
         hours: minted.scope.hours.clone(),
         session: minted.session.clone(),
-        stages: Vec::new(),
+        stages: minted.stages.to_vec(),
         waits_for_s: None,
         until_boot_ms: minted.until.boot,
         starts: None,

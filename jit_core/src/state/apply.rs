@@ -143,6 +143,8 @@ impl State {
                 boot: Some(event.boot_ms),
                 hours: event.hours.clone(),
                 from: event.from.clone(),
+                begun: matches!(validity, Validity::Active { .. }),
+                stages: event.stages.clone(),
                 taken: 0,
                 broken: false,
             };
@@ -154,8 +156,14 @@ impl State {
 
     fn start(&mut self, at: WallTime, id: GrantId, until: Deadline) {
         let Some(Grant::Live(grant)) = self.grants.get(&id) else { return };
+        let terms = &grant.terms;
+        let key = (terms.uid, terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+        let basis = self.bases.get(&key).filter(|basis| basis.grant == id).cloned();
         let started = LiveGrant { validity: Validity::Active { since: at, until }, ..grant.clone() };
         self.put_grant(id, Some(Grant::Live(started)));
+        if let Some(basis) = basis {
+            self.put_basis(key, Some(Basis { begun: true, ..basis }));
+        }
     }
 
     fn extend(&mut self, id: GrantId, until: Deadline) {

@@ -104,6 +104,11 @@ impl State {
         self.bases.iter().filter(move |((uid, user, ..), _)| *uid == subject.uid && *user == subject.name)
     }
 
+    /// Every approval that might be repeated.
+    pub fn bases(&self) -> impl Iterator<Item = (&BasisKey, &Basis)> {
+        self.bases.iter()
+    }
+
     /// The files of the policy that was loaded last, whoever loaded it.
     #[must_use]
     pub fn policy_files(&self) -> &[FileDigest] {
