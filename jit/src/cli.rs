@@ -329,7 +329,7 @@ pub struct ListArgs {
 /// `jit policy`.
 #[derive(Debug, Subcommand)]
 pub enum PolicyVerb {
-    /// Check policy files; jitd is not asked
+    /// Check policy files; where jitd answers, also against this host and the grants that live
     #[command(after_help = "Example:\n  jit policy check new-policy.toml\n\nExit code 0 if it is valid, 1 if it is not.")]
     Check {
         /// This file alone [default: /etc/jit/policy.toml and /etc/jit/policy.d/*.toml]

@@ -71,6 +71,14 @@ pub fn silent_group_sources() -> Vec<String> {
     sources::silent(c"root", 0)
 }
 
+/// Whether there is such a group; none: the name service did not say.
+#[must_use]
+pub fn is_group(group: &GroupName) -> Option<bool> {
+    let found = Group::from_name(group.as_str()).ok()?;
+    // With a source silent, a group that is not found may be one of its.
+    found.is_some().then_some(true).or_else(|| silent_group_sources().is_empty().then_some(false))
+}
+
 /// Who is in a group, as far as the name service lists it: its members, and local accounts whose primary group
 /// it is. For showing only; nothing is decided by it.
 #[must_use]
@@ -101,6 +109,8 @@ mod tests {
         let Groups::Known(groups) = root.groups else { panic!("root's groups are unknown") };
         assert!(groups.contains(&GroupName::new("root")));
         assert!(members_of(&GroupName::new("root")).contains(&UserName::new("root")));
+        assert_eq!(is_group(&GroupName::new("root")), Some(true));
+        assert_eq!(is_group(&GroupName::new("no-such-group-here")), Some(false));
     }
 
     #[test]

@@ -41,10 +41,25 @@ pub fn read_one(path: &Path) -> Result<PolicyFile, Mistake> {
     let mut opened =
         open.map_err(|error| mistake(format!("the file cannot be read: {error}"), "create it, readable for all: chmod 0644"))?;
     check(&opened).map_err(|why| mistake(why, "make it root's and writable by root alone: chown root, chmod 0644"))?;
-    let mut text = String::new();
-    let read = Read::by_ref(&mut opened).take(MOST).read_to_string(&mut text);
-    read.map_err(|error| mistake(format!("the file cannot be read: {error}"), "write it in UTF-8"))?;
-    Ok(PolicyFile { file, text })
+    let mut bytes = Vec::new();
+    let read = Read::by_ref(&mut opened).take(MOST).read_to_end(&mut bytes);
+    read.map_err(|error| mistake(format!("the file cannot be read: {error}"), "look at the disk that it lies on"))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(PolicyFile { file, text }),
+        Err(error) => {
+            let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let mut wrong = mistake("a letter that is not UTF-8".to_owned(), "save the file as UTF-8");
+            (wrong.place.line, wrong.place.column) = place_after(&String::from_utf8_lossy(good));
+            Err(wrong)
+        }
+    }
+}
+
+/// Line and column of what follows this text.
+fn place_after(text: &str) -> (u32, u32) {
+    let (before, last) = text.rsplit_once('\n').map_or((0, text), |(lines, last)| (lines.matches('\n').count().saturating_add(1), last));
+    let count = |number: usize| u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX);
+    (count(before), count(last.chars().count()))
 }
 
 /// Whether nobody else could have written the file: what is open is looked at, not what is named.
@@ -107,6 +122,10 @@ mod tests {
         }
         let names: Vec<_> = read(&main).unwrap().iter().map(|file| file.file.rsplit('/').next().unwrap().to_owned()).collect();
         assert_eq!(names, ["policy.toml", "10-a.toml", "20-b.toml"]);
+        std::fs::write(&main, b"version = 1\n# caf\xe9\n").unwrap();
+        let odd = read_one(&main).unwrap_err();
+        assert_eq!((odd.place.line, odd.place.column, odd.message.as_str()), (2, 6, "a letter that is not UTF-8"));
+        write("policy.toml", 0o644);
         write("policy.d/10-a.toml", 0o664);
         assert!(read(&main).unwrap_err()[0].message.contains("others can write"));
         std::fs::remove_dir_all(&directory).unwrap();

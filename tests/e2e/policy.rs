@@ -68,3 +68,23 @@ fn explain_names_the_rule_that_decides() {
     host.user("bob").run("jit policy show").exits(1).says("only root");
     host.root().run("jit policy show").succeeds().says("ops-root");
 }
+
+#[test]
+fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_lives() {
+    let host = Host::with(|host| host.people()).start();
+    let own = host.read("/etc/jit/policy.toml");
+    let good = own.replace("as = [\"root\", \"carol\"]\n", "");
+    let check = |policy: &str| {
+        host.write("/tmp/new.toml", policy);
+        host.root().run("jit policy check /tmp/new.toml").succeeds()
+    };
+    assert!(!check(&good).stdout.contains("warning"));
+    check(&own).says("carol can be acted as, and approves as one of group:leads (take carol out of one of the two)");
+    check(&good.replace("group:leads", "group:leadz")).says("group:leadz is nobody on this host (check the spelling)");
+    let id = host.user("alice").run("jit request --reason INC-42 --for 2h --json").succeeds().json();
+    host.user("carol").run(&format!("jit approve {}", id["id"].as_str().unwrap())).succeeds();
+    assert!(!check(&good).stdout.contains("warning"));
+    check(&good.replacen("max = \"4h\"", "max = \"1h\"", 1)).says("lives, and this policy would not give it: alice sudo as root");
+    host.jitd().stop();
+    assert!(!check(&good.replace("group:leads", "group:leadz")).stdout.contains("warning"), "without jitd it may be another host");
+}

@@ -59,7 +59,7 @@ pub fn check(context: &Context, file: Option<&Path>) -> Ended {
     let (rules, errors, warnings) = match loaded(file, context.out.clock().now()) {
         Ok((policy, warnings)) => {
             let mut warnings = views(&warnings);
-            warnings.extend(super::policy_check::no_longer_given(context, &policy, file.unwrap_or(Path::new(USUAL_FILE))));
+            warnings.extend(super::policy_check::here(context, &policy, file.unwrap_or(Path::new(USUAL_FILE))));
             (policy.rules(), Vec::new(), warnings)
         }
         Err(errors) => (0, views(&errors), Vec::new()),

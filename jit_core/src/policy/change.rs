@@ -7,7 +7,7 @@
 
 mod order;
 
-use super::{GrantRule, Policy, Principal, Scope, Stage, Starts};
+use super::{AtExpiry, GrantRule, Policy, Principal, Require, Scope, SessionRule, Stage, Starts};
 use crate::name::{RunAs, Service};
 use crate::text;
 use std::collections::BTreeSet;
@@ -67,13 +67,20 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
     for rule in &policy.emergencies {
         let (by, alert) = (listed(&rule.review.by), listed(&rule.alert));
         let how = format!(
-            "at once by {}: for {} to {}, {} in {}, reviewed by {by} within {}, telling {alert}",
-            rule.name, rule.default, rule.max, rule.limit.times, rule.limit.per, rule.review.within
+            "at once by {}: for {} to {}, {} in {}, reviewed by {by} within {}, telling {alert}{}",
+            rule.name,
+            rule.default,
+            rule.max,
+            rule.limit.times,
+            rule.limit.per,
+            rule.review.within,
+            sessions(&rule.session)
         );
         each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
     }
     for rule in &policy.repetitive {
-        let how = format!("again by {}: {} times in {}, for {}", rule.name, rule.after.times, rule.after.within, rule.default);
+        let (after, ends) = (rule.after, sessions(&rule.session));
+        let how = format!("again by {}: {} times in {}, for {}{ends}", rule.name, after.times, after.within, rule.default);
         each(&rule.scope, rule.run_as.as_deref(), |_, _, what| say(format!("{what} {how}")));
     }
     for rule in &policy.legacy {
@@ -129,12 +136,27 @@ fn conditions(rule: &GrantRule) -> String {
     let pattern = rule.reason.pattern.as_ref().map(|pattern| format!(" like {}", pattern.as_str())).unwrap_or_default();
     let reason = if rule.reason.required { format!("a reason of {}{pattern}", rule.reason.min) } else { "no reason".to_owned() };
     format!(
-        "{approved}{}, {starts}, for {} to {}{uses}{extend}, with {reason}, lapsing in {}",
+        "{approved}{}, {starts}, for {} to {}{uses}{extend}, with {reason}, lapsing in {}{}",
         escalate.unwrap_or_default(),
         rule.default,
         rule.max,
-        rule.lapse
+        rule.lapse,
+        sessions(&rule.session)
     )
+}
+
+/// What becomes of its sessions, where that is not the usual.
+fn sessions(rule: &SessionRule) -> String {
+    let at_expiry = match rule.at_expiry {
+        AtExpiry::End => "",
+        AtExpiry::Warn => ", whose sessions are told at its end and go on",
+        AtExpiry::Keep => ", whose sessions go on after its end",
+    };
+    let require = match rule.require {
+        Require::Any => "",
+        Require::Cgroup => ", only where they can be ended for sure",
+    };
+    format!("{at_expiry}{require}")
 }
 
 #[cfg(test)]

@@ -38,6 +38,9 @@ impl FromStr for Window {
     type Err = NotAWindow;
 
     fn from_str(text: &str) -> Result<Self, NotAWindow> {
+        if text.contains(['\u{2013}', '\u{2014}']) {
+            return Err(NotAWindow("it holds a dash; write the - of the keyboard"));
+        }
         let (days, times) = text.trim().rsplit_once(' ').map_or((None, text.trim()), |(days, times)| (Some(days.trim()), times));
         let (from, to) = times.split_once('-').ok_or(NotAWindow("the times are missing"))?;
         let (from_min, to_min) = (minute(from)?, minute(to)?);
@@ -207,6 +210,7 @@ impl fmt::Display for Hours {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn hours(windows: &[&str]) -> Hours {
         Hours { windows: windows.iter().map(|text| text.parse().unwrap()).collect(), zone: "Europe/Berlin".parse().unwrap() }
@@ -287,6 +291,38 @@ mod tests {
         assert_eq!(at(&night, "2026-10-24T23:30:00Z"), until("2026-10-25T00:30:00Z"), "the first 02:30");
         // They go forward on 2026-03-29 at 01:00 UTC: 02:00-03:00 local is skipped.
         assert_eq!(at(&night, "2026-03-29T00:30:00Z"), until("2026-03-29T00:59:00Z"));
+    }
+
+    fn window() -> impl Strategy<Value = Window> {
+        let minutes = (0..96_u16).prop_map(|quarter| quarter * 15);
+        (proptest::array::uniform7(any::<bool>()), minutes.clone(), minutes)
+            .prop_filter("it opens when it closes", |(_, from, to)| from != to)
+            .prop_map(|(days, from_min, to_min)| Window { days, from_min, to_min })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
+
+        /// Also where clocks change by half an hour, or stand a quarter beside the others.
+        #[test]
+        fn a_window_is_open_up_to_its_end_and_not_after_it(
+            windows in proptest::collection::vec(window(), 1..4),
+            zone in proptest::sample::select(vec!["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]),
+            minute in 0..2 * 366 * 24 * 60_i64,
+        ) {
+            let hours = Hours { windows, zone: zone.parse().unwrap() };
+            let moment = WallTime::from_millis(1_767_225_600_000 + minute * 60_000);
+            if let Open::Until(Some(end)) = hours.at(moment) {
+                let length = end.as_millis() - moment.as_millis();
+                // In the last minute before an hour that is skipped, its end is past.
+                for part in 0..8.min(length.max(0)) {
+                    let within = WallTime::from_millis(moment.as_millis() + length * part / 8);
+                    prop_assert_ne!(hours.at(within), Open::No);
+                }
+                let after = hours.at(end);
+                prop_assert!(!matches!(after, Open::Until(Some(later)) if later > end) && after != Open::Until(None), "{:?}", after);
+            }
+        }
     }
 
     #[test]

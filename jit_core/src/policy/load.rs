@@ -1,13 +1,14 @@
 //! From TOML to a [`Policy`], with every mistake named: file, line, column, what, and what to do.
 
 mod parts;
+mod people;
 mod rules;
+mod syntax;
 
 pub use parts::{Around, LONGEST_REASON};
 
 use super::reader::{self, Source, Table};
-use super::{FileDigest, Place, Policy, Principal};
-use crate::name::RunAs;
+use super::{FileDigest, Place, Policy};
 use crate::span::Span;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -67,7 +68,12 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
         read_file(file, around, &mut policy, &mut mistakes);
     }
     find_double_names(&policy, &mut mistakes);
-    find_own_approvers(&policy, &mut mistakes);
+    people::find_shared_accounts(&policy, &mut mistakes);
+    people::find_own_approvers(&policy, &mut mistakes);
+    // Whom a rule leaves is known when all of them could be read.
+    if mistakes.is_empty() {
+        people::find_too_few(&policy, &mut mistakes);
+    }
     if mistakes.is_empty() {
         let warnings = doubts(&policy, around);
         return Ok((policy, warnings));
@@ -79,11 +85,9 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
 fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, mistakes: &mut Vec<Mistake>) {
     let source = Source::new(&file.file, &file.text);
     let (document, broken) = reader::parse(&file.text);
-    if !broken.is_empty() {
-        for (span, what) in broken {
-            let help = "this is not TOML; strings need quotes, lists brackets, tables a line [[grant]]".to_owned();
-            mistakes.push(Mistake::new(source.place(span.start), format!("{what}, at {}", source.excerpt(&span)), help));
-        }
+    // What follows the first is mostly its echo.
+    if let Some((span, what)) = broken.iter().min_by_key(|(span, _)| span.start) {
+        mistakes.push(syntax::mistake(&source, span, what));
         return;
     }
     let mut top = Table::new(&source, "the policy", document.get_ref(), 0..0);
@@ -134,6 +138,7 @@ fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
             doubts.push(Mistake::new(rule.place.clone(), message, format!("renew it or retire it; {} answers for it", rule.owner)));
         }
     }
+    people::doubt(policy, &mut doubts);
     for (_, place, scope, _) in policy.every_rule() {
         for service in &scope.on {
             let known = SERVICES.contains(&service.as_str());
@@ -144,61 +149,6 @@ fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
         }
     }
     doubts
-}
-
-/// Whoever acts as an approver could approve what they asked for themselves.
-fn find_own_approvers(policy: &Policy, mistakes: &mut Vec<Mistake>) {
-    let grants = policy.grants.iter().map(|rule| {
-        let escalated = rule.escalate.iter().flat_map(|escalate| &escalate.to);
-        let approvers: Vec<_> = rule.stages.iter().flat_map(|stage| &stage.by).chain(escalated).collect();
-        ("grant", "approve it", &rule.name, &rule.place, &rule.run_as, approvers)
-    });
-    let emergencies = policy
-        .emergencies
-        .iter()
-        .map(|rule| ("emergency", "review it", &rule.name, &rule.place, &rule.run_as, rule.review.by.iter().collect()));
-    for (kind, what, rule, place, run_as, approvers) in grants.chain(emergencies) {
-        for target in run_as {
-            if let RunAs::User(name) = target
-                && approvers.contains(&&Principal::User(name.clone()))
-            {
-                let message = format!("[[{kind}]] `{rule}` lets people act as {name}, who may {what}");
-                mistakes.push(Mistake::new(place.clone(), message, "take one of the two out".to_owned()));
-            }
-        }
-    }
-    find_nobody_else(policy, mistakes);
-}
-
-/// A stage or a review that nobody but the subject could do: all of its people are the one whom the rule is about.
-fn find_nobody_else(policy: &Policy, mistakes: &mut Vec<Mistake>) {
-    let alone = |who: &[Principal], by: &[Principal], count: u32| match who {
-        [Principal::User(one)] => {
-            let same = |principal: &Principal| matches!(principal, Principal::User(name) if name == one || policy.accounts_of_same_person(one).any(|other| other == name));
-            let others = by.iter().filter(|principal| !same(principal)).count();
-            let named_alone = by.iter().all(|principal| matches!(principal, Principal::User(_) | Principal::Uid(_)));
-            named_alone && others < usize::try_from(count).unwrap_or(usize::MAX)
-        }
-        _ => false,
-    };
-    let too_few = |by: &[Principal], count: u32| {
-        let named_alone = by.iter().all(|principal| matches!(principal, Principal::User(_) | Principal::Uid(_)));
-        named_alone && by.len() < usize::try_from(count).unwrap_or(usize::MAX)
-    };
-    for rule in &policy.grants {
-        let escalates = rule.escalate.is_some();
-        if rule.stages.iter().any(|stage| !escalates && (alone(&rule.scope.who, &stage.by, stage.count) || too_few(&stage.by, stage.count)))
-        {
-            let message = format!("[[grant]] `{}` has a stage that too few people could approve", rule.name);
-            mistakes.push(Mistake::new(rule.place.clone(), message, "name more approvers, other than the subject".to_owned()));
-        }
-    }
-    for rule in &policy.emergencies {
-        if alone(&rule.scope.who, &rule.review.by, 1) {
-            let message = format!("[[emergency]] `{}` has a review that nobody but its subject could do", rule.name);
-            mistakes.push(Mistake::new(rule.place.clone(), message, "name another reviewer".to_owned()));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -139,6 +139,8 @@ pub struct Place {
 /// `[[person]]`: several accounts, one human.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
+    /// Where it stands.
+    pub place: Place,
     /// The accounts.
     pub accounts: Vec<UserName>,
 }

@@ -53,6 +53,18 @@ impl<'a> Source<'a> {
         Ok(pattern)
     }
 
+    /// The line at a byte offset.
+    pub fn line(&self, offset: usize) -> &'a str {
+        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(line).copied().unwrap_or(0);
+        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("")
+    }
+
+    /// The text from a span on, to the end of its line.
+    pub fn rest_of_line(&self, offset: usize) -> &'a str {
+        self.text.get(offset..).and_then(|rest| rest.lines().next()).unwrap_or("")
+    }
+
     /// The text at a span, for error messages.
     pub fn excerpt(&self, span: &Range<usize>) -> String {
         crate::text::printable(self.text.get(span.clone()).unwrap_or(""), 60)
@@ -193,7 +205,7 @@ impl<'a> Table<'a> {
         read: impl FnOnce(&mut Table<'a>) -> T,
     ) -> Option<T> {
         let Some(table) = value.value.as_table() else {
-            self.wrong(&value.span, key, "not a table", "put it in braces: { ... }");
+            self.wrong(&value.span, key, "not a table", suggest::shape(key));
             return None;
         };
         let mut inner = Table::new(self.source, name, table, value.span.clone());
@@ -217,7 +229,9 @@ impl<'a> Table<'a> {
         mut read: impl FnMut(&mut Table<'a>) -> Option<T>,
     ) -> Vec<T> {
         let Some(array) = value.value.as_array() else {
-            self.wrong(&value.span, key, "not a list of tables", "write [[...]] before each one, or [ { ... } ]");
+            let header = format!("write [[{key}]] before each one, in double brackets");
+            let help = if self.is_rule() { suggest::shape(key) } else { header.as_str() };
+            self.wrong(&value.span, key, "not a list of tables", help);
             return Vec::new();
         };
         let mut items = Vec::new();
@@ -228,14 +242,15 @@ impl<'a> Table<'a> {
         items
     }
 
+    /// Whether this is not the whole file but a rule of it.
+    fn is_rule(&self) -> bool {
+        self.span.start != self.span.end
+    }
+
     /// Ends the reading: keys that nobody asked for are mistakes.
     pub fn finish(mut self) -> Vec<Mistake> {
         for (key, (span, _)) in &self.entries {
-            let help = match (suggest::belongs(key), suggest::nearest(key, self.asked.iter().copied())) {
-                (Some(place), _) => place.to_owned(),
-                (None, Some(near)) => format!("did you mean `{near}`?"),
-                (None, None) => format!("known here: {}", self.asked.join(", ")),
-            };
+            let help = suggest::instead_of(key, &self.asked);
             let key = crate::text::printable(key, 60);
             self.mistakes.push(Mistake::new(self.source.place(span.start), format!("{} has an unknown key `{key}`", self.name), help));
         }

@@ -10,10 +10,76 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, word)| word)
 }
 
+/// What to write instead of a key that is not known where it stands: where it belongs, what it is called, or what is known there.
+pub fn instead_of(key: &str, known: &[&'static str]) -> String {
+    if let Some(place) = belongs(key) {
+        return place.to_owned();
+    }
+    let called = called(key).filter(|name| known.contains(name));
+    called
+        .or_else(|| nearest(key, known.iter().copied()))
+        .map_or_else(|| format!("known here: {}", known.join(", ")), |name| format!("did you mean `{name}`?"))
+}
+
+/// What other tools, and people, call a key.
+fn called(key: &str) -> Option<&'static str> {
+    Some(match key.to_ascii_lowercase().replace('-', "_").as_str() {
+        "approved_by" | "approver" | "approvers" | "approval" | "stages" => "approve",
+        "duration" | "time" | "ttl" | "max_duration" | "max_time" => "for",
+        "timezone" | "time_zone" | "tz" => "zone",
+        "user" | "users" | "group" | "groups" | "subject" | "subjects" => "who",
+        "service" | "services" => "on",
+        "run_as" | "runas" | "target" | "targets" => "as",
+        "expires" | "expiry" | "end" => "until",
+        "except" | "exclude" | "unless" => "not",
+        "source" | "address" | "addresses" => "from",
+        _ => return None,
+    })
+}
+
+/// What is meant by somebody whom a policy cannot name like this.
+pub fn somebody(text: &str) -> Option<String> {
+    let text = text.trim();
+    if ["any", "all", "everyone", "everybody", "*"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Some("any".to_owned());
+    }
+    if let Some(group) = text.strip_prefix(['@', '%']) {
+        return Some(format!("group:{group}"));
+    }
+    match text.split_once([':', '=']) {
+        Some((kind, name)) => {
+            let (kind, name) = (kind.trim().to_ascii_lowercase(), name.trim());
+            let kind = match nearest(&kind, ["user", "group", "uid"])? {
+                "uid" if name.parse::<u32>().is_err() => "user",
+                kind => kind,
+            };
+            (!name.is_empty()).then(|| format!("{kind}:{name}"))
+        }
+        None => (!text.is_empty()).then(|| format!("user:{text} or group:{text}")),
+    }
+}
+
+/// What a value looks like that is a table.
+pub fn shape(key: &str) -> &'static str {
+    match key {
+        "for" => "write for = { default = \"30m\", max = \"4h\" }",
+        "uses" => "write uses = { max = 20 }",
+        "approve" => "write approve = [ { by = [\"group:leads\"], count = 1 } ]",
+        "escalate" => "write escalate = { after = \"15m\", to = [\"group:managers\"] }",
+        "reason" => "write reason = { required = true, min = 10 }",
+        "extend" => "write extend = { times = 1, max = \"1h\" }",
+        "session" => "write session = { at_expiry = \"end\", warn = [\"5m\", \"1m\"] }",
+        "limit" => "write limit = { times = 3, per = \"7d\" }",
+        "review" => "write review = { by = [\"group:security\"], within = \"24h\" }",
+        "after" => "write after = { within = \"8h\", times = 4 }",
+        _ => "put it in braces: { ... }",
+    }
+}
+
 /// Where a key belongs that stands in the wrong place.
-pub fn belongs(key: &str) -> Option<&'static str> {
+fn belongs(key: &str) -> Option<&'static str> {
     Some(match key {
-        "version" => "version = 1 stands on the first line of the file, before the first [[...]]",
+        _ if key.to_ascii_lowercase().contains("version") => "version = 1 stands on the first line of the file, before the first [[...]]",
         "auditors" => "auditors stands before the first [[...]]",
         "default" => "it goes into for = { default = \"30m\", max = \"4h\" }",
         "max" => "it goes into for = { ... }, uses = { ... } or extend = { ... }",
@@ -25,14 +91,57 @@ pub fn belongs(key: &str) -> Option<&'static str> {
         "per" => "it goes into limit = { times = 3, per = \"7d\" }",
         "to" => "it goes into escalate = { after = \"15m\", to = [...] }",
         "at_expiry" | "warn" | "require" => "it goes into session = { at_expiry = \"end\", warn = [\"5m\"], require = \"any\" }",
+        "after" => "it goes into escalate = { after = \"15m\", to = [...] }, or with [[repetitive]]",
         "accounts" => "it goes into [[person]]",
+        "approve" | "uses" | "lapse" | "escalate" | "starts" | "use_within" | "extend" => "it goes with [[grant]]",
+        "for" | "session" => "it goes with [[grant]], [[emergency]] or [[repetitive]]",
+        "reason" => "it goes with [[grant]] or [[legacy]]; an emergency always needs one",
+        "limit" | "review" | "alert" => "it goes with [[emergency]]",
+        "owner" | "until" => "it goes with [[legacy]]",
+        "name" | "who" | "not" | "on" | "as" | "from" | "hours" | "zone" => "it goes with a rule: [[grant]], [[deny]], ...",
+        "person" => "it stands by itself: [[person]]",
+        "grant" | "emergency" | "repetitive" | "legacy" | "deny" => "a rule stands by itself: [[grant]], [[deny]], ...",
         _ => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{instead_of, nearest, somebody};
+
+    #[test]
+    fn a_key_of_another_place_or_by_another_name_is_led_home() {
+        let known = ["who", "on", "approve", "for"];
+        for (key, said) in [
+            ("aprove", "did you mean `approve`?"),
+            ("approved_by", "did you mean `approve`?"),
+            ("Max-Duration", "did you mean `for`?"),
+            ("review", "it goes with [[emergency]]"),
+            ("policy_version", "version = 1 stands on the first line of the file, before the first [[...]]"),
+            ("colour", "known here: who, on, approve, for"),
+        ] {
+            assert_eq!(instead_of(key, &known), said, "{key}");
+        }
+    }
+
+    #[test]
+    fn somebody_who_is_written_as_elsewhere_is_recognised() {
+        for (typed, meant) in [
+            ("@ops", Some("group:ops")),
+            ("%ops", Some("group:ops")),
+            ("Group:ops", Some("group:ops")),
+            ("groups:ops", Some("group:ops")),
+            ("group: ops", Some("group:ops")),
+            ("uid:alice", Some("user:alice")),
+            ("ALL", Some("any")),
+            ("ops", Some("user:ops or group:ops")),
+            ("host:ops", None),
+            ("group:", None),
+            ("", None),
+        ] {
+            assert_eq!(somebody(typed).as_deref(), meant, "{typed}");
+        }
+    }
 
     #[test]
     fn a_misspelt_key_finds_its_neighbour_and_a_strange_one_finds_none() {

@@ -1,15 +1,16 @@
 //! The parts that rules are made of, as they are read from TOML.
 
 use super::LEGACY_DAYS;
-use crate::name::{RuleName, RunAs, Service};
+use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::policy::hours::Hours;
 use crate::policy::reader::{Table, Value};
+use crate::policy::suggest;
 use crate::policy::{AtExpiry, Escalate, Extend, Principal, ReasonRule, Require, Scope, SessionRule, Stage, Starts};
 use crate::span::Span;
 use crate::time::WallTime;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 pub const PRINCIPALS: &str = "write user:NAME, group:NAME, uid:NUMBER or any";
 const DEFAULT_FOR: Span = Span::from_secs(1800);
@@ -78,11 +79,21 @@ fn read_hours(table: &mut Table<'_>, around: Around) -> Option<Hours> {
     let hours = table.take("hours");
     let zone = table.take("zone");
     let named = zone.as_ref().map(|value| {
-        let read = |text: &str| text.parse::<Tz>().map_err(|_| "not a time zone".to_owned());
+        let read = |text: &str| text.parse::<Tz>().map_err(|_| no_zone(text));
         table.parsed("zone", value, read, ZONES)
     });
-    let (Some(hours), zone_span) = (hours, zone.map(|value| value.span)) else {
-        return None;
+    let (hours, zone_span) = match (hours, zone.map(|value| value.span)) {
+        (Some(hours), zone) => (hours, zone),
+        (None, Some(zone)) => {
+            table.wrong(
+                &zone,
+                "zone",
+                "without effect here: there is no `hours`",
+                "add hours = [\"mon-fri 08:00-19:00\"], or leave it out",
+            );
+            return None;
+        }
+        (None, None) => return None,
     };
     let read = |text: &str| text.parse().map_err(|why: crate::policy::hours::NotAWindow| why.to_string());
     let windows = table.list("hours", &hours, read, "for example \"mon-fri 08:00-19:00\" or \"22:00-06:00\"");
@@ -100,6 +111,12 @@ fn read_hours(table: &mut Table<'_>, around: Around) -> Option<Hours> {
     Some(Hours { windows, zone })
 }
 
+fn no_zone(text: &str) -> String {
+    let same = |zone: &&Tz| zone.name().eq_ignore_ascii_case(text.trim());
+    let near = chrono_tz::TZ_VARIANTS.iter().find(same);
+    near.map_or_else(|| "not a time zone".to_owned(), |zone| format!("not a time zone; did you mean {zone}?"))
+}
+
 fn service(text: &str) -> Result<Service, String> {
     let plain = !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
     match text {
@@ -111,17 +128,40 @@ fn service(text: &str) -> Result<Service, String> {
 
 fn network(text: &str) -> Result<IpNet, String> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address.to_canonical())));
-    let net = net.map_err(|_| "neither an address nor a network".to_owned())?;
+    let net = unmapped(net.map_err(|_| "neither an address nor a network".to_owned())?);
     if net.trunc() == net { Ok(net) } else { Err(format!("has bits beyond its prefix; the network is {}", net.trunc())) }
 }
+
+/// An IPv4 network that is written as IPv6 maps it: addresses are compared as what they are.
+fn unmapped(net: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = net else { return net };
+    let prefix = mapped.prefix_len().checked_sub(96);
+    let plain = mapped.addr().to_ipv4_mapped().zip(prefix).and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    plain.map_or(net, IpNet::V4)
+}
+
+/// The name of an account, as it stands in passwd.
+pub fn account(text: &str) -> Result<UserName, String> {
+    let odd = |letter: char| letter == ':' || letter.is_whitespace() || letter.is_control();
+    let named = !text.is_empty() && !text.starts_with(['@', '%', '#']) && !text.chars().any(odd);
+    if named { Ok(UserName::new(text)) } else { Err("not the name of an account".to_owned()) }
+}
+
+fn run_as(text: &str) -> Result<RunAs, String> {
+    if ["any", "all", "*"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Err("not an account: each one is named".to_owned());
+    }
+    account(text).map(|name| RunAs::as_typed(name.as_str()))
+}
+
+const RUN_AS: &str = "write account names without user:, or \"self\"";
 
 pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
     let sshd_alone = !on.is_empty() && on.iter().all(Service::is_sshd);
     let Some(value) = table.take("as") else {
         return if sshd_alone { vec![RunAs::Oneself] } else { vec![RunAs::root()] };
     };
-    let named = |text: &str| if text.is_empty() { Err("empty".to_owned()) } else { Ok(RunAs::as_typed(text)) };
-    let run_as = table.list("as", &value, named, "write user names, or \"self\"");
+    let run_as = table.list("as", &value, run_as, RUN_AS);
     if sshd_alone {
         table.wrong(&value.span, "as", "not possible for sshd, where it is always oneself", "leave it out");
     } else if value.is_empty_list() {
@@ -131,11 +171,12 @@ pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
 }
 
 /// `as` where there need not be one.
-pub fn read_any_run_as(table: &mut Table<'_>) -> Option<Vec<RunAs>> {
+pub fn read_any_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<RunAs>> {
     let value = table.take("as")?;
-    let named = |text: &str| if text.is_empty() { Err("empty".to_owned()) } else { Ok(RunAs::as_typed(text)) };
-    let run_as = table.list("as", &value, named, "write user names, or \"self\"");
-    if value.is_empty_list() {
+    let run_as = table.list("as", &value, run_as, RUN_AS);
+    if !on.is_empty() && on.iter().all(Service::is_sshd) {
+        table.wrong(&value.span, "as", "not possible for sshd, where it is always oneself", "leave it out");
+    } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "leave it out for anybody");
     }
     Some(run_as)
@@ -197,7 +238,7 @@ pub fn read_reason(table: &mut Table<'_>, starts: Starts) -> ReasonRule {
     let asked = ReasonRule { required: !matches!(starts, Starts::Login), min: 1, pattern: None };
     let Some(value) = table.take("reason") else { return asked };
     if matches!(starts, Starts::Login) {
-        table.wrong(&value.span, "reason", "without effect here: a grant that starts at login is not requested", "leave it out");
+        table.wrong(&value.span, "reason", AT_LOGIN, "leave it out");
     }
     let read = table.table("reason", "`reason`", &value, |inner| {
         let required = inner.take("required").and_then(|value| inner.boolean("required", &value)).unwrap_or(true);
@@ -216,8 +257,14 @@ pub fn read_reason(table: &mut Table<'_>, starts: Starts) -> ReasonRule {
     read.unwrap_or(asked)
 }
 
-pub fn read_uses(table: &mut Table<'_>) -> Option<u32> {
+/// That a key says nothing where grants are given at log-in, each for as many sessions as its time lets in.
+const AT_LOGIN: &str = "without effect here: a grant that starts at login is not requested";
+
+pub fn read_uses(table: &mut Table<'_>, starts: Starts) -> Option<u32> {
     let value = table.take("uses")?;
+    if matches!(starts, Starts::Login) {
+        table.wrong(&value.span, "uses", AT_LOGIN, "leave it out");
+    }
     table.table("uses", "`uses`", &value, |inner| {
         let max = inner.require("max", "uses = { max = 20 }")?;
         inner.number("max", &max, 1, 1_000_000)
@@ -243,8 +290,11 @@ pub fn read_escalate(table: &mut Table<'_>, lapse: Span) -> Option<Escalate> {
     Some(read)
 }
 
-pub fn read_extend(table: &mut Table<'_>) -> Option<Extend> {
+pub fn read_extend(table: &mut Table<'_>, starts: Starts) -> Option<Extend> {
     let value = table.take("extend")?;
+    if matches!(starts, Starts::Login) {
+        table.wrong(&value.span, "extend", AT_LOGIN, "leave it out");
+    }
     table.table("extend", "`extend`", &value, |inner| {
         let times = inner.require("times", "times = 1").and_then(|value| inner.number("times", &value, 1, 100));
         let max = inner.require("max", "max = \"1h\"").and_then(|value| span(inner, "max", &value));
@@ -322,7 +372,10 @@ pub fn span<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>) -> 
 }
 
 pub fn principal(text: &str) -> Result<Principal, String> {
-    Principal::parse(text).ok_or_else(|| "nobody that a policy can name".to_owned())
+    Principal::parse(text).ok_or_else(|| {
+        let meant = suggest::somebody(text).map(|meant| format!("; did you mean {meant}?"));
+        format!("nobody that a policy can name{}", crate::text::printable(&meant.unwrap_or_default(), 90))
+    })
 }
 
 pub fn principals<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>) -> Vec<Principal> {

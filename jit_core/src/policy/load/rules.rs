@@ -1,23 +1,25 @@
 //! Each kind of rule, as it is read from TOML.
 
 use super::parts::{
-    Around, PRINCIPALS, principal, principals, read_any_run_as, read_escalate, read_extend, read_for, read_name, read_reason, read_run_as,
-    read_scope, read_session, read_span, read_stages, read_starts, read_until, read_uses, span,
+    Around, PRINCIPALS, account, principal, principals, read_any_run_as, read_escalate, read_extend, read_for, read_name, read_reason,
+    read_run_as, read_scope, read_session, read_span, read_stages, read_starts, read_until, read_uses, span,
 };
-use crate::name::UserName;
 use crate::policy::reader::Table;
 use crate::policy::{After, DenyRule, EmergencyRule, GrantRule, LegacyRule, Limit, Person, RepetitiveRule, Review, Starts};
 use crate::span::Span;
+use std::collections::BTreeSet;
 
 const DEFAULT_LAPSE: Span = Span::from_secs(3600);
 
 pub fn read_person(table: &mut Table<'_>) -> Option<Person> {
+    let place = table.place();
     let value = table.require("accounts", "accounts = [\"alice\", \"alice-adm\"]")?;
-    let accounts = table.list("accounts", &value, |name| Ok(UserName::new(name)), "write account names");
-    if accounts.len() < 2 {
+    let accounts = table.list("accounts", &value, account, "write account names as they are, without user:");
+    let named = value.value.as_array().map_or(0, |array| array.iter().count());
+    if accounts.len() == named && accounts.iter().collect::<BTreeSet<_>>().len() < 2 {
         table.wrong(&value.span, "accounts", "fewer than two accounts", "name all accounts of this one human");
     }
-    Some(Person { accounts })
+    Some(Person { place, accounts })
 }
 
 pub fn read_grant(table: &mut Table<'_>, around: Around) -> Option<GrantRule> {
@@ -26,15 +28,15 @@ pub fn read_grant(table: &mut Table<'_>, around: Around) -> Option<GrantRule> {
     let scope = read_scope(table, around);
     let run_as = read_run_as(table, &scope.on);
     let (default, max) = read_for(table);
-    let max_uses = read_uses(table);
     let starts = read_starts(table);
+    let max_uses = read_uses(table, starts);
     let approve = table.require("approve", "approve = [ { by = [\"group:leads\"], count = 1 } ], or [] for self-service");
     let approve_span = approve.as_ref().map(|value| value.span.clone());
     let stages = approve.map(|value| read_stages(table, &value)).unwrap_or_default();
     let lapse = read_span(table, "lapse").unwrap_or(DEFAULT_LAPSE);
     let escalate = read_escalate(table, lapse);
     let reason = read_reason(table, starts);
-    let extend = read_extend(table);
+    let extend = read_extend(table, starts);
     let session = read_session(table);
     if let (Starts::Login, false, Some(span)) = (starts, stages.is_empty(), approve_span) {
         table.wrong(&span, "approve", "not possible with starts = \"login\"", "a grant that starts at login needs approve = []");
@@ -79,7 +81,7 @@ pub fn read_repetitive(table: &mut Table<'_>, around: Around) -> Option<Repetiti
     let place = table.place();
     let name = read_name(table);
     let scope = read_scope(table, around);
-    let run_as = read_any_run_as(table);
+    let run_as = read_any_run_as(table, &scope.on);
     let after = table.require("after", "after = { within = \"8h\", times = 4 }");
     let after = after.and_then(|value| {
         table.table("after", "`after`", &value, |inner| {
@@ -113,6 +115,6 @@ pub fn read_deny(table: &mut Table<'_>, around: Around) -> Option<DenyRule> {
     let place = table.place();
     let name = read_name(table);
     let scope = read_scope(table, around);
-    let run_as = read_any_run_as(table);
+    let run_as = read_any_run_as(table, &scope.on);
     Some(DenyRule { name: name?, place, scope, run_as })
 }

@@ -44,8 +44,23 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("colour = \"red\"", "policy.toml:7:1: [[grant]] has an unknown key `colour` (known here: "),
         (
             "who = [\"ops\"]",
-            "policy.toml:6:8: [[grant]]: `who` is \"ops\": nobody that a policy can name (write user:NAME, group:NAME, uid:NUMBER or any)",
+            "policy.toml:6:8: [[grant]]: `who` is \"ops\": nobody that a policy can name; did you mean user:ops or group:ops? (write user:NAME, group:NAME, uid:NUMBER or any)",
         ),
+        ("who = [\"%ops\"]", "did you mean group:ops?"),
+        ("aproved_by = []", "known here: "),
+        ("approvers = []", "(did you mean `approve`?)"),
+        ("timezone = \"UTC\"", "(did you mean `zone`?)"),
+        ("review = { by = [\"group:x\"], within = \"1h\" }", "unknown key `review` (it goes with [[emergency]])"),
+        ("schema_version = 1", "(version = 1 stands on the first line of the file"),
+        ("approve = { by = [\"group:leads\"] }", "(write approve = [ { by = [\"group:leads\"], count = 1 } ])"),
+        ("as = [\"user:postgres\"]", "not the name of an account (write account names without user:, or \"self\")"),
+        ("as = [\"ALL\"]", "not an account: each one is named"),
+        ("zone = \"Europe/Berlin\"", "without effect here: there is no `hours`"),
+        ("hours = [\"mon\u{2013}fri 08:00-19:00\"]\nzone = \"UTC\"", "it holds a dash; write the - of the keyboard"),
+        ("hours = [\"mon 08:00-19:00\"]\nzone = \"europe/berlin\"", "not a time zone; did you mean Europe/Berlin?"),
+        ("approve = []\nstarts = \"login\"\nuses = { max = 3 }", "`uses` is { max = 3 }: without effect here"),
+        ("approve = []\nstarts = \"login\"\nextend = { times = 1, max = \"1h\" }", "without effect here"),
+        ("approve = [ { by = [\"uid:0\"] } ]", "too few people could approve"),
         ("who = []", "`who` is []: empty: the rule is about nobody"),
         ("who = \"group:ops\"", "policy.toml:6:7: [[grant]]: `who` is \"group:ops\": not a list (put it in brackets: [\"...\"])"),
         ("on = [\"ssh\"]", "the PAM service of ssh is sshd"),
@@ -55,11 +70,11 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("for = { default = \"30\" }", "`default` is \"30\": a unit is missing"),
         ("for = { max = \"1M\" }", "M is not a unit"),
         ("for = { default = \"2h\", max = \"1h\" }", "its default is longer than its max"),
-        ("for = \"30m\"", "not a table (put it in braces: { ... })"),
+        ("for = \"30m\"", "not a table (write for = { default = \"30m\", max = \"4h\" })"),
         ("approve = [ { by = [], count = 1 } ]", "nobody could approve"),
         ("approve = [ { by = [\"group:leads\"], count = 0 } ]", "write a whole number from 1 to 16"),
         ("approve = [ { by = [\"group:leads\"], cuont = 1 } ]", "unknown key `cuont` (did you mean `count`?)"),
-        ("approve = [ \"group:leads\" ]", "not a table"),
+        ("approve = [ \"group:leads\" ]", "not a table (write approve = [ { by = "),
         ("approve = [ { by = [\"user:root\"] } ]", "lets people act as root, who may approve it"),
         ("lapse = \"soon\"", "not a duration"),
         ("reason = { min = -1 }", "write a whole number from 1 to 1000"),
@@ -154,11 +169,65 @@ fn what_is_valid_and_hardly_meant_is_a_warning() {
     assert!(warns(&rule_with("on = [\"sudp\"]"))[0].contains("did you mean `sudo`?"));
     assert!(warns(&legacy("until = 2026-12-01"))[0].contains("ends within a month"));
     assert!(warns(&legacy("until = 2026-11-01"))[0].contains("has ended"));
+    let among = rule_with("approve = [ { by = [\"user:alice\"] } ]").replace("[\"group:ops\"]", "[\"user:alice\", \"user:bob\"]");
+    assert!(warns(&among)[0].contains("what alice asks for, too few people could approve"));
+    assert!(warns(&rule_with("not = [\"group:ops\"]"))[0].contains("[[grant]] `ops` is about nobody"));
+    assert!(warns(&rule_with("not = [\"any\"]"))[0].contains("is about nobody"));
+    assert_eq!(warns(&rule_with("not = [\"group:interns\"]")), Vec::<String>::new());
+    let free = rule_with("approve = []\nescalate = { after = \"5m\", to = [\"user:erin\"] }");
+    assert!(warns(&free)[0].contains("`escalate` is without effect"));
 }
 
 #[test]
 fn a_person_has_two_accounts_at_least() {
-    assert!(mistakes("version = 1\n[[person]]\naccounts = [\"alice\"]\n")[0].contains("fewer than two accounts"));
+    let persons = |persons: &[&str]| {
+        let persons: Vec<_> = persons.iter().map(|accounts| format!("[[person]]\naccounts = [{accounts}]\n")).collect();
+        mistakes_or_none(&format!("version = 1\n{}", persons.concat()))
+    };
+    for alone in ["\"alice\"", "\"alice\", \"alice\""] {
+        assert!(persons(&[alone]).contains("fewer than two accounts"), "{alone}");
+    }
+    assert!(persons(&["\"user:alice\", \"user:alice-adm\""]).contains("\"user:alice\": not the name of an account"));
+    assert_eq!(persons(&["\"alice\", \"alice-adm\""]), "");
+    assert_eq!(
+        persons(&["\"alice\", \"alice-adm\"", "\"alice-adm\", \"bob\""]),
+        "policy.toml:4:1: [[person]] names alice-adm, whom the one at policy.toml:2 names too (put all accounts of one human into one [[person]])"
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_shown_with_what_was_most_likely_meant() {
+    let rule = rule_with("lapse = \"1h\"");
+    for (text, expected) in [
+        (
+            rule.replace("version = 1", "version = v1"),
+            "policy.toml:1:11: string values must be quoted, expected literal string, at v1 (write version = 1,",
+        ),
+        (rule.replace("version = 1", "version: 1"), "(write version = 1, a number without quotes, on the first line)"),
+        (rule.replace("\"ops\"", "\u{201c}ops\u{201d}"), ", at \u{201c}ops\u{201d} (write the straight quotes of the keyboard"),
+        (rule.replace("name =", "name:"), "policy.toml:3:5: "),
+        (rule.replace("name =", "name:"), "(write KEY = VALUE: this is TOML)"),
+        (rule.replace("\"ops\"", "\"ops"), "policy.toml:3:12: invalid basic string, expected `\"`, at name = \"ops (this is not TOML"),
+        (rule.replace("[\"sudo\"]", "[\"sudo\""), "policy.toml:6:1: missing comma between array elements, expected `,`, at approve = "),
+        (rule.replace("[\"sudo\"]", "[\"sudo\""), "(before this a comma, a quote or a closing bracket is missing)"),
+        (format!("{rule}lapse = \"2h\"\n"), "duplicate key, at lapse = \"2h\" (it stands twice in the same table"),
+        (format!("{rule}reason = {{ pattern = \"INC-\\d\" }}\n"), "(write what holds a \\ in single quotes: '...')"),
+        (
+            rule.replace("[[grant]]", "[grant]"),
+            "`grant` is [grant]: not a list of tables (write [[grant]] before each one, in double brackets)",
+        ),
+    ] {
+        let found = mistakes(&text);
+        assert!(found.len() == 1 && found[0].contains(expected), "expected {expected}\n found {found:#?}");
+    }
+}
+
+#[test]
+fn an_ipv4_network_in_the_clothes_of_ipv6_is_one() {
+    let rule = rule_with("on = [\"sshd\"]\nfrom = [\"::ffff:10.0.0.0/104\", \"::ffff:10.1.2.3\", \"2001:db8::/32\", \"::/0\"]");
+    let from: Vec<_> = read(&rule).unwrap().0.grants[0].scope.from.iter().map(ToString::to_string).collect();
+    assert_eq!(from, ["10.0.0.0/8", "10.1.2.3/32", "2001:db8::/32", "::/0"]);
+    assert!(mistakes(&rule.replace("10.0.0.0/104", "10.0.0.1/104"))[0].contains("the network is 10.0.0.0/8"));
 }
 
 #[test]
@@ -235,6 +304,34 @@ fn a_review_or_a_stage_that_nobody_else_could_do_is_refused() {
     assert!(stage("{ by = [\"user:alice\"] }").contains("too few people could approve"));
     assert!(stage("{ by = [\"user:alice\", \"user:bob\"], count = 2 }").contains("too few people could approve"));
     assert_eq!(stage("{ by = [\"user:bob\"] }"), "");
+}
+
+#[test]
+fn each_stage_needs_people_of_its_own() {
+    let persons = "[[person]]\naccounts = [\"carol\", \"carol-adm\"]\n";
+    let stages = |stages: &str| mistakes_or_none(&format!("{}{persons}", rule_with(&format!("approve = [ {stages} ]"))));
+    for refused in [
+        "{ by = [\"user:carol\"] }, { by = [\"user:carol\"] }",
+        "{ by = [\"user:carol\"] }, { by = [\"user:carol-adm\"] }",
+        "{ by = [\"user:carol\", \"user:carol-adm\"], count = 2 }",
+        "{ by = [\"user:dave\", \"user:dave\"], count = 2 }",
+        "{ by = [\"user:dave\"] }, { by = [\"user:carol\", \"user:dave\"], count = 2 }",
+        "{ by = [\"uid:0\", \"user:dave\"], count = 2 }",
+    ] {
+        assert!(stages(refused).contains("too few people could approve"), "{refused}");
+    }
+    for fine in [
+        "{ by = [\"user:carol\"] }, { by = [\"user:carol\", \"user:dave\"] }",
+        "{ by = [\"user:carol\", \"user:dave\"] }, { by = [\"user:carol\"] }",
+        "{ by = [\"user:carol\"] }, { by = [\"group:leads\"], count = 3 }",
+        "{ by = [\"uid:7\", \"user:dave\"], count = 2 }",
+    ] {
+        assert_eq!(stages(fine), "", "{fine}");
+    }
+    let escalated =
+        rule_with("approve = [ { by = [\"user:carol\", \"user:dave\"], count = 3 } ]\nescalate = { after = \"5m\", to = [\"user:erin\"] }");
+    assert_eq!(mistakes_or_none(&escalated), "");
+    assert!(mistakes_or_none(&escalated.replace("erin", "dave")).contains("too few"));
 }
 
 fn mistakes_or_none(text: &str) -> String {
