@@ -43,6 +43,11 @@ fn main() {
         return record::open(Path::new(path));
     }
     pin_to_one_core();
+    if let [_, alone] = arguments.as_slice()
+        && alone == "policy"
+    {
+        return policy::run();
+    }
     let place = tempfile::Builder::new().prefix("jit-bench").tempdir_in("/run").expect("benchmarks run as root");
     let daemon = Daemon::start(place.path());
     let socket = place.path().join("run/pam.sock");

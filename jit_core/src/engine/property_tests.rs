@@ -12,7 +12,7 @@ use crate::policy::judge::{Answer, Question, RequestRuling, Wanted};
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::Remote;
-use crate::time::WallTime;
+use crate::time::{BootTime, WallTime};
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
@@ -104,6 +104,8 @@ enum Act {
     Open { who: usize },
     Close { which: usize },
     Pass { seconds: u64 },
+    Step { seconds: i64 },
+    Reload,
     Reboot,
 }
 
@@ -123,6 +125,8 @@ fn act() -> impl Strategy<Value = Act> {
         9 => who().prop_map(|who| Act::Open { who }),
         2 => (0..4_usize).prop_map(|which| Act::Close { which }),
         5 => (1..5_000_u64).prop_map(|seconds| Act::Pass { seconds }),
+        1 => (-20_000..20_000_i64).prop_map(|seconds| Act::Step { seconds }),
+        1 => Just(Act::Reload),
         1 => Just(Act::Reboot),
     ]
 }
@@ -145,7 +149,7 @@ fn holder(world: &World, which: usize) -> (&'static str, Option<GrantId>) {
 }
 
 /// Does it; whether it is refused is not asked here.
-fn perform(world: &mut World, act: Act, boots: &mut u32) {
+fn perform(world: &mut World, act: Act, parts: &mut Parts, boots: &mut u32) {
     let pending = |world: &World, which| nth(world.state.pending().map(|pending| pending.ask.id), which);
     let command = match act {
         Act::Request { who, minutes, uses, later_min } => {
@@ -191,6 +195,18 @@ fn perform(world: &mut World, act: Act, boots: &mut u32) {
                 left = Span::from_millis(left.as_millis() - next.as_millis());
             }
             world.pass(left);
+            None
+        }
+        Act::Step { seconds } => {
+            // Where there are windows, a clock that is wrong makes the wrong ones.
+            if !parts.hours {
+                world.step_wall(seconds);
+            }
+            None
+        }
+        Act::Reload => {
+            parts.deny = !parts.deny;
+            world.policy = World::with(&parts.text()).policy;
             None
         }
         Act::Reboot => {
@@ -250,23 +266,61 @@ fn no_grant_outgrows_its_rule(world: &World, parts: &Parts) {
     for grant in world.state.live() {
         let terms = &grant.terms;
         let ends = grant.validity.ends().wall;
-        let longest = match terms.kind {
-            Kind::Approved | Kind::SelfService => {
-                let extended = parts.extend.map_or(0, |(times, minutes)| u64::from(times) * minutes);
-                // The first use may come 40 minutes later; a start at most ten hours.
-                let later = if parts.first_use { 40 } else { 0 };
-                parts.max_min + extended + later + 600
+        let begins = match grant.validity {
+            crate::grant::Validity::Active { since, .. } => since,
+            crate::grant::Validity::Scheduled { begins, .. } => begins.wall,
+            // It has to be used within 40 minutes, however long it is good for then.
+            crate::grant::Validity::Waiting { .. } => {
+                assert!(ends <= terms.issued.plus(Span::from_secs(40 * 60 + 1)), "{terms:?} until {ends:?}");
+                continue;
             }
-            Kind::Emergency => 60,
-            Kind::Repetitive => 30,
-            Kind::Login | Kind::Legacy => 24 * 60,
         };
-        assert!(ends <= terms.issued.plus(Span::from_secs(longest * 60 + 1)), "{terms:?} until {ends:?}");
-        if let (Some(hours), crate::grant::Validity::Active { .. }) = (&terms.hours, grant.validity) {
+        assert!(ends <= begins.plus(Span::from_secs(longest(terms.kind, parts) * 60 + 1)), "{terms:?} from {begins:?} until {ends:?}");
+        if let Some(hours) = &terms.hours {
             let last = WallTime::from_millis(ends.as_millis() - 1000);
             assert!(!matches!(hours.at(last), Open::No), "{terms:?} until {ends:?}");
         }
         assert!(terms.max_uses.is_none_or(|most| grant.taken <= most), "{grant:?}");
+    }
+}
+
+/// The longest time of a grant, extensions included, in minutes.
+fn longest(kind: Kind, parts: &Parts) -> u64 {
+    match kind {
+        Kind::Approved | Kind::SelfService => parts.max_min + parts.extend.map_or(0, |(times, minutes)| u64::from(times) * minutes),
+        Kind::Emergency => 60,
+        Kind::Repetitive => 30,
+        Kind::Login | Kind::Legacy => 24 * 60,
+    }
+}
+
+/// Whatever the wall clock says: since a grant was first seen to let somebody in, no more time has passed than it may last.
+fn no_grant_outlives_its_rule(world: &World, parts: &Parts, since: &mut std::collections::BTreeMap<GrantId, BootTime>) {
+    for name in PEOPLE {
+        let entry = entry(name, "sudo", Some("root"));
+        for grant in world.state.live_of(&entry.subject).filter(|grant| grant.admits(&entry, world.now)) {
+            if let crate::grant::Validity::Active { .. } = grant.validity {
+                let first = *since.entry(grant.terms.id).or_insert(world.now.boot);
+                let most = Span::from_secs(longest(grant.terms.kind, parts) * 60);
+                assert!(first.until(world.now.boot) < most, "{grant:?}");
+            }
+        }
+    }
+}
+
+/// However it ended: no grant let in more sessions than it may.
+fn no_use_is_taken_twice(world: &World) {
+    let mut most = std::collections::BTreeMap::new();
+    for (_, event) in &world.log {
+        match event {
+            Event::GrantIssued(issued) => _ = issued.uses.map(|uses| most.insert(issued.id, uses)),
+            Event::SessionOpened(opened) => {
+                if let Some(left) = most.get_mut(&opened.grant) {
+                    *left = left.checked_sub(1).unwrap_or_else(|| panic!("{} was used too often", opened.grant));
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -340,17 +394,19 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_done_in_whatever_order(parts in parts(), acts in proptest::collection::vec(act(), 1..120)) {
+    fn whatever_is_done_in_whatever_order(mut parts in parts(), acts in proptest::collection::vec(act(), 1..120)) {
         let mut world = World::with(&parts.text());
-        let mut boots = 1;
+        let (mut boots, mut since) = (1, std::collections::BTreeMap::new());
         for act in acts {
-            perform(&mut world, act, &mut boots);
+            perform(&mut world, act, &mut parts, &mut boots);
             no_grant_outgrows_its_rule(&world, &parts);
+            no_grant_outlives_its_rule(&world, &parts, &mut since);
             deciding_and_explaining_agree(&world);
         }
         no_approval_is_repeated_too_often(&world, &parts);
         no_grant_is_extended_too_often(&world, &parts);
         nobody_decided_their_own(&world);
+        no_use_is_taken_twice(&world);
         replaying_makes_the_same(&world);
         the_picked_events_make_the_same(&world);
         let over = world.state.grants().filter(|grant| matches!(grant, Grant::Ended(_))).count();

@@ -449,4 +449,6 @@ impl Policy {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -48,6 +48,11 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str) -> Self {
+        Self::with(name, "[]")
+    }
+
+    /// The same, with these stages.
+    fn with(name: &str, approve: &str) -> Self {
         let directory = std::env::temp_dir().join(format!("jit-engine-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).unwrap();
@@ -55,7 +60,7 @@ impl Bench {
             wall: WallTime::parse("2026-11-23T12:00:00Z").unwrap(),
             boot: BootTime::from_millis(1_000_000),
         })));
-        let text = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n".to_owned();
+        let text = format!("version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = {approve}\n");
         let policy = load(&[PolicyFile { file: "p".to_owned(), text }], Around { now: hand.now().wall, zone: None }).unwrap().0;
         let file = file_in(&directory);
         let (store, state, _) = Store::open(&file).unwrap();
@@ -115,7 +120,11 @@ impl Drop for Bench {
 }
 
 fn alice() -> Actor {
-    let subject = Subject { uid: Uid(1001), name: UserName::new("alice"), groups: Groups::Known(std::collections::BTreeSet::new()) };
+    somebody("alice", 1001)
+}
+
+fn somebody(name: &str, uid: u32) -> Actor {
+    let subject = Subject { uid: Uid(uid), name: UserName::new(name), groups: Groups::Known(std::collections::BTreeSet::new()) };
     let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
     Actor { subject, login, ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]), worn: Behind::Known(Humans::default()) }
 }
@@ -165,5 +174,24 @@ async fn a_hundred_requests_at_once_make_one_grant() {
         made += usize::from(request.await.unwrap());
     }
     assert_eq!(made, 1);
+    assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
+}
+
+#[tokio::test]
+async fn of_two_approvers_at_the_same_moment_one_decides_and_the_other_is_told_who() {
+    let bench = Arc::new(Bench::with("two", "[ { by = [\"user:carol\", \"user:dave\"] } ]"));
+    let Ok(Reply::Request(id)) = bench.request().await else { panic!("it was not asked for") };
+    let approve = |name: &'static str, uid: u32| {
+        let bench = bench.clone();
+        let approve = Command::Approve { actor: somebody(name, uid), id, shorten: None, note: None };
+        tokio::spawn(async move { bench.engine.command(approve).await.map(|_| name) })
+    };
+    let (carol, dave) = (approve("carol", 1003), approve("dave", 1004));
+    let (carol, dave) = (carol.await.unwrap(), dave.await.unwrap());
+    let (first, told) = match (carol, dave) {
+        (Ok(first), Err(told)) | (Err(told), Ok(first)) => (first, told),
+        both => panic!("{both:?}"),
+    };
+    assert_eq!(told, Refusal::Decided { id, word: "granted", by: vec![first.to_owned()] });
     assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
 }
