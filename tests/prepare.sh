@@ -22,7 +22,7 @@ need /usr/include/security/pam_modules.h libpam0g-dev
 if [ "${with_tests:-}" = yes ]; then
     need valgrind valgrind
     need cron cron
-    need strace strace
+    need sqlite3 sqlite3
     need mmdebstrap mmdebstrap
 fi
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"

@@ -18,7 +18,7 @@ mod trouble;
 
 pub use copy::{NotCopied, copy};
 pub use prune::Pruned;
-pub use read::{Checkpoint, Filter, events, ids_beginning, open_to_read};
+pub use read::{Checkpoint, Filter, events, ids_beginning, open_copy, open_to_read};
 pub use replay::{Base, Picked, bases, compare, pick};
 pub use reserve::Reserve;
 pub use store::{Fresh, Store, file_in};

@@ -5,6 +5,7 @@ use jit_core::record::{Hash, Head, Record};
 use jit_core::time::WallTime;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, ToSql};
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
@@ -33,6 +34,26 @@ pub struct Filter {
 /// It is not there, or cannot be read.
 pub fn open_to_read(path: &Path) -> Result<Connection, rusqlite::Error> {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+/// The same of a copy that nobody writes to, wherever it lies: on a disk that is read-only, in somebody else's folder.
+///
+/// # Errors
+/// It is not there, or cannot be read.
+pub fn open_copy(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let is_readable = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map(drop);
+    let opened = open_to_read(path).and_then(|connection| is_readable(&connection).map(|()| connection));
+    let has_wal = path.with_file_name([path.file_name().unwrap_or_default(), "-wal".as_ref()].join(OsStr::new(""))).exists();
+    match opened {
+        Ok(connection) => Ok(connection),
+        Err(error) if has_wal => Err(error),
+        // SQLite wants to write beside it, so that others may write to it meanwhile.
+        Err(error) => {
+            let escaped = path.to_str().map(|path| path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")).ok_or(error)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
+        }
+    }
 }
 
 /// The next events that a filter lets through, in order, at most so many.
@@ -88,7 +109,13 @@ pub fn each_after(connection: &Connection, after: u64, mut each: impl FnMut(&Rec
     let mut statement = connection.prepare_cached(query)?;
     let mut rows = statement.query([i64::try_from(after).unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
-        if !each(&record(row)?).map_err(Stopped::Said)? {
+        let found = record(row).map_err(|error| match error.sqlite_error_code() {
+            Some(_) => Stopped::Read(error),
+            None => {
+                Stopped::Said(format!("event {} was altered: it is not written as jitd writes events", row.get::<_, i64>(0).unwrap_or(0)))
+            }
+        })?;
+        if !each(&found).map_err(Stopped::Said)? {
             break;
         }
     }

@@ -30,6 +30,21 @@ impl Reserve {
         reserve
     }
 
+    /// Gives up what is kept beside a store that cannot even be opened on its full disk. Says whether anything was.
+    #[must_use]
+    pub fn free(store: &Path) -> bool {
+        let path = store.with_file_name("reserve");
+        let was_held = path.metadata().is_ok_and(|about| about.len() > 0);
+        Self { path, size: 0, held: was_held }.give_up();
+        was_held
+    }
+
+    /// Whether there ever was space beside this store, and so a store.
+    #[must_use]
+    pub fn was_beside(store: &Path) -> bool {
+        store.with_file_name("reserve").exists()
+    }
+
     /// Whether the space is there.
     #[must_use]
     pub fn is_held(&self) -> bool {

@@ -13,6 +13,7 @@ use jit_core::record::chain::Chain;
 use jit_core::record::{Head, Record};
 use jit_core::state::{State, needs};
 use jit_core::time::WallTime;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, params};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,9 @@ const CHECKED_AT_ONCE: u64 = 32 * 1024 * 1024;
 
 /// Records with fewer events than this are read whole at each start: then nothing is to be compared later.
 const READ_WHOLE: u64 = 20_000;
+
+/// It waits for nobody who reads.
+const SETTLE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// The store, open for writing. There is one in a process, and one process on a store.
 #[derive(Debug)]
@@ -57,10 +61,17 @@ impl Store {
         let damaged = |why: String| StoreTrouble::Damaged { path: path.to_owned(), why };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        // What is not ours is left as it is: even closing it would move what lies in its WAL.
+        let keep_wal = |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop);
+        keep_wal(true).map_err(failed)?;
         let found = layout::recognise(&connection, path)?;
+        if found == layout::Found::Empty {
+            // On a store that is there it would write, which a full disk does not let it.
+            connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(failed)?;
+        }
         connection
             .execute_batch(
-                "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
                  PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;",
             )
             .map_err(failed)?;
@@ -69,6 +80,7 @@ impl Store {
         }
         layout::bring_up_to_date(&connection, found).map_err(failed)?;
         let base = replay::bases(&connection).map_err(failed)?.filter(|base| base.upto.seq >= READ_WHOLE);
+        let newer = |what: String| StoreTrouble::Foreign { path: path.to_owned(), what: format!("the store of a newer jitd ({what})") };
         let mut state = State::default();
         let mut chain = match &base {
             Some(base) => {
@@ -78,20 +90,31 @@ impl Store {
                     if record.digest() != record.hash {
                         return Err(damaged(format!("event {seq} was altered: its hash is not that of its contents")));
                     }
-                    replay::fold(&mut state, &record).map_err(damaged)?;
+                    replay::fold(&mut state, &record).map_err(newer)?;
                 }
                 Chain::from(base.upto)
             }
             None => Chain::new(read::checkpoint(&connection).map_err(failed)?, None),
         };
+        // An event that is in the chain as it was written, and cannot be read.
+        let mut unreadable = None;
         read::each_after(&connection, base.as_ref().map_or(0, |base| base.upto.seq), |record| {
             chain.follow(record).map_err(|broken| broken.to_string())?;
-            replay::fold(&mut state, record).map(|()| true)
+            unreadable = replay::fold(&mut state, record).err();
+            Ok(unreadable.is_none())
         })
         .map_err(|stopped| StoreTrouble::stopped(path.to_owned(), stopped))?;
+        if let Some(what) = unreadable {
+            return Err(newer(what));
+        }
         if base.is_none() {
             // With a base that is seen when it is compared with the events.
             chain.end().map_err(|broken| damaged(broken.to_string()))?;
+        }
+        keep_wal(false).map_err(failed)?;
+        if found == layout::Found::Empty {
+            // From now on a file without events is not a new one.
+            connection.execute_batch(SETTLE).map_err(failed)?;
         }
         Ok((Self { connection, head: chain.head() }, state, base))
     }
@@ -106,6 +129,20 @@ impl Store {
         transaction.commit()?;
         self.head = head;
         Ok(records)
+    }
+
+    /// Moves what is stored from the WAL to the file itself: a damaged WAL is cut where it is damaged, without a word.
+    ///
+    /// # Errors
+    /// The disk: then it stays where it is.
+    pub fn settle(&self) -> Result<(), rusqlite::Error> {
+        self.connection.execute_batch(SETTLE)
+    }
+
+    /// Has what lies beside the file stay there when the store is closed: on a full disk nobody could make it again.
+    pub fn stay_open_on_disk(&self) {
+        // Otherwise a start needs some space, as it does elsewhere.
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
     /// Stores which events the state rests on.

@@ -94,10 +94,21 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         if !path.exists()
             && let Some(aside) = damaged_one(&self.settings.state)
         {
+            set_rest_aside(&path, &aside);
             let why = format!("it was set aside as {}, and there is no other", aside.display());
             return Err(StoreTrouble::Damaged { path, why });
         }
-        Store::open(&path).map_err(|trouble| match trouble {
+        let empty = path.metadata().map_or(true, |about| about.len() == 0);
+        if empty && Reserve::was_beside(&path) {
+            let why = "it is gone, though there was one. Restore a backup; to begin anew, remove the file reserve beside it".to_owned();
+            return Err(StoreTrouble::Damaged { path, why });
+        }
+        let opened = match Store::open(&path) {
+            // A full disk, perhaps: what is kept for one is enough to begin with.
+            Err(StoreTrouble::Disk { .. }) if Reserve::free(&path) => Store::open(&path),
+            opened @ (Ok(_) | Err(_)) => opened,
+        };
+        opened.map_err(|trouble| match trouble {
             StoreTrouble::Damaged { path, why } => {
                 let why = match set_aside(&path, self.clock.now()) {
                     Ok(aside) => format!("{why}; it was set aside as {}", aside.display()),
@@ -164,9 +175,13 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
 
     /// Tries again until there is a record.
     pub async fn again(self, engine: Handle) {
+        let path = file_in(&self.settings.state);
+        let mut before = looks(&path);
         loop {
             tokio::time::sleep(AGAIN).await;
-            if !file_in(&self.settings.state).exists() && damaged_one(&self.settings.state).is_some() {
+            let now = looks(&path);
+            let grows = std::mem::replace(&mut before, now) != now;
+            if grows || now.is_some_and(|(length, _)| length == 0) {
                 continue;
             }
             let Ok((store, state, base)) = self.open() else { continue };
@@ -189,20 +204,34 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
 fn set_aside(path: &Path, now: Now) -> std::io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let aside = path.with_file_name(format!("{name}.damaged-{}", now.wall.as_millis()));
+    // First of all: without its WAL it could pass for a whole record, of an earlier time.
+    std::fs::rename(path, &aside)?;
+    set_rest_aside(path, &aside);
+    Ok(aside)
+}
+
+/// The same of what SQLite keeps beside a record. Nothing else may be read with it.
+fn set_rest_aside(path: &Path, aside: &Path) {
     for tail in ["-wal", "-shm"] {
         let beside = |path: &Path| PathBuf::from(format!("{}{tail}", path.display()));
         // There is none where the record was closed in good order.
-        let _ = std::fs::rename(beside(path), beside(&aside));
+        let _ = std::fs::rename(beside(path), beside(aside));
     }
-    std::fs::rename(path, &aside).map(|()| aside)
 }
 
 /// A damaged record that was set aside.
 fn damaged_one(state: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(state).ok()?.flatten();
-    entries
-        .map(|entry| entry.path())
-        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("events.db.damaged-")))
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix("events.db.damaged-").is_some_and(|time| time.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    std::fs::read_dir(state).ok()?.flatten().map(|entry| entry.path()).filter(is_one).max()
+}
+
+/// How a file looks from outside: whoever copies one into its place changes that until they are done.
+fn looks(path: &Path) -> Option<(u64, std::time::SystemTime)> {
+    let about = path.metadata().ok()?;
+    Some((about.len(), about.modified().ok()?))
 }
 
 fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::time::BootId) -> Result<Vec<Event>, String> {

@@ -145,6 +145,36 @@ impl Acts {
     }
 }
 
+/// How many sessions one user may open at once, and how far apart they are once there were so many.
+pub const SESSIONS_AT_ONCE: u32 = 600;
+const SESSION_EVERY: Duration = Duration::from_millis(100);
+/// The longest that a session waits for its turn: well within the time in which an answer is given.
+const LONGEST_TURN: Duration = Duration::from_millis(300);
+
+/// How fast each user opens sessions. Each is two events: a loop would fill a disk, and no work needs one.
+#[derive(Debug, Clone, Default)]
+pub struct Turns {
+    /// When all that a user opened would have been opened, had each waited for the one before.
+    even: Arc<Mutex<HashMap<Uid, Instant>>>,
+}
+
+impl Turns {
+    /// How long one more session of this user waits for its turn. None: too many wait already.
+    #[must_use]
+    pub fn next(&self, uid: Uid, now: Instant) -> Option<Duration> {
+        let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
+        if even.len() >= MOST_USERS {
+            even.retain(|_, moment| *moment > now);
+        }
+        let after = (*even.get(&uid).unwrap_or(&now)).max(now).checked_add(SESSION_EVERY)?;
+        let wait = after.duration_since(now).saturating_sub(SESSION_EVERY.saturating_mul(SESSIONS_AT_ONCE));
+        (wait <= LONGEST_TURN).then(|| {
+            even.insert(uid, after);
+            wait
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,5 +230,19 @@ mod tests {
         assert!(!acts.allow(Uid(1), start));
         assert!(acts.allow(Uid(2), start));
         assert!(acts.allow(Uid(1), start + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_user_in_a_loop_of_sessions_is_slowed_and_nobody_else_is() {
+        let (turns, start) = (Turns::default(), Instant::now());
+        for _ in 0..SESSIONS_AT_ONCE {
+            assert_eq!(turns.next(Uid(1), start), Some(Duration::ZERO));
+        }
+        let waits: Vec<_> = (0..4).map(|_| turns.next(Uid(1), start)).collect();
+        assert_eq!(waits[0], Some(SESSION_EVERY));
+        assert_eq!((waits[2], waits[3]), (Some(LONGEST_TURN), None));
+        assert_eq!(turns.next(Uid(2), start), Some(Duration::ZERO));
+        assert_eq!(turns.next(Uid(1), start + Duration::from_secs(1)), Some(Duration::ZERO), "time passed");
+        assert_eq!(turns.next(Uid(1), start + Duration::from_secs(3600)), Some(Duration::ZERO));
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::engine::access::Knock;
-use crate::limits::{Door, Slot, Slots, Standing};
+use crate::limits::{Door, Slot, Slots, Standing, Turns};
 use crate::wire;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why};
 use jit_core::id::{DenialId, SessionId};
@@ -21,7 +21,7 @@ use jit_proto::pam::{PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use knock::Unknown;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 
 /// How long a question may take to arrive. A sudo that its user stopped holds a slot that long.
@@ -40,11 +40,12 @@ struct Service {
     engine: Handle,
     directory: Directory,
     door: Door,
+    turns: Turns,
 }
 
 /// Serves the PAM socket for ever.
 pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory) {
-    let service = Service { engine, directory, door: Door::new(SLOTS) };
+    let service = Service { engine, directory, door: Door::new(SLOTS), turns: Turns::default() };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -124,6 +125,8 @@ impl Service {
             Question::Open { entry, auth } => match knock::entry(&self.directory, entry, Phase::Session).await {
                 Ok(entry) if ask.observe => self.check(entry, true).await,
                 Ok(entry) => {
+                    let Some(turn) = self.turns.next(entry.subject.uid, Instant::now()) else { return busy(UNREAD).verdict };
+                    tokio::time::sleep(turn).await;
                     let auth = auth.map(|auth| knock::auth_in_short(&auth));
                     self.open(Arrival { entry, process: identify(pid), auth }).await
                 }

@@ -42,6 +42,8 @@ pub struct Syslog {
     waiting: VecDeque<Vec<u8>>,
     undelivered: u64,
     lost: bool,
+    /// It is there, and took no more lines when it was last offered some.
+    slow: bool,
     pid: u32,
 }
 
@@ -49,7 +51,7 @@ impl Syslog {
     /// To the socket at this path.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, socket: None, waiting: VecDeque::new(), undelivered: 0, lost: false, pid: std::process::id() }
+        Self { path, socket: None, waiting: VecDeque::new(), undelivered: 0, lost: false, slow: false, pid: std::process::id() }
     }
 
     /// Sends a line now, or as soon as syslog takes it.
@@ -64,8 +66,11 @@ impl Syslog {
 
     /// Tries again what waits.
     pub fn flush(&mut self) -> Option<Turn> {
+        self.slow = false;
         while let Some(line) = self.waiting.front() {
-            match deliver(&mut self.socket, &self.path, line) {
+            let delivered = deliver(&mut self.socket, &self.path, line);
+            self.slow = matches!(&delivered, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+            match delivered {
                 Ok(()) => drop(self.waiting.pop_front()),
                 // It is there, and slow: that is no loss yet.
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && self.undelivered == 0 => return None,
@@ -77,6 +82,12 @@ impl Syslog {
             }
         }
         std::mem::take(&mut self.lost).then(|| Turn::Back(std::mem::take(&mut self.undelivered)))
+    }
+
+    /// Whether it is there, and takes its time.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        self.slow
     }
 
     /// Whether lines wait to be delivered.

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 /// How a batch was kept.
@@ -115,11 +116,23 @@ impl Writer {
             head: told.clone(),
             failing: None,
             late: VecDeque::new(),
+            turned: None,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            while let Ok(job) = jobs.recv() {
+            loop {
+                let job = match jobs.recv_timeout(scribe.pause()) {
+                    Ok(job) => job,
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        scribe.go_on_with_syslog();
+                        continue;
+                    }
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                };
                 if let Work::Close(done) = job {
-                    // The store is closed in good order: all of it is in one file then.
+                    if scribe.failing.is_some() || !scribe.reserve.is_held() {
+                        scribe.store.stay_open_on_disk();
+                    }
+                    // Otherwise it is closed in good order: all of it is in one file then.
                     drop(scribe);
                     let _ = done.send(());
                     return;
@@ -242,9 +255,36 @@ struct Scribe {
     head: Arc<watch::Sender<u64>>,
     failing: Option<Failing>,
     late: VecDeque<Late>,
+    /// What changed about syslog since it was last told what time it is.
+    turned: Option<Turn>,
 }
 
+/// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
+const SYSLOG_AGAIN: Duration = Duration::from_millis(10);
+/// Otherwise nothing is done until somebody asks.
+const LONG: Duration = Duration::from_secs(3600);
+
 impl Scribe {
+    fn pause(&self) -> Duration {
+        if self.syslog.is_slow() { SYSLOG_AGAIN } else { LONG }
+    }
+
+    /// Gives a slow syslog what it takes now.
+    fn go_on_with_syslog(&mut self) {
+        if self.syslog.is_slow()
+            && let Some(turn) = self.syslog.flush()
+        {
+            self.turned = Some(turn);
+        }
+        self.say_how_it_goes();
+    }
+
+    fn say_how_it_goes(&self) {
+        let fails = self.failing.is_some() || !self.reserve.is_held();
+        self.fails.store(fails, Ordering::Relaxed);
+        self.behind.store(fails || self.syslog.has_waiting() || self.turned.is_some(), Ordering::Relaxed);
+    }
+
     fn work(&mut self, work: Work) {
         match work {
             Work::Commit(batch, recording, done) => {
@@ -259,7 +299,7 @@ impl Scribe {
                 }
             }
             Work::Flush(now) => {
-                if let Some(turn) = self.syslog.flush() {
+                for turn in [self.turned.take(), self.syslog.flush()].into_iter().flatten() {
                     self.say_turn(now, &turn);
                 }
                 self.recover(now);
@@ -267,6 +307,8 @@ impl Scribe {
             Work::Head(now, done) => {
                 let Head { seq, hash } = self.store.head();
                 self.note_own(now, &event::AuditHead { head: seq, head_hash: hash.to_string() }.into());
+                // Where that fails nothing is lost, and whoever writes next sees it.
+                let _ = self.store.settle();
                 let _ = done.send(());
             }
             Work::Base(base, done) => {
@@ -281,9 +323,7 @@ impl Scribe {
             // Handled where the loop ends.
             Work::Close(done) => drop(done),
         }
-        let fails = self.failing.is_some() || !self.reserve.is_held();
-        self.fails.store(fails, Ordering::Relaxed);
-        self.behind.store(fails || self.syslog.has_waiting(), Ordering::Relaxed);
+        self.say_how_it_goes();
     }
 
     /// Stores a batch, or does what is to be done where it cannot be.
@@ -375,10 +415,11 @@ impl Scribe {
     }
 
     fn publish(&mut self, records: &[Record]) {
-        for record in records {
-            if let Some(turn) = self.syslog.send(urgency(record), &line::of(record)) {
-                self.say_turn(record.at, &turn);
-            }
+        let sent = records.iter().filter_map(|record| Some((record.at, self.syslog.send(urgency(record), &line::of(record))?)));
+        // Behind all of them: lines come in the order of their numbers.
+        let turns: Vec<_> = sent.collect();
+        for (at, turn) in turns {
+            self.say_turn(at, &turn);
         }
         self.head.send_replace(self.store.head().seq);
     }

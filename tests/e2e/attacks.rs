@@ -1,6 +1,6 @@
 //! The caller as attacker: what worked on naive modules, and on real sudo.
 
-use jit_tests::{Host, Plan, is_full_run};
+use jit_tests::{Host, Plan, is_full_run, wait_until};
 
 /// The way in that an administrator may leave open for when jitd is away, with an exception for alice.
 fn left_open(host: Plan) -> Plan {
@@ -46,6 +46,8 @@ fn five_hundred_stopped_sudos_of_one_user_are_in_nobody_elses_way() {
     }
     bob.type_line("");
     drop(bob.finish());
+    // Until they have ended they are in bob's own way.
+    wait_until("bob's crowd to end", || (host.root().run("pgrep -u bob,root -x sudo").code != 0).then_some(()));
     host.user("bob").run("sudo -n true").fails().says("no grant");
 }
 

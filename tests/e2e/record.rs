@@ -12,11 +12,15 @@ fn on_a_disk_of(megabytes: u32) -> Host {
     host
 }
 
+fn fill_to_the_last_byte(host: &Host) {
+    host.root().run(
+        "cat /dev/zero >> /var/lib/jit/filler 2>/dev/null; for n in $(seq 300); do printf x >> /var/lib/jit/filler; done 2>/dev/null; true",
+    );
+}
+
 fn fill(host: &Host) {
     // Until not even a byte fits: what is free in the pages of the database does not count.
-    host.root().run(
-        "cat /dev/zero > /var/lib/jit/filler 2>/dev/null; for n in $(seq 300); do printf x >> /var/lib/jit/filler; done 2>/dev/null; true",
-    );
+    fill_to_the_last_byte(host);
     wait_until("the disk to be too full for a request", || {
         host.user("frank").run("jit cancel");
         (host.user("frank").run("jit request su --as carol --reason x").code != 0).then_some(())
@@ -48,6 +52,14 @@ fn on_a_full_disk_nothing_new_is_granted_what_is_held_works_and_access_can_be_ta
     host.user("alice").run("sudo -n true").fails();
     host.user("bob").run("sudo -n id -un").succeeds().says("root");
     host.user("alice").run("jit request sudo --reason x").exits(1).says("could not be recorded");
+    // Nor a stop in good order, though somebody else takes what that frees, and with it what a start needs.
+    host.jitd().stop();
+    fill_to_the_last_byte(&host);
+    host.jitd().start();
+    host.user("alice").run("sudo -n true").fails().says("no grant");
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+    host.user("carol").run("jit revoke --user bob --note x").succeeds().says("disk");
+    host.user("bob").run("sudo -n true").fails();
     host.root().run("rm /var/lib/jit/filler").succeeds();
     wait_until("the disk to be noticed", || (host.user("alice").run("jit request sudo --reason x").code == 0).then_some(()));
     let _ = host.wait_for_log("store.failed");

@@ -56,6 +56,7 @@ pub struct Plan {
     pub(crate) sshd: String,
     pub(crate) files: Vec<(String, u32, String)>,
     pub(crate) clock: Option<FakeClock>,
+    pub(crate) preload: Option<String>,
     pub(crate) daemon: bool,
     pub(crate) sudo_rs: bool,
     pub(crate) systemd: bool,
@@ -83,6 +84,7 @@ impl Default for Plan {
             sshd: String::new(),
             files: Vec::new(),
             clock: None,
+            preload: None,
             daemon: true,
             sudo_rs: false,
             systemd: false,
@@ -183,6 +185,13 @@ impl Plan {
     #[must_use]
     pub fn movable_wall_clock(mut self) -> Self {
         self.clock = Some(FakeClock::Wall);
+        self
+    }
+
+    /// A library of the host that is loaded into jitd in front of all others.
+    #[must_use]
+    pub fn preload(mut self, library: &str) -> Self {
+        self.preload = Some(library.to_owned());
         self
     }
 

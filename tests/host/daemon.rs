@@ -62,6 +62,15 @@ impl<'a> Jitd<'a> {
     /// # Panics
     /// It does not; then it is said what it had to say.
     pub fn start(&self) {
+        assert!(self.try_start(), "jitd ended: {}", self.stderr());
+    }
+
+    /// Starts it, and waits until it answers. False: it ended instead.
+    ///
+    /// # Panics
+    /// It does neither.
+    #[must_use]
+    pub fn try_start(&self) -> bool {
         let host = self.host;
         let shared = host.world.shared();
         let mut command = host.world.enter();
@@ -74,17 +83,19 @@ impl<'a> Jitd<'a> {
                 if clock == FakeClock::Wall { "FAKETIME_DONT_FAKE_MONOTONIC=1" } else { "FAKETIME_DONT_FAKE_MONOTONIC=0" },
             ]);
         }
+        if let Some(library) = &host.plan.preload {
+            command.arg(format!("LD_PRELOAD={library}"));
+        }
         let said = std::fs::OpenOptions::new().create(true).append(true).open(shared.join("jitd.err")).unwrap();
         command.arg(host.world.built("jitd")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         let mut child = command.spawn().unwrap();
         let socket = host.world.path("/run/jit/user.sock");
-        wait_until("jitd to answer", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("jitd ended ({status}): {}", self.stderr());
-            }
-            UnixStream::connect(&socket).ok()
+        let answers = wait_until("jitd to answer", || match child.try_wait().unwrap() {
+            Some(_) => Some(false),
+            None => UnixStream::connect(&socket).ok().map(|_| true),
         });
         host.jitd.lock().unwrap().child = Some(Reaped(child));
+        answers
     }
 
     /// Its number in the host.
@@ -110,6 +121,12 @@ impl<'a> Jitd<'a> {
     /// Kills it.
     pub fn kill(&self) {
         self.signal("KILL");
+        self.wait();
+    }
+
+    /// Kills it, unless it is dead already.
+    pub fn kill_if_any(&self) {
+        self.host.root().run("pkill -KILL -x jitd");
         self.wait();
     }
 

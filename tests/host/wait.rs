@@ -3,8 +3,8 @@
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// The longest that anything is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest that anything is waited for: a loaded machine may take its time, and what never comes fails all the same.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something is there, and returns it.
 ///

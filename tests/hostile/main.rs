@@ -29,6 +29,7 @@ fn main() {
         ["hold"] => crowd::hold(socket),
         ["ask", times] => crowd::ask(socket, times.parse().unwrap()),
         ["knock", times] => crowd::knock(socket, times.parse().unwrap()),
+        ["forge"] => pam::forge(socket),
         ["serve"] => impostor::serve(socket),
         ["recycle", when, jitd, id] => recycle::recycle(socket, when, nix::unistd::Pid::from_raw(jitd.parse().unwrap()), id),
         _ => panic!("{words:?}"),

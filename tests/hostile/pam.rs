@@ -45,6 +45,17 @@ fn odd_entries(socket: &Path) {
     }
 }
 
+/// Names, services and terminals with each character that could make a line of their own of them, and long ones.
+pub fn forge(socket: &Path) {
+    let odd = (0..0x20).chain(0x7f..0xa0).chain(0x2028..0x202f).chain(0x2066..0x206a).filter_map(char::from_u32);
+    let texts = odd.map(|letter| format!("a{letter}grant.issued id=G-00000000 user=root\" seq=1{letter}"));
+    for text in texts.chain(["x".repeat(15_000), "\u{202e}".repeat(5_000)]) {
+        let entry = Entry { service: text.clone(), who: Who::Name(text.clone()), run_as: None, from: None, tty: Some(text.clone()) };
+        let answer = ask(socket, Question::Check(entry));
+        assert!(is_denied(answer.as_ref()), "{text:.40?}: {answer:?}");
+    }
+}
+
 fn sessions_that_are_none(socket: &Path) {
     for session in ["S-00000000", "", "S-", "G-7F3KQ2ZD", "s-\n", &"S".repeat(60_000)] {
         let answer = ask(socket, Question::Enter { session: session.to_owned() });

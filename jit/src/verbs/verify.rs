@@ -8,7 +8,7 @@ use crate::show::{json, words};
 use crate::talk::{Pace, Part};
 use jit_proto::user::{Act, EventFilter};
 use jit_proto::view::{CheckpointView, EventView};
-use jit_store::{layout, open_to_read, read};
+use jit_store::{layout, open_copy, read};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::fs::File;
@@ -87,7 +87,7 @@ pub fn follow_file(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> 
 }
 
 fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
-    let store = open_to_read(path).map_err(|error| unread(path, error))?;
+    let store = open_copy(path).map_err(|error| unread(path, error))?;
     layout::recognise(&store, path).map_err(|trouble| unread(path, trouble))?;
     if let Some(checkpoint) = read::checkpoint(&store).map_err(|error| unread(path, error))? {
         let (upto, kept_digest) = (checkpoint.upto, checkpoint.kept_digest);

@@ -83,6 +83,19 @@ fn a_store_of_a_newer_jitd_or_of_another_program_is_left_untouched() {
     assert!(place.open().unwrap_err().to_string().contains("newer jitd"));
     assert_eq!(std::fs::read(place.file()).unwrap(), before);
 
+    // One that was not closed in good order: what lies in its WAL stays there.
+    let crashed = Place::new("newer-crashed");
+    drop(crashed.open().unwrap());
+    let newer = Connection::open(crashed.file()).unwrap();
+    newer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    newer.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE newer (x); PRAGMA user_version=99").unwrap();
+    drop(newer);
+    let wal = crashed.0.join("events.db-wal");
+    let both = || (std::fs::read(crashed.file()).unwrap(), std::fs::read(&wal).unwrap());
+    let before = both();
+    assert!(!before.1.is_empty() && crashed.open().unwrap_err().to_string().contains("newer jitd"));
+    assert!(both() == before);
+
     let other = Place::new("other");
     Connection::open(other.file()).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     assert!(other.open().unwrap_err().to_string().contains("not jitd's"));
@@ -103,6 +116,31 @@ fn a_store_of_the_first_layout_is_brought_up_to_date_with_every_event_as_it_was(
     assert_eq!((store.head().seq, &after[..2]), (3, before.as_slice()));
     let layout: i64 = Connection::open(place.file()).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(layout, crate::layout::LAYOUT);
+}
+
+#[test]
+fn an_event_of_a_newer_jitd_is_no_damage_and_its_store_is_left_untouched() {
+    let place = Place::new("newer-event");
+    let (mut store, _) = place.open().unwrap();
+    store.append(&[fresh("R-00000001", "alice"), Fresh { event: "grant.teleported", ..fresh("R-00000002", "bob") }]).unwrap();
+    drop(store);
+    let before = std::fs::read(place.file()).unwrap();
+    let trouble = place.open().unwrap_err();
+    assert!(matches!(trouble, StoreTrouble::Foreign { .. }) && trouble.to_string().contains("grant.teleported"), "{trouble}");
+    assert_eq!(std::fs::read(place.file()).unwrap(), before);
+}
+
+/// A store as the second layout has it, with archived events behind it.
+const SECOND_LAYOUT: &str = include_str!("layout-2.sql");
+
+#[test]
+fn a_store_of_the_second_layout_is_read_with_its_checkpoint() {
+    let place = Place::new("layout-2");
+    Connection::open(place.file()).unwrap().execute_batch(SECOND_LAYOUT).unwrap();
+    let (store, records) = place.open().unwrap();
+    assert_eq!(records.first().unwrap().seq, 2, "the first one was archived");
+    assert_eq!(store.head().seq, 4);
+    assert!(follow_to(&Connection::open(place.file()).unwrap(), 4).is_ok());
 }
 
 #[test]
@@ -128,33 +166,40 @@ fn whichever_byte_of_an_event_is_flipped_it_is_found() {
                 _ => of("BLOB"),
             };
             for place_in in 0..bytes.len() {
-                let mut changed = bytes.clone();
-                changed[place_in] ^= 1;
-                connection.execute_batch("SAVEPOINT flip").unwrap();
-                let update = format!("UPDATE events SET {column} = {} WHERE seq = ?2", if kind == "t" { "CAST(?1 AS TEXT)" } else { "?1" });
-                let done = match <[u8; 8]>::try_from(changed.as_slice()) {
-                    Ok(number) if kind == "i" => connection.execute(&update, params![i64::from_be_bytes(number), seq]),
-                    _ => connection.execute(&update, params![changed, seq]),
-                };
-                // Another event has that number: then it cannot be written at all.
-                if done.is_ok() {
-                    assert!(follow(&connection).is_err(), "byte {place_in} of {column} of event {seq}");
-                    flipped += 1;
+                for bit in [1, 0x80] {
+                    let mut changed = bytes.clone();
+                    changed[place_in] ^= bit;
+                    connection.execute_batch("SAVEPOINT flip").unwrap();
+                    let update =
+                        format!("UPDATE events SET {column} = {} WHERE seq = ?2", if kind == "t" { "CAST(?1 AS TEXT)" } else { "?1" });
+                    let done = match <[u8; 8]>::try_from(changed.as_slice()) {
+                        Ok(number) if kind == "i" => connection.execute(&update, params![i64::from_be_bytes(number), seq]),
+                        _ => connection.execute(&update, params![changed, seq]),
+                    };
+                    // Another event has that number: then it cannot be written at all.
+                    if done.is_ok() {
+                        assert!(follow(&connection).is_err(), "byte {place_in} of {column} of event {seq}");
+                        flipped += 1;
+                    }
+                    connection.execute_batch("ROLLBACK TO flip; RELEASE flip").unwrap();
                 }
-                connection.execute_batch("ROLLBACK TO flip; RELEASE flip").unwrap();
             }
         }
     }
-    assert!(flipped > 350, "{flipped}");
+    assert!(flipped > 700, "{flipped}");
     assert!(follow(&connection).is_ok());
 }
 
 fn follow(connection: &Connection) -> Result<(), String> {
+    follow_to(connection, 3)
+}
+
+fn follow_to(connection: &Connection, last: u64) -> Result<(), String> {
     let mut chain = Chain::new(read::checkpoint(connection).map_err(|error| error.to_string())?, None);
     read::each_after(connection, 0, |record| chain.follow(record).map(|()| true).map_err(|broken| broken.to_string()))
         .map_err(|stopped| stopped.to_string())?;
     // The number of the last event is only known from elsewhere.
-    if chain.head().seq == 3 { chain.end().map_err(|broken| broken.to_string()) } else { Err("the end is another".to_owned()) }
+    if chain.head().seq == last { chain.end().map_err(|broken| broken.to_string()) } else { Err("the end is another".to_owned()) }
 }
 
 fn base_of(place: &Place, state: &State, upto: u64) -> Base {
@@ -176,9 +221,8 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
         Fresh { at: WallTime::from_millis(i64::from(number) * 1000), event, data }
     };
     // More than are kept at hand, so that the base is shorter than the record.
-    for number in 0..12_000 {
-        store.append(&[session(number, "session.opened"), session(number, "session.closed")]).unwrap();
-    }
+    let all: Vec<_> = (0..12_000).flat_map(|number| [session(number, "session.opened"), session(number, "session.closed")]).collect();
+    all.chunks(1000).for_each(|batch| drop(store.append(batch).unwrap()));
     drop(store);
     let (mut store, whole, none) = Store::open(&place.file()).unwrap();
     assert!(none.is_none());

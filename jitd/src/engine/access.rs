@@ -9,6 +9,8 @@ use jit_core::time::{BootTime, Now};
 use jit_core::{id::GrantId, span::Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long checks are counted together.
 const WINDOW: Span = Span::from_secs(60);
@@ -73,6 +75,8 @@ struct Window {
     knock: Knock,
     told: Told,
     more: u32,
+    /// Whether its first event could not be stored: then the next check is the first.
+    lost: Arc<AtomicBool>,
 }
 
 /// The checks of the last minute.
@@ -87,15 +91,23 @@ impl AccessLog {
     pub fn note(&mut self, knock: Knock, told: Told, now: Now, entropy: &mut dyn Entropy) -> (DenialId, Option<Event>) {
         let key = key_of(&knock, &told);
         if let Some(window) = self.windows.get_mut(&key) {
+            if window.lost.swap(false, Ordering::Relaxed) {
+                return (window.denial, Some(event_of(window.denial, &knock, &told, 1)));
+            }
             window.more = window.more.saturating_add(1);
             return (window.denial, None);
         }
         let denial = DenialId::random(entropy);
         let first = event_of(denial, &knock, &told, 1);
         if self.windows.len() < MOST {
-            self.windows.insert(key, Window { since: now.boot, denial, knock, told, more: 0 });
+            self.windows.insert(key, Window { since: now.boot, denial, knock, told, more: 0, lost: Arc::default() });
         }
         (denial, Some(first))
+    }
+
+    /// Where it is noted that the first event of this window could not be stored.
+    pub fn lost(&self, denial: DenialId) -> Arc<AtomicBool> {
+        self.windows.values().find(|window| window.denial == denial).map(|window| window.lost.clone()).unwrap_or_default()
     }
 
     /// The events of minutes that are over. A check that goes on keeps its window and its id.

@@ -24,6 +24,7 @@ use jit_core::time::{Now, STEP_MS};
 use jit_store::Fresh;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -311,9 +312,12 @@ impl<C: Clock> Task<C> {
     fn answer_when_stored(&self, now: Now, event: &Event, checked: Checked, answer: oneshot::Sender<Checked>) {
         let Ok(fresh) = fresh(now.wall, event) else { return };
         let stored = self.writer.commit(vec![fresh], Recording::STRICT);
+        let lost = self.access.lost(checked.denial);
         tokio::spawn(async move {
-            if let Ok(Ok(Kept::Stored | Kept::ByReserve)) = stored.await {
-                let _ = answer.send(checked);
+            match stored.await {
+                // Whoever knocked may have gone.
+                Ok(Ok(Kept::Stored | Kept::ByReserve)) => drop(answer.send(checked)),
+                Ok(Ok(Kept::NotYet(_)) | Err(_)) | Err(_) => lost.store(true, Ordering::Relaxed),
             }
         });
     }

@@ -33,8 +33,12 @@ impl Clock for Hand {
 
 impl Hand {
     fn pass(&self, seconds: u64) {
+        self.pass_millis(seconds * 1000);
+    }
+
+    fn pass_millis(&self, millis: u64) {
         let mut now = self.0.lock().unwrap();
-        let span = jit_core::span::Span::from_secs(seconds);
+        let span = jit_core::span::Span::from_millis(millis);
         *now = Now { wall: now.wall.plus(span), boot: now.boot.plus(span) };
     }
 }
@@ -48,11 +52,11 @@ struct Bench {
 
 impl Bench {
     fn new(name: &str) -> Self {
-        Self::with(name, "[]")
+        Self::with(name, "[]", RecordChecks::Grouped)
     }
 
-    /// The same, with these stages.
-    fn with(name: &str, approve: &str) -> Self {
+    /// The same, with these stages, and checks recorded so.
+    fn with(name: &str, approve: &str, record: RecordChecks) -> Self {
         let directory = std::env::temp_dir().join(format!("jit-engine-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).unwrap();
@@ -68,7 +72,6 @@ impl Bench {
         let told = Arc::new(tokio::sync::watch::channel(0).0);
         let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told).unwrap();
         let (engine, jobs) = Handle::new();
-        let record = RecordChecks::Grouped;
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
         tokio::spawn(Task::new(hand.clone(), writer, jobs, begun).run());
         Self { directory, hand, engine }
@@ -87,6 +90,11 @@ impl Bench {
     }
 
     async fn lets_in(&self) -> bool {
+        let Checked { admission, .. } = self.check().await.unwrap();
+        !matches!(admission, Admission::Denied(_))
+    }
+
+    async fn check(&self) -> Option<Checked> {
         let entry = Entry {
             subject: alice().subject,
             service: Service::new("sudo"),
@@ -95,8 +103,7 @@ impl Bench {
             tty: None,
             phase: Phase::Account,
         };
-        let Checked { admission, .. } = self.engine.check(entry, false).await.unwrap();
-        !matches!(admission, Admission::Denied(_))
+        self.engine.check(entry, false).await
     }
 
     /// The state that the stored events make, as text.
@@ -179,7 +186,7 @@ async fn a_hundred_requests_at_once_make_one_grant() {
 
 #[tokio::test]
 async fn of_two_approvers_at_the_same_moment_one_decides_and_the_other_is_told_who() {
-    let bench = Arc::new(Bench::with("two", "[ { by = [\"user:carol\", \"user:dave\"] } ]"));
+    let bench = Arc::new(Bench::with("two", "[ { by = [\"user:carol\", \"user:dave\"] } ]", RecordChecks::Grouped));
     let Ok(Reply::Request(id)) = bench.request().await else { panic!("it was not asked for") };
     let approve = |name: &'static str, uid: u32| {
         let bench = bench.clone();
@@ -194,4 +201,39 @@ async fn of_two_approvers_at_the_same_moment_one_decides_and_the_other_is_told_w
     };
     assert_eq!(told, Refusal::Decided { id, word: "granted", by: vec![first.to_owned()] });
     assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
+}
+
+impl Bench {
+    fn stored_checks(&self) -> usize {
+        let access = Filter { kind: Some("access".to_owned()), ..Filter::default() };
+        events(&open_to_read(&file_in(&self.directory)).unwrap(), &access, 10).unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_check_is_on_record_within_50_ms_of_its_answer() {
+    let bench = Bench::new("grouped");
+    assert!(!bench.lets_in().await);
+    // The engine notices that the time has passed when something happens, or within 40 ms.
+    let answered = std::time::Instant::now();
+    while bench.stored_checks() == 0 {
+        bench.hand.pass_millis(1);
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        assert!(answered.elapsed().as_secs() < 10, "it never is");
+    }
+    let passed = bench.hand.now().boot.as_millis() - 1_000_000;
+    assert!(passed <= 50, "{passed} ms");
+}
+
+#[tokio::test]
+async fn a_check_is_answered_once_it_is_on_record_where_that_is_asked_for_and_not_at_all_where_it_cannot_be() {
+    let bench = Bench::with("before", "[]", RecordChecks::BeforeAnswer);
+    assert!(!bench.lets_in().await);
+    assert_eq!(bench.stored_checks(), 1, "already when it was answered");
+    assert!(matches!(bench.request().await, Ok(Reply::Request(_))));
+    bench.sql("ALTER TABLE events RENAME TO away");
+    assert!(bench.check().await.is_none(), "the door says that the daemon is busy");
+    bench.sql("ALTER TABLE away RENAME TO events");
+    assert!(bench.lets_in().await);
+    assert_eq!(bench.stored_checks(), 2);
 }

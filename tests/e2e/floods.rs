@@ -1,0 +1,96 @@
+//! What somebody in a loop makes of the record: measured for some minutes, and what that comes to in a day.
+
+use jit_tests::Host;
+
+/// Those are the figures of docs/operations.md, in MB a day.
+const DENIED: f64 = 2.0;
+const ASKED: f64 = 60.0;
+const ASKED_AT_LENGTH: f64 = 450.0;
+const SESSIONS: f64 = 550.0;
+
+const MINUTES: u32 = 2;
+
+fn host() -> Host {
+    let own = "\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"erin\"]\napprove = []\n";
+    Host::with(|host| host.people().policy(&format!("{}{own}", jit_tests::POLICY)).movable_clock()).start()
+}
+
+/// How large the record is, in bytes, with all of it in its file.
+fn size(host: &Host) -> f64 {
+    host.jitd().restart();
+    host.jitd().stop();
+    let size = host.root().run("stat -c %s /var/lib/jit/events.db").succeeds().stdout.trim().parse().unwrap();
+    host.jitd().start();
+    size
+}
+
+/// What so many bytes in so many minutes come to in a day, in MB.
+fn a_day(bytes: f64, minutes: u32) -> f64 {
+    bytes / f64::from(minutes) * 1440.0 / 1e6
+}
+
+#[test]
+fn a_loop_of_denied_sudos_is_one_event_a_minute() {
+    let host = host();
+    let before = size(&host);
+    for _ in 0..MINUTES * 4 {
+        host.user("bob").run("for n in $(seq 20); do sudo -n true; done").fails();
+        host.clock().advance(61);
+        host.user("bob").run("sudo -n true").fails();
+    }
+    let events = host.root().run("jit audit log --kind access.denied --json").succeeds().json()["events"].as_array().unwrap().clone();
+    let counted: u64 = events.iter().map(|event| event["data"]["count"].as_u64().unwrap()).sum();
+    let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event["data"]["id"].as_str().unwrap()).collect();
+    assert!(events.len() as u32 <= MINUTES * 4 + 2 && counted > 150, "{} events of {counted}", events.len());
+    assert_eq!(ids.len(), 1, "the whole loop has one number to quote");
+    let day = a_day(size(&host) - before, MINUTES * 4);
+    eprintln!("denied: {day:.1} MB a day");
+    assert!(day < DENIED, "{day} MB");
+}
+
+/// What thirty acts a minute come to, and whether the thirty-first is refused.
+fn acting(reason: &str) -> f64 {
+    let host = host();
+    let before = size(&host);
+    let turn = format!("jit request su --as erin --reason '{reason}' >/dev/null && jit drop >/dev/null");
+    for _ in 0..MINUTES {
+        host.user("bob").run(&format!("for n in $(seq 15); do {turn} || exit 1; done")).succeeds();
+        host.user("bob").run(&turn).exits(1).says("30");
+        host.clock().advance(61);
+    }
+    a_day(size(&host) - before, MINUTES)
+}
+
+#[test]
+fn a_loop_of_requests_is_held_to_thirty_acts_a_minute() {
+    let day = acting("INC-42 the disk is full");
+    eprintln!("acts: {day:.1} MB a day");
+    assert!(day < ASKED, "{day} MB");
+    // Each of these letters is six bytes of JSON.
+    let day = acting(&"\u{1}".repeat(1000));
+    eprintln!("acts with the longest reasons: {day:.1} MB a day");
+    assert!(day < ASKED_AT_LENGTH, "{day} MB");
+}
+
+#[test]
+fn a_loop_of_sessions_is_slowed_to_ten_a_second_and_none_is_refused() {
+    let host = host();
+    host.grant("alice", "sudo", "carol");
+    let before = size(&host);
+    let sessions = if jit_tests::is_full_run() { 700 } else { 60 };
+    let began = std::time::Instant::now();
+    // On a loaded machine the disk may be too slow for one or two.
+    let came_in = host.user("alice").run(&format!("for n in $(seq {sessions}); do sudo -n true && echo in; done")).stdout.lines().count();
+    assert!(came_in > sessions - 10, "{came_in} of {sessions}");
+    let took = began.elapsed().as_secs_f64();
+    assert!(sessions < 700 || took > 9.0, "the last hundred come one in a tenth of a second: {took} s");
+    let opened = host.root().run("jit audit log --kind session.opened --json").succeeds().json()["events"].as_array().unwrap().len();
+    assert!(opened >= came_in, "{opened} on record, {came_in} came in");
+    let each = (size(&host) - before) / f64::from(u32::try_from(opened).unwrap());
+    let day = each * 10.0 * 86_400.0 / 1e6;
+    eprintln!("sessions: {each:.0} bytes each, {day:.1} MB a day");
+    assert!(day < SESSIONS, "{day} MB");
+    // Somebody else is not slowed.
+    host.grant("bob", "sudo", "carol");
+    host.user("bob").run("for n in $(seq 20); do sudo -n true || exit 1; done").succeeds();
+}
