@@ -61,6 +61,10 @@ impl Store {
         let damaged = |why: String| StoreTrouble::Damaged { path: path.to_owned(), why };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        // SQLite is content with reading where it may not write, and would stay so when the disk is back.
+        if connection.is_readonly("main").map_err(failed)? {
+            return Err(failed(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY), None)));
+        }
         // What is not ours is left as it is: even closing it would move what lies in its WAL.
         let keep_wal = |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop);
         keep_wal(true).map_err(failed)?;
