@@ -61,10 +61,6 @@ impl Store {
         let damaged = |why: String| StoreTrouble::Damaged { path: path.to_owned(), why };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        // SQLite is content with reading where it may not write, and would stay so when the disk is back.
-        if connection.is_readonly("main").map_err(failed)? {
-            return Err(failed(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY), None)));
-        }
         // What is not ours is left as it is: even closing it would move what lies in its WAL.
         let keep_wal = |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop);
         keep_wal(true).map_err(failed)?;
@@ -79,6 +75,8 @@ impl Store {
                  PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;",
             )
             .map_err(failed)?;
+        // SQLite is content with reading where it may not write, and would stay so when the disk is back.
+        connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(failed)?;
         if std::fs::metadata(path).is_ok_and(|about| about.len() <= CHECKED_AT_ONCE) {
             read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
         }
