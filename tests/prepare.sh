@@ -23,6 +23,7 @@ if [ "${with_tests:-}" = yes ]; then
     need valgrind valgrind
     need cron cron
     need sqlite3 sqlite3
+    need tmux tmux
     need mmdebstrap mmdebstrap
 fi
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"

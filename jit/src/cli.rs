@@ -105,7 +105,7 @@ pub enum Verb {
                       further approvals, it waits for them.")]
     Grant(GrantArgs),
     /// Take a grant away from somebody
-    #[command(after_help = "Examples:\n  jit revoke G-7F3KQ2ZD --note \"wrong host\"\n  jit revoke --user alice")]
+    #[command(after_help = "Examples:\n  jit revoke G-7F3KQ2ZD --note \"wrong host\"\n  jit revoke --user alice --now")]
     Revoke(RevokeArgs),
     /// Check and explain the policy
     #[command(after_help = "Example:\n  jit policy explain alice sudo", arg_required_else_help = true)]
@@ -309,6 +309,9 @@ pub struct RevokeArgs {
     /// Why; it is kept
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
+    /// End its sessions at once: kill them, instead of asking first and waiting three seconds
+    #[arg(long)]
+    pub now: bool,
 }
 
 /// `jit list`.

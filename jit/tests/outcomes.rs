@@ -191,7 +191,7 @@ fn ending_grants_and_requests_says_what_is_over() {
     let fake = Fake::saying(UserAnswer::Grants(vec![sample::grant(), sample::grant()]));
     let ran = fake.jit(&["revoke", "--user", "alice", "--note", "gone"]);
     assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("Revoked: alice may no longer sudo as root")).count(), 2);
-    assert_eq!(fake.acts(), [Act::Revoke { target: Target::User("alice".to_owned()), note: Some("gone".to_owned()) }]);
+    assert_eq!(fake.acts(), [Act::Revoke { target: Target::User("alice".to_owned()), note: Some("gone".to_owned()), now: false }]);
     let ran = Fake::saying(request(sample::cancelled())).jit(&["cancel", "R-7F3KQ2ZD"]);
     assert!(ran.stdout.starts_with("R-7F3KQ2ZD (sudo as root) is taken back."), "{}", ran.stdout);
 }

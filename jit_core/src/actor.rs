@@ -4,6 +4,7 @@
 //! uid, the login uid, the uids of the processes above, the accounts of the same `[[person]]`, and the subject of every
 //! open session that the process is in. Two humans differ only if their sets have nothing in common.
 
+use crate::id::SessionId;
 use crate::name::{Uid, UserName};
 use crate::session::Process;
 use crate::subject::Subject;
@@ -43,6 +44,8 @@ pub struct Actor {
     /// The accounts that these processes run as, whether by their real or by another uid of theirs, root's aside: a
     /// setuid program acts for its caller.
     pub worn: Behind,
+    /// The sessions in whose cgroups the process is, detached or not. None: it could not be read, and may be in any.
+    pub within: Option<Vec<SessionId>>,
 }
 
 /// The humans who could be behind an actor, as accounts.

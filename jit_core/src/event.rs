@@ -11,7 +11,7 @@ use crate::optout::Verdict;
 use crate::policy::hours::Hours;
 use crate::policy::{Extend, FileDigest, Principal, SessionRule, Stage};
 use crate::request::Escalation;
-use crate::session::Process;
+use crate::session::{Bound, Process};
 use crate::span::Span;
 use crate::time::{BootId, BootTime, WallTime};
 use ipnet::IpNet;
@@ -133,6 +133,8 @@ events! {
     /// Somebody else took it away.
     "grant.revoked" GrantRevoked {
         id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs, by: UserName, note: Option<String>,
+        /// Whether its sessions get no time to end by themselves.
+        #[serde(default)] now: bool,
     }
     /// Somebody took an opt-out.
     "optout.taken" OptoutTaken {
@@ -171,9 +173,18 @@ events! {
     "session.opened" SessionOpened {
         id: SessionId, grant: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
         from: Option<IpAddr>, tty: Option<String>, auth: Option<String>, process: Option<Process>,
+        #[serde(default)] bound: Bound,
     }
+    /// It could not be put into a cgroup, though the host has them.
+    "session.unbound" SessionUnbound { id: SessionId, grant: GrantId, user: UserName, service: Service, why: String }
+    /// Whoever sits there was told that it ends soon.
+    "session.warned" SessionWarned { id: SessionId, grant: GrantId, user: UserName, service: Service, left_s: Span }
     /// A session closed by itself.
     "session.closed" SessionClosed { id: SessionId, grant: GrantId, user: UserName, service: Service }
+    /// Its grant was over, and it was ended: so many processes, so many of them by force; so many are there still.
+    "session.ended" SessionEnded {
+        id: SessionId, grant: GrantId, user: UserName, service: Service, because: String, processes: u32, killed: u32, left: u32, bound: Bound,
+    }
     /// A policy came into force.
     "policy.loaded" PolicyLoaded { by: String, rules: u32, files: Vec<FileDigest>, became: Vec<String>, ceased: Vec<String> }
     /// A policy was refused; the one before stays.
@@ -193,7 +204,11 @@ events! {
     /// Older events were archived. What of them the state still rests on was kept.
     "audit.pruned" AuditPruned { by: UserName, upto: u64, upto_hash: String, before: WallTime, archived: u64, kept: u64, kept_digest: String }
     /// jitd began.
-    "daemon.started" DaemonStarted { version: String, boot_id: BootId, boot_ms: BootTime, policy: String }
+    "daemon.started" DaemonStarted {
+        version: String, boot_id: BootId, boot_ms: BootTime, policy: String,
+        /// How surely this host lets sessions be ended.
+        #[serde(default)] bound: Bound,
+    }
     /// jitd ended in good order.
     "daemon.stopped" DaemonStopped { version: String }
 }

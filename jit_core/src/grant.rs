@@ -4,7 +4,7 @@ use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
 use crate::policy::hours::Hours;
 use crate::policy::judge::{from_allowed, within_hours};
-use crate::policy::{Extend, SessionRule, Stage};
+use crate::policy::{AtExpiry, Extend, SessionRule, Stage};
 use crate::span::Span;
 use crate::subject::Entry;
 use crate::time::{Deadline, Now, WallTime};
@@ -144,9 +144,30 @@ pub struct LiveGrant {
     pub extended: u32,
     /// Those sessions.
     pub sessions: BTreeSet<SessionId>,
+    /// Those of them that run.
+    pub open: BTreeSet<SessionId>,
+    /// Of how many of the moments at which they are to be warned it was said, or that they passed unseen.
+    pub warned: usize,
 }
 
 impl LiveGrant {
+    /// The moment at which its sessions are to be warned next, and how long before the end that is.
+    #[must_use]
+    pub fn next_warning(&self) -> Option<(Deadline, Span)> {
+        let Validity::Active { until, .. } = self.validity else { return None };
+        let goes_on = match self.terms.session.at_expiry {
+            AtExpiry::End | AtExpiry::Warn => false,
+            AtExpiry::Keep => true,
+        };
+        let before = self.terms.session.warn.get(self.warned).filter(|_| !goes_on && !self.open.is_empty())?;
+        Some((until.minus(*before), *before))
+    }
+
+    /// How many of the moments to warn at have passed, if it ends then.
+    pub(crate) fn warnings_passed(&self, until: Deadline, at: WallTime) -> usize {
+        self.terms.session.warn.iter().take_while(|before| until.wall.minus(**before) <= at).count()
+    }
+
     /// Whether it lets this entry in at this moment. Who, as whom, by which service and from where must all
     /// match; what is not known about the address matches nothing.
     #[must_use]
@@ -217,6 +238,15 @@ pub struct EndedGrant {
 }
 
 impl EndedGrant {
+    /// Whether its sessions end with it: what somebody took away does, what time ended if the rule says so.
+    #[must_use]
+    pub fn ends_its_sessions(&self) -> bool {
+        match (&self.ending, self.terms.session.at_expiry) {
+            (Ending::Dropped | Ending::Revoked { .. }, _) | (Ending::Expired | Ending::UsedUp, AtExpiry::End) => true,
+            (Ending::Expired | Ending::UsedUp, AtExpiry::Warn | AtExpiry::Keep) => false,
+        }
+    }
+
     /// The word of its state.
     #[must_use]
     pub fn word(&self) -> &'static str {

@@ -54,6 +54,41 @@ pub struct SessionFacts {
     pub opened: WallTime,
     /// The process that PAM ran in: sudo, or sshd's process for the connection.
     pub process: Option<Process>,
+    /// How surely it can be ended.
+    pub bound: Bound,
+}
+
+/// How surely a session can be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// It has a cgroup of its own: whatever it started is in there, detached or not.
+    Cgroup,
+    /// Its processes are known by who started whom: one that detached itself can survive.
+    #[default]
+    Tree,
+}
+
+impl Bound {
+    /// The word in events.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cgroup => "cgroup",
+            Self::Tree => "tree",
+        }
+    }
+}
+
+/// What became of the processes of a session that was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// How many there were.
+    pub processes: u32,
+    /// How many of them had to be killed; the others went when they were asked to.
+    pub killed: u32,
+    /// How many are there still: the kernel did not let us, or could not.
+    pub left: u32,
 }
 
 /// A session, running or over.
@@ -68,6 +103,13 @@ pub enum Session {
         /// When it closed.
         at: WallTime,
     },
+    /// It was ended, because its grant was over.
+    Ended {
+        /// What it was.
+        facts: SessionFacts,
+        /// When it was over.
+        at: WallTime,
+    },
 }
 
 impl Session {
@@ -75,7 +117,7 @@ impl Session {
     #[must_use]
     pub fn facts(&self) -> &SessionFacts {
         match self {
-            Self::Open(facts) | Self::Closed { facts, .. } => facts,
+            Self::Open(facts) | Self::Closed { facts, .. } | Self::Ended { facts, .. } => facts,
         }
     }
 
@@ -85,6 +127,7 @@ impl Session {
         match self {
             Self::Open(_) => "open",
             Self::Closed { .. } => "closed",
+            Self::Ended { .. } => "ended",
         }
     }
 }

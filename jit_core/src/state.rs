@@ -176,6 +176,9 @@ impl State {
             Some(Grant::Live(grant)) => {
                 remove_from(&mut self.live_of, grant.terms.uid, &id);
                 self.deadlines.remove(grant.validity.next(), Due::Grant(id));
+                if let Some((moment, _)) = grant.next_warning() {
+                    self.deadlines.remove(moment, Due::Warning(id));
+                }
             }
             Some(Grant::Ended(EndedGrant { at, .. })) => self.unshelve(*at, Over::Grant(id)),
             None => {}
@@ -184,6 +187,9 @@ impl State {
             Some(Grant::Live(grant)) => {
                 self.live_of.entry(grant.terms.uid).or_default().insert(id);
                 self.deadlines.insert(grant.validity.next(), Due::Grant(id));
+                if let Some((moment, _)) = grant.next_warning() {
+                    self.deadlines.insert(moment, Due::Warning(id));
+                }
             }
             Some(Grant::Ended(EndedGrant { at, .. })) => self.shelve(*at, Over::Grant(id)),
             None => {}
@@ -200,14 +206,14 @@ impl State {
             Some(Session::Open(_)) => {
                 self.open.remove(&id);
             }
-            Some(Session::Closed { at, .. }) => self.unshelve(*at, Over::Session(id)),
+            Some(Session::Closed { at, .. } | Session::Ended { at, .. }) => self.unshelve(*at, Over::Session(id)),
             None => {}
         }
         match &new {
             Some(Session::Open(_)) => {
                 self.open.insert(id);
             }
-            Some(Session::Closed { at, .. }) => self.shelve(*at, Over::Session(id)),
+            Some(Session::Closed { at, .. } | Session::Ended { at, .. }) => self.shelve(*at, Over::Session(id)),
             None => {}
         }
         self.note(Undo::Session(id, old.map(Box::new)));

@@ -45,6 +45,12 @@ impl WallTime {
         Self::from_millis(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This much earlier.
+    #[must_use]
+    pub fn minus(self, span: Span) -> Self {
+        Self::from_millis(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How long from here to a later moment; nothing if it is not later.
     #[must_use]
     pub fn until(self, later: Self) -> Span {
@@ -179,6 +185,12 @@ impl Deadline {
     #[must_use]
     pub fn at(now: Now, wall: WallTime) -> Self {
         Self { wall, boot: now.boot.plus(now.wall.until(wall)) }
+    }
+
+    /// That long before it.
+    #[must_use]
+    pub fn minus(self, span: Span) -> Self {
+        Self { wall: self.wall.minus(span), boot: BootTime(self.boot.0.saturating_sub(span.as_millis())) }
     }
 
     /// The earlier of the two on each clock.

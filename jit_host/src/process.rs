@@ -6,6 +6,7 @@
 use jit_core::actor::Ancestry;
 use jit_core::name::Uid;
 use jit_core::session::Process;
+use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
@@ -45,6 +46,18 @@ impl Pinned {
         self.pid
     }
 
+    /// Sends it a signal. One that is gone gets none.
+    ///
+    /// # Errors
+    /// The kernel does not let us.
+    pub fn signal(&self, signal: Signal) -> std::io::Result<()> {
+        let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) else { return Ok(()) };
+        match rustix::process::pidfd_send_signal(&self.pidfd, signal) {
+            Err(rustix::io::Errno::SRCH) => Ok(()),
+            sent => Ok(sent?),
+        }
+    }
+
     /// Whether it is still alive: then its number has not passed to another one.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -56,22 +69,30 @@ impl Pinned {
 
 /// What `/proc/PID/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
-    process: Process,
-    parent: u32,
+pub struct Stat {
+    /// The process.
+    pub process: Process,
+    /// The number of the one that started it, or took it over.
+    pub parent: u32,
+    /// The device of its terminal, as stat(2) numbers them; 0: it has none.
+    pub terminal: u64,
 }
 
 /// Parses `/proc/PID/stat`. The name in it, in brackets, can hold anything, brackets too: the last one counts.
 fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
     let after_name = stat.rsplit_once(')')?.1;
     let mut fields = after_name.split_ascii_whitespace();
-    // After the name: 3 state, 4 parent, and 22 the start time (proc(5)).
+    // After the name: 3 state, 4 parent, 7 terminal, and 22 the start time (proc(5)).
     let parent = fields.nth(1)?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    Some(Stat { process: Process { pid, started }, parent })
+    let terminal: i32 = fields.nth(2)?.parse().ok()?;
+    let started = fields.nth(14)?.parse().ok()?;
+    // The kernel writes a device in 32 bits there, as stat(2) does for small numbers.
+    Some(Stat { process: Process { pid, started }, parent, terminal: u64::from(terminal.cast_unsigned()) })
 }
 
-fn stat(pid: u32) -> Option<Stat> {
+/// A process, who started it, and its terminal, if it is there.
+#[must_use]
+pub fn stat(pid: u32) -> Option<Stat> {
     let bytes = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     parse_stat(pid, &String::from_utf8_lossy(&bytes))
 }
@@ -159,7 +180,7 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {
         let stat = "7 (a) 1 (b) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1";
-        assert_eq!(parse_stat(7, stat), Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3 }));
+        assert_eq!(parse_stat(7, stat), Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3, terminal: 0 }));
     }
 
     #[test]

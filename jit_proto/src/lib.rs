@@ -2,6 +2,7 @@
 //!
 //! - [`pam`]: what the PAM module asks, on `/run/jit/pam.sock`.
 //! - [`user`]: what people ask, on `/run/jit/user.sock`; [`view`] is what they are shown.
+//! - [`place`]: the cgroup of a session, which one end makes and the other ends.
 //! - [`frame`]: one version byte, four bytes of length, at most 64 KiB of content.
 //! - [`client`]: a small blocking client for both, fit for a setuid host: no thread, no signal, no
 //!   environment, every wait in slices that are counted.
@@ -16,6 +17,7 @@
 pub mod client;
 pub mod frame;
 pub mod pam;
+pub mod place;
 pub mod time;
 pub mod user;
 pub mod view;

@@ -28,11 +28,15 @@ pub enum Question {
         entry: Entry,
         /// sshd's SSH_AUTH_INFO_0: the method and key of the log-in.
         auth: Option<String>,
+        /// Whether the module can make a cgroup here.
+        cgroups: bool,
     },
-    /// The session's last line: the process can be put where it can be ended.
+    /// The session's last line: the process was put where it can be ended, or could not be.
     Enter {
         /// The session, as [`Verdict::Opened`] named it.
         session: String,
+        /// How.
+        held: Held,
     },
     /// The session is over.
     Close {
@@ -65,6 +69,37 @@ pub struct Entry {
     pub tty: Option<String>,
 }
 
+/// How the process of a session is to be held, so that it can be ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hold {
+    /// By who started whom: there is nothing to do.
+    Tree,
+    /// In a cgroup of its own, if one can be made.
+    Cgroup(Keeper),
+    /// In a cgroup of its own, or nobody comes in.
+    CgroupOnly(Keeper),
+}
+
+/// Whom the cgroup of a session is handed over to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keeper {
+    /// jitd's uid.
+    pub uid: u32,
+    /// The name of its folder; see [`crate::place`].
+    pub folder: String,
+}
+
+/// How the process of a session is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Held {
+    /// In its cgroup.
+    Cgroup,
+    /// By who started whom: nothing else was asked for.
+    Tree,
+    /// By who started whom, because there could be no cgroup.
+    TreeFor(String),
+}
+
 /// The token of an answer that was given before the question was read: only ever a denial, by a daemon that
 /// has too much to do. No question has it.
 pub const UNREAD: u64 = 0;
@@ -88,6 +123,8 @@ pub enum Verdict {
     Opened {
         /// Its id.
         session: String,
+        /// How its process is to be held.
+        hold: Hold,
     },
     /// They may not. A busy daemon, and one that cannot record, say so here too.
     Denied {

@@ -118,6 +118,8 @@ pub enum Act {
         target: Target,
         /// With which words.
         note: Option<String>,
+        /// Whether its sessions are killed at once, without a word and three seconds before.
+        now: bool,
     },
     /// Wait for a request of one's own (none: the newest) to be decided. Answers: [`UserAnswer::Waiting`] at
     /// once if it is pending, then [`UserAnswer::Request`].

@@ -11,7 +11,7 @@
 )]
 
 use jit_proto::frame::{self, HEADER, Wrong};
-use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Verdict, Who};
+use jit_proto::pam::{Entry, Held, Hold, Keeper, PamAnswer, PamAsk, Question, Verdict, Who};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::{Debug, Write};
 
@@ -59,11 +59,13 @@ fn questions_of_protocol_1_are_written_and_read_as_they_were() {
     is_as_recorded("check-sshd-v4", &ask(u64::MAX, true, Question::Check(by_sshd("10.1.2.3"))));
     is_as_recorded(
         "open-sudo",
-        &ask(8, false, Question::Open { entry: Entry { run_as: Some("root".to_owned()), ..by_sudo() }, auth: None }),
+        &ask(8, false, Question::Open { entry: Entry { run_as: Some("root".to_owned()), ..by_sudo() }, auth: None, cgroups: true }),
     );
     let auth = Some("publickey ssh-ed25519 AAAA".to_owned());
-    is_as_recorded("open-sshd-v6", &ask(9, false, Question::Open { entry: by_sshd("2001:db8::7"), auth }));
-    is_as_recorded("enter", &ask(10, false, Question::Enter { session: session() }));
+    is_as_recorded("open-sshd-v6", &ask(9, false, Question::Open { entry: by_sshd("2001:db8::7"), auth, cgroups: false }));
+    is_as_recorded("enter", &ask(10, false, Question::Enter { session: session(), held: Held::Cgroup }));
+    let held = Held::TreeFor("none".to_owned());
+    is_as_recorded("enter-without", &ask(10, false, Question::Enter { session: session(), held }));
     is_as_recorded("close", &ask(11, false, Question::Close { session: session() }));
 }
 
@@ -71,7 +73,11 @@ fn questions_of_protocol_1_are_written_and_read_as_they_were() {
 fn answers_of_protocol_1_are_written_and_read_as_they_were() {
     let answer = |token, verdict| PamAnswer { token, verdict };
     is_as_recorded("allowed", &answer(7, Verdict::Allowed));
-    is_as_recorded("opened", &answer(8, Verdict::Opened { session: "S-7F3KQ2ZD".to_owned() }));
+    let keeper = || Keeper { uid: 998, folder: "jit-7F3KQ2ZD".to_owned() };
+    for (name, hold) in [("opened", Hold::Tree), ("opened-held", Hold::Cgroup(keeper())), ("opened-held-only", Hold::CgroupOnly(keeper()))]
+    {
+        is_as_recorded(name, &answer(8, Verdict::Opened { session: "S-7F3KQ2ZD".to_owned(), hold }));
+    }
     is_as_recorded("denied", &answer(9, Verdict::Denied { message: "jit: no grant for sudo. D-7F3KQ2ZD".to_owned() }));
     is_as_recorded("denied-unread", &answer(0, Verdict::Denied { message: "jit: busy".to_owned() }));
     is_as_recorded("noted", &answer(10, Verdict::Noted));
@@ -86,9 +92,12 @@ fn every_recorded_frame_is_one_that_a_test_knows() {
         "open-sudo",
         "open-sshd-v6",
         "enter",
+        "enter-without",
         "close",
         "allowed",
         "opened",
+        "opened-held",
+        "opened-held-only",
         "denied",
         "denied-unread",
         "noted",

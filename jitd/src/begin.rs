@@ -13,6 +13,7 @@ use crate::writer::{Writer, fresh};
 use jit_core::engine::{Command, Context, Recording, handle};
 use jit_core::event::Event;
 use jit_core::line;
+use jit_core::session::Bound;
 use jit_core::state::State;
 use jit_core::time::Now;
 use jit_store::{Base, Reserve, Store, StoreTrouble, compare, file_in};
@@ -39,6 +40,8 @@ pub struct Beginner<C> {
     pub written_meanwhile: Vec<String>,
     /// Where it is told how many events there are.
     pub told: Arc<watch::Sender<u64>>,
+    /// How surely sessions can be ended.
+    pub bound: Bound,
 }
 
 /// What there is to begin with.
@@ -123,7 +126,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     async fn go_on(&self, store: Store, mut state: State, base: Option<Base>) -> Result<Beginning, String> {
         let policy = reload::read(&self.settings.policy);
         let now = self.clock.now();
-        let mut first = first_events(&state, &policy, now, self.clock.boot())?;
+        let mut first = first_events(&state, &policy, now, self.clock.boot(), self.bound)?;
         first.extend(breakglass::events(&state, &self.written_meanwhile));
         let mut batch = Vec::new();
         for event in &first {
@@ -234,9 +237,9 @@ fn looks(path: &Path) -> Option<(u64, std::time::SystemTime)> {
     Some((about.len(), about.modified().ok()?))
 }
 
-fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::time::BootId) -> Result<Vec<Event>, String> {
+fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::time::BootId, bound: Bound) -> Result<Vec<Event>, String> {
     let valid = if policy.is_ok() { "valid" } else { "not valid" };
-    let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned() };
+    let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned(), bound };
     let mut context = Context { now, policy: None, entropy: &mut KernelEntropy };
     let (_, mut events) = handle(state, start, &mut context).map_err(|refusal| refusal.to_string())?;
     events.push(engine::policy_event(policy, "start".to_owned(), None, state).0);

@@ -5,6 +5,7 @@ use crate::breakglass;
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
+use crate::keeper::Keeper;
 use crate::privileges::{Identity, set_umask};
 use crate::settings::Settings;
 use crate::sockets::{self, Sockets};
@@ -46,23 +47,27 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let began = clock.now();
     let told = Arc::new(watch::channel(0).0);
     let (settings_too, written_meanwhile) = (settings.clone(), written_meanwhile.to_vec());
-    let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told.clone() };
+    let (keeper, orders) = Keeper::new(&settings.state);
+    eprintln!("jitd: {}", keeper.about());
+    let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told.clone(), bound: keeper.bound() };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;
     let (engine, jobs) = Handle::new();
     let has_record = begun.no_record.is_none();
-    let task = tokio::spawn(Task::new(clock, writer, jobs, begun).run());
+    let task = tokio::spawn(Task::new(clock, writer, keeper.clone(), jobs, begun).run());
     match unproven {
         Some(base) => beginner.prove(base, engine.clone()),
         None if has_record => {}
         None => drop(tokio::spawn(beginner.again(engine.clone()))),
     }
+    tokio::spawn(keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
     let (pam, user) = (listener(sockets.pam)?, listener(sockets.user)?);
-    tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone()));
+    tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone()));
     let about = user_door::About {
         engine: engine.clone(),
         directory: directory.clone(),
+        keeper,
         store: file_in(&settings.state),
         head: told.subscribe(),
         policy: settings.policy.clone(),

@@ -1,7 +1,8 @@
 //! jitd: remembers who may come in, decides, and ends it in time.
 //!
 //! One engine task ([`engine`]) owns the state; one thread ([`writer`]) writes to disk and syslog; each
-//! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people.
+//! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people. The [`keeper`] holds the
+//! processes of sessions, and ends them with their grants.
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
@@ -16,6 +17,7 @@ pub mod daemon;
 mod directory;
 pub mod engine;
 mod inherited;
+pub mod keeper;
 mod limits;
 pub mod pam_door;
 mod privileges;

@@ -9,15 +9,17 @@ use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::engine::access::Knock;
+use crate::keeper::Keeper;
 use crate::limits::{Door, Slot, Slots, Standing, Turns};
 use crate::wire;
-use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why};
-use jit_core::id::{DenialId, SessionId};
+use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
+use jit_core::grant::Grant;
+use jit_core::id::{DenialId, GrantId, SessionId};
 use jit_core::name::Uid;
-use jit_core::session::Process;
+use jit_core::session::{Bound, Session};
 use jit_core::subject::{Entry, Phase};
 use jit_host::process::identify;
-use jit_proto::pam::{PamAnswer, PamAsk, Question, UNREAD, Verdict};
+use jit_proto::pam::{Held, Hold, PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use knock::Unknown;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
@@ -31,6 +33,9 @@ const ANSWER: Duration = Duration::from_millis(800);
 /// Connection slots: for callers, for one caller, and kept for root and sshd.
 const SLOTS: Slots = Slots { common: 192, each: 8, kept: 64, roots: 64 };
 
+/// The longest reason why there is no cgroup, in characters.
+const LONGEST_WHY: usize = 200;
+
 /// So many connections are served without asking whose they are.
 const QUIET: usize = 16;
 
@@ -39,13 +44,14 @@ const QUIET: usize = 16;
 struct Service {
     engine: Handle,
     directory: Directory,
+    keeper: Keeper,
     door: Door,
     turns: Turns,
 }
 
 /// Serves the PAM socket for ever.
-pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory) {
-    let service = Service { engine, directory, door: Door::new(SLOTS), turns: Turns::default() };
+pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory, keeper: Keeper) {
+    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default() };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -82,7 +88,7 @@ async fn connection(mut stream: UnixStream, service: Service) {
         Err(_) => busy(token).verdict,
     };
     let opened = match &verdict {
-        Verdict::Opened { session } => session.parse().ok(),
+        Verdict::Opened { session, .. } => session.parse().ok(),
         Verdict::Allowed | Verdict::Denied { .. } | Verdict::Noted => None,
     };
     let written = tokio::time::timeout(ARRIVE, wire::write(&mut stream, &PamAnswer { token, verdict })).await;
@@ -122,17 +128,18 @@ impl Service {
                 Ok(entry) => self.check(entry, ask.observe).await,
                 Err(unknown) => self.turn_away(unknown).await,
             },
-            Question::Open { entry, auth } => match knock::entry(&self.directory, entry, Phase::Session).await {
+            Question::Open { entry, auth, cgroups } => match knock::entry(&self.directory, entry, Phase::Session).await {
                 Ok(entry) if ask.observe => self.check(entry, true).await,
                 Ok(entry) => {
                     let Some(turn) = self.turns.next(entry.subject.uid, Instant::now()) else { return busy(UNREAD).verdict };
                     tokio::time::sleep(turn).await;
                     let auth = auth.map(|auth| knock::auth_in_short(&auth));
-                    self.open(Arrival { entry, process: identify(pid), auth }).await
+                    let bound = if cgroups { self.keeper.bound() } else { Bound::Tree };
+                    self.open(Arrival { entry, process: identify(pid), bound, auth }).await
                 }
                 Err(unknown) => self.turn_away(unknown).await,
             },
-            Question::Enter { session } => self.enter(&session, identify(pid)).await,
+            Question::Enter { session, held } => self.enter(&session, held, pid).await,
             Question::Close { session } => {
                 if let Ok(session) = session.parse() {
                     let _ = self.engine.command(Command::Close(session)).await;
@@ -164,25 +171,49 @@ impl Service {
             }
         });
         match (&mut reply).await {
-            Ok(Ok(Reply::Session(id, _))) => Verdict::Opened { session: id.to_string() },
+            Ok(Ok(Reply::Session(id, grant))) => Verdict::Opened { session: id.to_string(), hold: self.hold(grant).await },
             Ok(Ok(Reply::Denied(denial))) => self.deny(&entry, denial).await,
             Ok(Err(_)) => self.deny(&entry, Denial::plain(Why::NotRecorded)).await,
             Ok(Ok(Reply::Refused(_) | Reply::Request(_) | Reply::Grants(_) | Reply::Done)) | Err(_) => busy(UNREAD).verdict,
         }
     }
 
-    /// A session's last line: it must be one that was opened here, and still runs.
-    async fn enter(&self, session: &str, process: Option<Process>) -> Verdict {
-        let Ok(id) = session.parse::<SessionId>() else { return unknown_session() };
-        let known = self.engine.query(move |snapshot| {
-            let session = snapshot.state.open_sessions().find(|session| session.id == id);
-            session.is_some_and(|session| session.process == process)
-        });
-        match known.await {
-            Ok(true) => Verdict::Noted,
-            Ok(false) => unknown_session(),
-            Err(_) => busy(UNREAD).verdict,
+    /// How the module is to hold the process of a session by this grant.
+    async fn hold(&self, grant: GrantId) -> Hold {
+        let Some(keeper) = self.keeper.for_module() else { return Hold::Tree };
+        match self.engine.query(move |snapshot| must_bind(snapshot.state, grant)).await {
+            Ok(false) => Hold::Cgroup(keeper),
+            Ok(true) | Err(_) => Hold::CgroupOnly(keeper),
         }
+    }
+
+    /// A session's last line: it must be one that was opened here, and still runs, and be where the module says that it is.
+    async fn enter(&self, session: &str, held: Held, pid: u32) -> Verdict {
+        let (Ok(id), Some(process)) = (session.parse::<SessionId>(), identify(pid)) else { return unknown_session() };
+        let known = self.engine.query(move |snapshot| match snapshot.state.session(id) {
+            Some(Session::Open(facts)) if facts.process == Some(process) => {
+                let grant = facts.grant;
+                let live = matches!(snapshot.state.grant(grant), Some(Grant::Live(_)));
+                Some((grant, live, must_bind(snapshot.state, grant)))
+            }
+            Some(Session::Open(_) | Session::Closed { .. } | Session::Ended { .. }) | None => None,
+        });
+        let (grant, live, must_bind) = match known.await {
+            Ok(Some(known)) => known,
+            Ok(None) => return unknown_session(),
+            Err(_) => return busy(UNREAD).verdict,
+        };
+        match held {
+            Held::Cgroup if !self.keeper.enter(id, grant, pid) => return unknown_session(),
+            Held::Cgroup => {}
+            Held::Tree | Held::TreeFor(_) if must_bind => return unknown_session(),
+            Held::Tree => {}
+            Held::TreeFor(why) => {
+                // It is a fact, whatever becomes of the record.
+                let _ = self.engine.command(Command::Unbound(id, why.chars().take(LONGEST_WHY).collect())).await;
+            }
+        }
+        if live { Verdict::Noted } else { over_already() }
     }
 
     async fn deny(&self, entry: &Entry, denial: Denial) -> Verdict {
@@ -197,6 +228,11 @@ impl Service {
         let id = id.unwrap_or_else(|| DenialId::random(&mut KernelEntropy));
         Verdict::Denied { message: denial.line(&entry, id) }
     }
+}
+
+/// Its grant ended between its first line and its last.
+fn over_already() -> Verdict {
+    Verdict::Denied { message: "jit: the grant has just ended.".to_owned() }
 }
 
 fn unknown_session() -> Verdict {

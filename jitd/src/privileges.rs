@@ -2,6 +2,7 @@
 
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Group, Uid, User, chown, geteuid, setgroups, setresgid, setresuid};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
 use std::path::Path;
 
 /// The user that jitd becomes, and its groups.
@@ -39,7 +40,7 @@ impl Identity {
         chown(path, Some(self.uid), Some(self.gid)).map_err(|errno| format!("{}: {}", path.display(), errno.desc()))
     }
 
-    /// Becomes this identity, for good. The process has one thread yet.
+    /// Becomes this identity, for good, with CAP_KILL and no other privilege. The process has one thread yet.
     ///
     /// # Errors
     /// The kernel does not let us, and jitd must not go on as root.
@@ -47,7 +48,12 @@ impl Identity {
         let failed = |what: &'static str| move |errno: nix::errno::Errno| format!("{what}: {}", errno.desc());
         setgroups(&self.groups).map_err(failed("setgroups"))?;
         setresgid(self.gid, self.gid, self.gid).map_err(failed("setresgid"))?;
+        // What may end the processes of root's sessions must outlive the change of the user, and nothing else does.
+        set_keep_capabilities(true).map_err(|error| format!("keeping capabilities: {error}"))?;
         setresuid(self.uid, self.uid, self.uid).map_err(failed("setresuid"))?;
+        let only = CapabilitySets { effective: CapabilitySet::KILL, permitted: CapabilitySet::KILL, inheritable: CapabilitySet::empty() };
+        set_capabilities(None, only).map_err(|error| format!("CAP_KILL: {error}"))?;
+        set_keep_capabilities(false).map_err(|error| format!("giving up capabilities: {error}"))?;
         nix::sys::prctl::set_no_new_privs().map_err(failed("no_new_privs"))?;
         if geteuid() == self.uid { Ok(()) } else { Err("the kernel did not change the user".to_owned()) }
     }

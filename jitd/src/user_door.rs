@@ -10,6 +10,7 @@ mod views;
 use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
+use crate::keeper::Keeper;
 use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slots, Standing};
 use crate::wire;
 use jit_core::actor::Actor;
@@ -39,6 +40,8 @@ pub struct About {
     pub engine: Handle,
     /// Accounts and groups.
     pub directory: Directory,
+    /// What holds the processes of sessions.
+    pub keeper: Keeper,
     /// The store's file.
     pub store: PathBuf,
     /// The number of the newest stored event.
@@ -160,7 +163,7 @@ impl Service {
     }
 
     async fn answer(&self, line: &mut Line, peer: &Peer, ask: UserAsk) -> Result<(), Gone> {
-        let actor = match peer.actor(&self.about.directory).await {
+        let actor = match peer.actor(&self.about.directory, &self.about.keeper).await {
             Ok(actor) => actor,
             Err(unknown) => return line.fail(FailureCode::Refused, unknown.to_string(), None).await,
         };
@@ -180,7 +183,7 @@ impl Service {
             Act::Deny { id, note } => acts::deny(about, line, actor, &id, note).await,
             Act::Cancel(id) => acts::cancel(about, line, actor, id.as_deref()).await,
             Act::Drop(id) => acts::drop_grant(about, line, actor, id.as_deref()).await,
-            Act::Revoke { target, note } => acts::revoke(about, line, actor, target, note).await,
+            Act::Revoke { target, note, now } => acts::revoke(about, line, actor, target, note, now).await,
             Act::Wait(id) => looks::wait(about, line, actor, id.as_deref()).await,
             Act::List(which) => looks::list(about, line, actor, which).await,
             Act::Show(id) => looks::show(about, line, actor, &id).await,

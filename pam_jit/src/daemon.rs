@@ -84,13 +84,14 @@ fn token() -> Result<u64, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jit_proto::pam::Held;
 
     fn ask(question: Question) -> PamAsk {
         PamAsk { token: 7, observe: false, question }
     }
 
     fn enter() -> PamAsk {
-        ask(Question::Enter { session: "S-1".to_owned() })
+        ask(Question::Enter { session: "S-1".to_owned(), held: Held::Tree })
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The host, as far as the module looks at it: sudo, sshd or another program that calls libpam.
 
 use chrono::NaiveDate;
+use jit_proto::pam::Hold;
 use std::fmt;
 
 /// An item of PAM's.
@@ -73,6 +74,8 @@ pub enum Opened {
         session: String,
         /// As whom: a second line for the same is the same session.
         run_as: String,
+        /// How its process is to be held.
+        hold: Hold,
     },
     /// The break-glass file let it in.
     ByBreakglass,

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod arguments;
 pub mod breakglass;
+pub mod cgroup;
 pub mod daemon;
 #[allow(unsafe_code, reason = "the one place where C is called")]
 mod ffi;
@@ -54,7 +55,7 @@ impl PamHooks for PamJit {
         guarded(|| {
             let mut host = LibPam::new(pamh);
             let arguments = Arguments::read(&args);
-            session::open(&mut host, &Jitd::from(&arguments), &arguments).code()
+            session::open(&mut host, &Jitd::from(&arguments), &cgroup::Kernels, &arguments).code()
         })
     }
 

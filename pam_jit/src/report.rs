@@ -8,6 +8,8 @@ pub const AWAY: &str = "jit: the access daemon does not answer; nobody is let in
 pub const FAILED: &str = "jit: the access check failed; nobody is let in. Tell your administrator.";
 /// What the user is told when the line in the PAM file is wrong.
 pub const MISCONFIGURED: &str = "jit: the access check is not configured as it must be; nobody is let in. Tell your administrator.";
+/// What the user is told when the rule wants a cgroup for the session, and there is none.
+pub const UNBOUND: &str = "jit: the rule wants a session in a cgroup, and none can be made here. Tell your administrator.";
 /// The longest line for a user, in bytes; libpam takes 512.
 pub const LONGEST: usize = 400;
 

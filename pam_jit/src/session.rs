@@ -3,21 +3,32 @@
 use crate::account::{arrive, conclude, deny, fail, observes, without_daemon};
 use crate::arguments::Arguments;
 use crate::breakglass::{self, Keyhole};
+use crate::cgroup::Cgroups;
 use crate::daemon::Daemon;
 use crate::host::{Host, Item, Memory, Opened, Priority, Variable};
-use crate::report::MISCONFIGURED;
+use crate::report::{self, MISCONFIGURED};
 use crate::subject::Phase;
 use crate::verdict::Outcome;
-use jit_proto::pam::{Question, Verdict};
+use jit_proto::pam::{Held, Hold, Question, Verdict};
 
 /// Answers the session phase, for the first and for the last line.
-pub fn open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Outcome {
-    let outcome = if arguments.enter { enter(host, daemon, arguments) } else { ask_open(host, daemon, arguments, &breakglass::SYSTEM) };
+pub fn open(host: &mut dyn Host, daemon: &dyn Daemon, cgroups: &dyn Cgroups, arguments: &Arguments) -> Outcome {
+    let outcome = if arguments.enter {
+        enter(host, daemon, cgroups, arguments)
+    } else {
+        ask_open(host, daemon, cgroups, arguments, &breakglass::SYSTEM)
+    };
     conclude(host, arguments, Phase::Session, outcome)
 }
 
 /// The first line.
-pub(crate) fn ask_open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, keyhole: &dyn Keyhole) -> Outcome {
+pub(crate) fn ask_open(
+    host: &mut dyn Host,
+    daemon: &dyn Daemon,
+    cgroups: &dyn Cgroups,
+    arguments: &Arguments,
+    keyhole: &dyn Keyhole,
+) -> Outcome {
     if host.memory().denied_session {
         return Outcome::Denied;
     }
@@ -34,8 +45,12 @@ pub(crate) fn ask_open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arg
     let observe = observes(host, arguments);
     let auth = if entry.service == "sshd" { host.variable(Variable::SshAuthInfo) } else { None };
     let auth = auth.and_then(|auth| auth.lines().next().map(|line| line.chars().take(1024).collect()));
-    match daemon.ask(Question::Open { entry: entry.clone(), auth }, observe) {
-        Ok(Verdict::Opened { session }) => keep_session(host, daemon, arguments, session, run_as),
+    let cgroups = cgroups.available();
+    match daemon.ask(Question::Open { entry: entry.clone(), auth, cgroups }, observe) {
+        Ok(Verdict::Opened { session, hold }) => {
+            let opened = Opened::ByDaemon { session: session.clone(), run_as, hold };
+            keep_session(host, daemon, arguments, opened, &session)
+        }
         Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
         Ok(Verdict::Allowed) if observe => unguarded(host, Outcome::Allowed),
         Ok(Verdict::Allowed | Verdict::Noted) => fail(host, arguments, Phase::Session, "an answer that opens no session"),
@@ -51,14 +66,17 @@ pub(crate) fn ask_open(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arg
 }
 
 /// A session that cannot be remembered could not be closed: then it is closed at once, and nobody comes in.
-fn keep_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, session: String, run_as: String) -> Outcome {
-    let kept = host.remember(Memory { opened: Some(Opened::ByDaemon { session: session.clone(), run_as }), ..host.memory() });
-    if kept.is_ok() {
+fn keep_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, opened: Opened, session: &str) -> Outcome {
+    if host.remember(Memory { opened: Some(opened), ..host.memory() }).is_ok() {
         return Outcome::Allowed;
     }
-    // Nobody came in, whether jitd hears of it or not; it finds out by itself when the process is gone.
-    let _ = daemon.ask(Question::Close { session }, false);
+    give_back(daemon, session);
     fail(host, arguments, Phase::Session, "libpam cannot keep our data")
+}
+
+/// Nobody came in after all, whether jitd hears of it or not; it finds out by itself when the process is gone.
+fn give_back(daemon: &dyn Daemon, session: &str) {
+    let _ = daemon.ask(Question::Close { session: session.to_owned() }, false);
 }
 
 /// An outcome that the last line must know of.
@@ -76,8 +94,8 @@ fn unguarded(host: &mut dyn Host, outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// The last line: the process of a session that is open says which one it is.
-fn enter(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Outcome {
+/// The last line: the process of a session that is open goes where it can be ended.
+pub(crate) fn enter(host: &mut dyn Host, daemon: &dyn Daemon, cgroups: &dyn Cgroups, arguments: &Arguments) -> Outcome {
     let opened = host.memory().opened;
     if observes(host, arguments) {
         return Outcome::Observed;
@@ -87,14 +105,11 @@ fn enter(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Out
         Some(Opened::ByBreakglass) => Outcome::Allowed,
         Some(Opened::WithoutDaemon) => Outcome::Away,
         Some(Opened::ByDaemon { .. }) if arguments.wrong.is_some() => deny(host, arguments, Phase::Session, MISCONFIGURED),
-        Some(Opened::ByDaemon { session, .. }) => match daemon.ask(Question::Enter { session }, false) {
-            Ok(Verdict::Noted) => Outcome::Allowed,
-            Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
-            Ok(Verdict::Allowed | Verdict::Opened { .. }) => fail(host, arguments, Phase::Session, "an answer that enters no session"),
-            Err(trouble) => {
-                // jitd let this session in a moment ago, and knows its process since.
-                host.log(Priority::Warning, &format!("the session could not be entered: {trouble}"));
-                Outcome::Allowed
+        Some(Opened::ByDaemon { session, hold, .. }) => match hold_process(host, cgroups, &session, hold) {
+            Some(held) => enter_session(host, daemon, arguments, session, held),
+            None => {
+                give_back(daemon, &session);
+                deny(host, arguments, Phase::Session, report::UNBOUND)
             }
         },
         None if host.memory().denied_session => Outcome::Denied,
@@ -102,6 +117,39 @@ fn enter(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments) -> Out
             let service = host.item(Item::Service).ok().flatten().unwrap_or_default();
             host.log(Priority::Warning, &format!("no session was opened: is our first session line missing in pam.d/{service}?"));
             deny(host, arguments, Phase::Session, MISCONFIGURED)
+        }
+    }
+}
+
+/// Puts the process where it can be ended. None: it must be in a cgroup, and cannot.
+fn hold_process(host: &mut dyn Host, cgroups: &dyn Cgroups, session: &str, hold: Hold) -> Option<Held> {
+    let (keeper, must) = match hold {
+        Hold::Tree => return Some(Held::Tree),
+        Hold::Cgroup(keeper) => (keeper, false),
+        Hold::CgroupOnly(keeper) => (keeper, true),
+    };
+    match cgroups.enter(session, &keeper) {
+        Ok(()) => Some(Held::Cgroup),
+        Err(why) if must => {
+            host.log(Priority::Warning, &format!("the rule wants a session in a cgroup, and there is none: {why}"));
+            None
+        }
+        Err(why) => {
+            host.log(Priority::Warning, &format!("the session has no cgroup, so what detaches from it can outlive it: {why}"));
+            Some(Held::TreeFor(why.to_string()))
+        }
+    }
+}
+
+fn enter_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, session: String, held: Held) -> Outcome {
+    match daemon.ask(Question::Enter { session, held }, false) {
+        Ok(Verdict::Noted) => Outcome::Allowed,
+        Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
+        Ok(Verdict::Allowed | Verdict::Opened { .. }) => fail(host, arguments, Phase::Session, "an answer that enters no session"),
+        Err(trouble) => {
+            // jitd let this session in a moment ago, knows its process since, and finds its cgroup by its name.
+            host.log(Priority::Warning, &format!("the session could not be entered: {trouble}"));
+            Outcome::Allowed
         }
     }
 }

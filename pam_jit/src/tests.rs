@@ -3,6 +3,7 @@
 use crate::account::{ask_account, conclude};
 use crate::arguments::Arguments;
 use crate::breakglass::Keyhole;
+use crate::cgroup::{Cgroups, Unbound};
 use crate::daemon::Daemon;
 use crate::host::{Caller, Forgotten, Host, Item, Memory, Odd, Opened, Priority, Variable};
 use crate::session::{ask_open, close, open};
@@ -10,7 +11,7 @@ use crate::subject::Phase;
 use crate::verdict::Outcome;
 use chrono::NaiveDate;
 use jit_proto::client::{Away, Trouble};
-use jit_proto::pam::{Question, Verdict, Who};
+use jit_proto::pam::{Held, Hold, Keeper, Question, Verdict, Who};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -139,6 +140,20 @@ impl Keyhole for Names {
     }
 }
 
+/// Cgroups that can be made, or cannot.
+struct Makes(bool);
+
+impl Cgroups for Makes {
+    fn available(&self) -> bool {
+        self.0
+    }
+
+    fn enter(&self, _: &str, keeper: &Keeper) -> Result<(), Unbound> {
+        assert_eq!(keeper.uid, 998);
+        if self.0 { Ok(()) } else { Err(Unbound::because("none here")) }
+    }
+}
+
 fn nobody() -> Names {
     Names("", RefCell::default())
 }
@@ -152,7 +167,7 @@ fn away() -> Result<Verdict, Trouble> {
 }
 
 fn opened() -> Result<Verdict, Trouble> {
-    Ok(Verdict::Opened { session: "S-1".to_owned() })
+    Ok(Verdict::Opened { session: "S-1".to_owned(), hold: Hold::Tree })
 }
 
 fn account(host: &mut Script, answers: &Answers) -> Outcome {
@@ -160,11 +175,15 @@ fn account(host: &mut Script, answers: &Answers) -> Outcome {
 }
 
 fn session(host: &mut Script, answers: &Answers) -> Outcome {
-    ask_open(host, answers, &Arguments::default(), &nobody())
+    ask_open(host, answers, &Makes(true), &Arguments::default(), &nobody())
 }
 
 fn enter(host: &mut Script, answers: &Answers) -> Outcome {
-    open(host, answers, &Arguments { enter: true, ..Arguments::default() })
+    enter_where(host, answers, &Makes(true))
+}
+
+fn enter_where(host: &mut Script, answers: &Answers, cgroups: &Makes) -> Outcome {
+    open(host, answers, cgroups, &Arguments { enter: true, ..Arguments::default() })
 }
 
 #[test]
@@ -191,7 +210,7 @@ fn root_calling_sudo_and_root_on_the_console_are_not_ours_whatever_stands_in_the
         [sudo(0), Script { service: Some("su-l"), ..sudo(0) }, Script { service: Some("login"), user: Ok(Some("root")), ..sudo(0) }]
     {
         assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::NotOurs);
-        assert_eq!(ask_open(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::NotOurs);
+        assert_eq!(ask_open(&mut host, &Answers::default(), &Makes(true), &wrong, &nobody()), Outcome::NotOurs);
         assert_eq!(enter(&mut host, &Answers::default()), Outcome::NotOurs);
     }
     let mut remote = Script { service: Some("login"), user: Ok(Some("root")), remote: Some("10.0.0.9"), ..sudo(0) };
@@ -207,7 +226,7 @@ fn the_session_of_sudo_is_its_callers_though_the_real_uid_is_0_by_then() {
     host.user = Ok(Some("carol"));
     let answers = Answers::of([opened()]);
     assert_eq!(session(&mut host, &answers), Outcome::Allowed);
-    let Question::Open { entry, auth } = answers.asked.borrow()[0].clone() else { panic!() };
+    let Question::Open { entry, auth, .. } = answers.asked.borrow()[0].clone() else { panic!() };
     assert_eq!((entry.who, entry.run_as.as_deref(), auth), (Who::Uid(1001), Some("carol"), None));
 }
 
@@ -293,7 +312,7 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     assert_eq!(ask_account(&mut host, &Answers::of([away()]), &Arguments::default(), &names), Outcome::Allowed);
     assert!(names.1.borrow()[0].contains("user=alice service=sudo phase=account nonce="));
     assert!(host.logged[0].starts_with("access.breakglass user=alice"));
-    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Arguments::default(), &names), Outcome::Allowed);
+    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
     assert_eq!(enter(&mut host, &Answers::default()), Outcome::Allowed);
 
     for (answer, outcome) in [(no(), Outcome::Denied), (Err(Trouble::Ours("x".to_owned())), Outcome::Failed)] {
@@ -357,7 +376,7 @@ fn a_session_that_cannot_be_remembered_is_closed_and_nobody_comes_in() {
     }
     let answers = Answers::of([opened(), Ok(Verdict::Noted)]);
     let mut host = ForgetsSessions(sshd("bob"));
-    assert_eq!(ask_open(&mut host, &answers, &Arguments::default(), &nobody()), Outcome::Failed);
+    assert_eq!(ask_open(&mut host, &answers, &Makes(true), &Arguments::default(), &nobody()), Outcome::Failed);
     assert!(matches!(answers.asked.borrow()[1], Question::Close { .. }));
 }
 
@@ -369,5 +388,35 @@ fn quiet_says_nothing() {
         let outcome = ask_account(&mut host, &Answers::of([answer]), &quiet, &nobody());
         assert_ne!(outcome, Outcome::Allowed);
         assert!(host.told.is_empty());
+    }
+}
+
+#[test]
+fn the_process_goes_where_it_can_be_ended_or_nowhere_if_it_must() {
+    let keeper = || Keeper { uid: 998, folder: "jit-X".to_owned() };
+    for (hold, makes, held) in [
+        (Hold::Tree, true, Some(Held::Tree)),
+        (Hold::Cgroup(keeper()), true, Some(Held::Cgroup)),
+        (Hold::Cgroup(keeper()), false, Some(Held::TreeFor("none here".to_owned()))),
+        (Hold::CgroupOnly(keeper()), true, Some(Held::Cgroup)),
+        (Hold::CgroupOnly(keeper()), false, None),
+    ] {
+        let opened = Ok(Verdict::Opened { session: "S-1".to_owned(), hold: hold.clone() });
+        let answers = Answers::of([Ok(Verdict::Allowed), opened, Ok(Verdict::Noted)]);
+        let mut host = sudo(1001);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        let outcome = enter_where(&mut host, &answers, &Makes(makes));
+        let last = answers.asked.borrow().last().cloned();
+        match held {
+            Some(held) => {
+                assert_eq!((outcome, last), (Outcome::Allowed, Some(Question::Enter { session: "S-1".to_owned(), held })), "{hold:?}");
+            }
+            None => {
+                assert_eq!((outcome, last), (Outcome::Denied, Some(Question::Close { session: "S-1".to_owned() })), "{hold:?}");
+                assert!(host.told[0].contains("cgroup"), "{:?}", host.told);
+            }
+        }
+        assert_eq!(host.logged.iter().any(|line| line.contains("none here")), !makes, "{:?}", host.logged);
     }
 }

@@ -1,5 +1,6 @@
 //! A world with a systemd of its own as its first process, booted from a Debian that `tests/prepare.sh` made.
 
+use crate::cgroup;
 use crate::wait::wait_until;
 use crate::world::World;
 use std::path::{Path, PathBuf};
@@ -49,10 +50,7 @@ pub struct Cgroup(PathBuf);
 
 impl Cgroup {
     fn make(place: &Path) -> Self {
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let mounted = mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
-        let mounted = mounted.expect("cgroup v2 is mounted somewhere");
-        let cgroup = Path::new(mounted).join(place.file_name().unwrap());
+        let cgroup = cgroup::mount().join(place.file_name().unwrap());
         std::fs::create_dir(&cgroup).unwrap();
         Self(cgroup)
     }
@@ -61,8 +59,7 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // Its processes have just ended; those that systemd made inside go first.
-        let inner = Command::new("find").arg(&self.0).args(["-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]).status();
-        assert!(inner.is_ok_and(|status| status.success()) || std::thread::panicking(), "{} cannot be removed", self.0.display());
+        assert!(cgroup::remove(&self.0) || std::thread::panicking(), "{} cannot be removed", self.0.display());
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod boot;
 mod build;
+mod cgroup;
 mod clock;
 mod daemon;
 mod etc;
@@ -65,7 +66,10 @@ pub struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        let said = self.jitd().stderr();
         self.jitd.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).end();
+        self.world.end();
+        cgroup::remove_folders(&said);
     }
 }
 

@@ -110,8 +110,9 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
+impl World {
+    /// Ends it, and waits until everything in it has ended.
+    pub fn end(&mut self) {
         // The end of its input ends the first process, and the kernel then ends everything else. The keeper stays to
         // reap it: killed, it would leave that to the machine's own init, which can take seconds.
         drop(self.keeper.stdin.take());
@@ -120,5 +121,11 @@ impl Drop for World {
             let _ = kill(Pid::from_raw(i32::try_from(self.first).unwrap()), Signal::SIGKILL);
         }
         let _ = self.keeper.wait();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.end();
     }
 }

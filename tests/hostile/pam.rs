@@ -3,7 +3,7 @@
 use super::patience;
 use jit_proto::client::{Connection, Trust};
 use jit_proto::frame;
-use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, UNREAD, Verdict, Who};
+use jit_proto::pam::{Entry, Held, PamAnswer, PamAsk, Question, UNREAD, Verdict, Who};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -37,7 +37,9 @@ fn odd_entries(socket: &Path) {
     {
         for who in [Who::Name(text.clone()), Who::Uid(u32::MAX), Who::Uid(0), Who::Name("alice".to_owned())] {
             let entry = Entry { service: text.clone(), who: who.clone(), run_as: Some(text.clone()), from: None, tty: Some(text.clone()) };
-            for question in [Question::Check(entry.clone()), Question::Open { entry: entry.clone(), auth: Some(text.clone()) }] {
+            for question in
+                [Question::Check(entry.clone()), Question::Open { entry: entry.clone(), auth: Some(text.clone()), cgroups: true }]
+            {
                 let answer = ask(socket, question);
                 assert!(is_denied(answer.as_ref()), "{who:?} at {text:.20?}: {answer:?}");
             }
@@ -58,7 +60,7 @@ pub fn forge(socket: &Path) {
 
 fn sessions_that_are_none(socket: &Path) {
     for session in ["S-00000000", "", "S-", "G-7F3KQ2ZD", "s-\n", &"S".repeat(60_000)] {
-        let answer = ask(socket, Question::Enter { session: session.to_owned() });
+        let answer = ask(socket, Question::Enter { session: session.to_owned(), held: Held::Cgroup });
         assert!(is_denied(answer.as_ref()), "{answer:?}");
         // A session that is not there is over.
         assert_eq!(ask(socket, Question::Close { session: session.to_owned() }), Some(Verdict::Noted));

@@ -105,7 +105,7 @@ pub fn revoke(context: &Context, args: RevokeArgs) -> Ended {
             return Err(Failing::usage("what to revoke is not named", "write jit revoke G-..., or jit revoke --user NAME"));
         }
     };
-    let grants = context.talk.grants(Act::Revoke { target, note: args.note })?;
+    let grants = context.talk.grants(Act::Revoke { target, note: args.note, now: args.now })?;
     match context.out.form() {
         Form::Json => context.out.json(&json::Grants { grants: &grants })?,
         Form::Human => grants.iter().try_for_each(|grant| context.out.say(&lines::revoked(grant)))?,

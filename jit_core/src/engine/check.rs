@@ -50,6 +50,8 @@ pub enum Why {
     Busy,
     /// The change that the entry needs could not be recorded.
     NotRecorded,
+    /// The rule wants sessions in a cgroup, and this one cannot have any.
+    Unbindable,
 }
 
 impl fmt::Display for Why {
@@ -65,6 +67,7 @@ impl fmt::Display for Why {
             Self::AccountUnknown => "account unknown",
             Self::Busy => "busy",
             Self::NotRecorded => "not recorded",
+            Self::Unbindable => "no cgroup",
         })
     }
 }
@@ -135,6 +138,7 @@ impl Denial {
             Why::NoAccount => "no such account".to_owned(),
             Why::AccountUnknown => "the account cannot be looked up. Try again, or tell your administrator".to_owned(),
             Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
+            Why::Unbindable => "the rule wants a session in a cgroup, and none can be made here. Tell your administrator".to_owned(),
             Why::NotRecorded => "it cannot be recorded, so nobody is let in. Tell your administrator".to_owned(),
         };
         let tail = format!(". {id}");

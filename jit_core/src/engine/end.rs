@@ -1,7 +1,7 @@
 //! Ending: cancel, drop, revoke, and what time ends by itself.
 
 use super::see::may_revoke;
-use super::{Context, Handled, Reply, Target, Viewer, note_of};
+use super::{Context, Grace, Handled, Reply, Target, Viewer, note_of};
 use crate::actor::Actor;
 use crate::event::{self, Event};
 use crate::grant::{Grant, LiveGrant, Terms, Validity};
@@ -11,6 +11,7 @@ use crate::optout::Basis;
 use crate::policy::{LegacyRule, Policy};
 use crate::refusal::Refusal;
 use crate::request::Request;
+use crate::session::{Session, SessionFacts};
 use crate::span::Span;
 use crate::state::State;
 use crate::state::deadlines::Due;
@@ -74,7 +75,7 @@ fn not_mine(state: &State, actor: &Actor, id: GrantId) -> Refusal {
 }
 
 /// Takes somebody's grant away.
-pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<String>, context: &Context<'_>) -> Handled {
+pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<String>, grace: Grace, context: &Context<'_>) -> Handled {
     let note = note_of(note)?;
     let grants = match target {
         Target::Grant(id) => vec![revocable(state, actor, id, context)?],
@@ -89,7 +90,7 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
         }
     };
     let ids = grants.iter().map(|terms| terms.id).collect();
-    let events = grants.iter().map(|terms| revoked(terms, &actor.subject.name, note.clone())).collect();
+    let events = grants.iter().map(|terms| revoked(terms, &actor.subject.name, note.clone(), grace)).collect();
     Ok((Reply::Grants(ids), events))
 }
 
@@ -118,7 +119,7 @@ fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context
     }
 }
 
-fn revoked(terms: &Terms, by: &UserName, note: Option<String>) -> Event {
+fn revoked(terms: &Terms, by: &UserName, note: Option<String>, grace: Grace) -> Event {
     event::GrantRevoked {
         id: terms.id,
         user: terms.user.clone(),
@@ -126,6 +127,7 @@ fn revoked(terms: &Terms, by: &UserName, note: Option<String>) -> Event {
         run_as: terms.run_as.clone(),
         by: by.clone(),
         note,
+        now: grace == Grace::None,
     }
     .into()
 }
@@ -136,50 +138,75 @@ const DAY: Span = Span::from_secs(86_400);
 /// Does what time does: begins, escalates, ends, and says again what nobody has done.
 pub(super) fn tick(state: &State, context: &Context<'_>) -> (Reply, Vec<Event>) {
     let now = context.now;
-    let mut events: Vec<Event> = state.overdue(now).iter().filter_map(|due| passed(state, due, now)).collect();
+    let mut events: Vec<Event> = state.overdue(now).iter().flat_map(|due| passed(state, due, now)).collect();
     events.extend(stale(state, context));
     (Reply::Done, events)
 }
 
-fn passed(state: &State, due: &Due, now: Now) -> Option<Event> {
+fn passed(state: &State, due: &Due, now: Now) -> Vec<Event> {
     match due {
-        Due::Request(id) => {
-            let user = state.request(*id)?.ask().user.clone();
-            Some(event::RequestLapsed { id: *id, user }.into())
+        Due::Request(id) => lapsed(state, *id).into_iter().collect(),
+        Due::Escalation(id) => escalated(state, *id).into_iter().collect(),
+        Due::Grant(id) => begun_or_expired(state, *id, now).into_iter().collect(),
+        Due::Warning(id) => warned(state, *id, now),
+        Due::Review(id) => overdue(state, *id, now).into_iter().collect(),
+    }
+}
+
+fn lapsed(state: &State, id: RequestId) -> Option<Event> {
+    let user = state.request(id)?.ask().user.clone();
+    Some(event::RequestLapsed { id, user }.into())
+}
+
+fn escalated(state: &State, id: RequestId) -> Option<Event> {
+    match state.request(id)? {
+        Request::Pending(request) => {
+            let to = request.escalation.as_ref()?.to.clone();
+            Some(event::RequestEscalated { id, user: request.ask.user.clone(), to }.into())
         }
-        Due::Escalation(id) => match state.request(*id)? {
-            Request::Pending(request) => {
-                let to = request.escalation.as_ref()?.to.clone();
-                Some(event::RequestEscalated { id: *id, user: request.ask.user.clone(), to }.into())
-            }
-            Request::Decided(_) => None,
-        },
-        Due::Grant(id) => match state.grant(*id)? {
-            Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { until, .. }, .. }) if !until.has_passed(now) => {
-                let (user, until) = (terms.user.clone(), *until);
-                Some(event::GrantStarted { id: *id, user, until: until.wall, until_boot_ms: until.boot }.into())
-            }
-            grant @ (Grant::Live(_) | Grant::Ended(_)) => {
-                let terms = grant.terms();
-                let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
-                Some(event::GrantExpired { id: *id, user, service, run_as }.into())
-            }
-        },
-        Due::Review(id) => {
-            let taken = state.emergency(*id)?;
-            let next = Deadline::after(now, DAY);
-            let overdue = event::OptoutOverdue {
-                id: *id,
-                user: taken.user.clone(),
-                rule: taken.rule.clone(),
-                review_by: taken.review_by.clone(),
-                due: taken.due,
-                next: next.wall,
-                next_boot_ms: next.boot,
-            };
-            Some(overdue.into())
+        Request::Decided(_) => None,
+    }
+}
+
+fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Option<Event> {
+    match state.grant(id)? {
+        Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { until, .. }, .. }) if !until.has_passed(now) => {
+            let (user, until) = (terms.user.clone(), *until);
+            Some(event::GrantStarted { id, user, until: until.wall, until_boot_ms: until.boot }.into())
+        }
+        grant @ (Grant::Live(_) | Grant::Ended(_)) => {
+            let terms = grant.terms();
+            let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+            Some(event::GrantExpired { id, user, service, run_as }.into())
         }
     }
+}
+
+/// Each session of it that runs is warned, unless it is too late for that.
+fn warned(state: &State, id: GrantId, now: Now) -> Vec<Event> {
+    let Some(Grant::Live(grant)) = state.grant(id) else { return Vec::new() };
+    let Some((_, left_s)) = grant.next_warning().filter(|_| !grant.validity.ends().has_passed(now)) else { return Vec::new() };
+    let open = grant.open.iter().filter_map(|session| state.session(*session).map(Session::facts));
+    let warned = |facts: &SessionFacts| {
+        let (user, service) = (facts.user.clone(), facts.service.clone());
+        event::SessionWarned { id: facts.id, grant: id, user, service, left_s }.into()
+    };
+    open.map(warned).collect()
+}
+
+fn overdue(state: &State, id: GrantId, now: Now) -> Option<Event> {
+    let taken = state.emergency(id)?;
+    let next = Deadline::after(now, DAY);
+    let overdue = event::OptoutOverdue {
+        id,
+        user: taken.user.clone(),
+        rule: taken.rule.clone(),
+        review_by: taken.review_by.clone(),
+        due: taken.due,
+        next: next.wall,
+        next_boot_ms: next.boot,
+    };
+    Some(overdue.into())
 }
 
 /// From when on it is said, each day, that a standing exemption ends.

@@ -1,7 +1,7 @@
 //! A small world for tests: accounts, a clock that they move, a policy, and a state that is always the fold
 //! of its events.
 
-use super::{Admission, Arrival, Command, Context, Reply, Target, Wish, check, handle};
+use super::{Admission, Arrival, Command, Context, Grace, Reply, Target, Wish, check, handle};
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::event::Event;
 use crate::grant::Grant;
@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::policy::load::{Around, PolicyFile, load};
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::session::Process;
+use crate::session::{Bound, Process};
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::{Entry, Groups, Phase, Remote, Subject};
@@ -111,6 +111,7 @@ pub fn actor(name: &str) -> Actor {
         login,
         ancestry: Ancestry::Known(vec![Process { pid: 90_000 + subject.uid.0, started: 1 }]),
         worn: Behind::Known(Humans::default()),
+        within: Some(Vec::new()),
         subject,
     }
 }
@@ -142,7 +143,8 @@ impl World {
     }
 
     pub fn start(&mut self, boot: &str) {
-        let start = Command::Start { version: "0".to_owned(), boot: BootId(boot.to_owned()), policy: "valid".to_owned() };
+        let start =
+            Command::Start { version: "0".to_owned(), boot: BootId(boot.to_owned()), policy: "valid".to_owned(), bound: Bound::Cgroup };
         let _ = self.command(start).unwrap();
     }
 
@@ -187,7 +189,7 @@ impl World {
     }
 
     pub fn revoke(&mut self, name: &str, id: GrantId) -> Result<(), Refusal> {
-        self.command(Command::Revoke { actor: actor(name), target: Target::Grant(id), note: None }).map(drop)
+        self.command(Command::Revoke { actor: actor(name), target: Target::Grant(id), note: None, grace: Grace::Some }).map(drop)
     }
 
     pub fn check(&self, entry: &Entry) -> Admission {
@@ -207,7 +209,7 @@ impl World {
     }
 
     pub fn open(&mut self, entry: Entry, pid: u32) -> Option<(SessionId, GrantId)> {
-        let arrival = Arrival { entry, process: Some(Process { pid, started: 1 }), auth: None };
+        let arrival = Arrival { entry, process: Some(Process { pid, started: 1 }), bound: Bound::Cgroup, auth: None };
         match self.command(Command::Open(arrival)).unwrap() {
             Reply::Session(session, grant) => Some((session, grant)),
             Reply::Denied(_) => None,

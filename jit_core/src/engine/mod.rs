@@ -3,6 +3,7 @@
 
 mod approve;
 mod check;
+mod effect;
 mod emergency;
 mod end;
 mod extend;
@@ -12,10 +13,13 @@ mod see;
 mod session;
 
 pub use check::{Admission, Denial, Why};
+pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
 pub use end::{STALE, has_stale};
 pub use recording::{Otherwise, Recording, recording};
+
 pub use see::{Viewer, approvers_in_words, could_approve_something};
+pub use session::must_bind;
 
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
@@ -25,7 +29,7 @@ use crate::optout::Verdict;
 use crate::policy::Policy;
 use crate::policy::hours::{Hours, Open};
 use crate::refusal::Refusal;
-use crate::session::Process;
+use crate::session::{Bound, Process, Tally};
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::{Entry, Subject};
@@ -60,6 +64,8 @@ pub struct Arrival {
     pub entry: Entry,
     /// The process that PAM runs in.
     pub process: Option<Process>,
+    /// How surely it can be ended.
+    pub bound: Bound,
     /// How sshd says they authenticated: method and key.
     pub auth: Option<String>,
 }
@@ -136,11 +142,17 @@ pub enum Command {
         target: Target,
         /// With which words.
         note: Option<String>,
+        /// How much time its sessions get.
+        grace: Grace,
     },
     /// Somebody comes in.
     Open(Arrival),
+    /// A session could not be put into a cgroup after all, and why.
+    Unbound(SessionId, String),
     /// A session is over.
     Close(SessionId),
+    /// A session was ended, and what became of its processes.
+    Ended(SessionId, Tally),
     /// Time has passed: end what has ended.
     Tick,
     /// The wall clock was set, by so many milliseconds.
@@ -153,6 +165,8 @@ pub enum Command {
         boot: BootId,
         /// `valid`, or why there is none.
         policy: String,
+        /// How surely sessions can be ended here.
+        bound: Bound,
     },
 }
 
@@ -203,12 +217,14 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
         Command::Deny { actor, id, note } => approve::deny(state, &actor, id, note, context),
         Command::Cancel(actor, id) => end::cancel(state, &actor, id),
         Command::Drop(actor, id) => end::drop_grant(state, &actor, id),
-        Command::Revoke { actor, target, note } => end::revoke(state, &actor, target, note, context),
+        Command::Revoke { actor, target, note, grace } => end::revoke(state, &actor, target, note, grace, context),
         Command::Open(arrival) => session::open(state, &arrival, context),
+        Command::Unbound(id, why) => Ok(session::unbound(state, id, why)),
         Command::Close(id) => Ok(session::close(state, id)),
+        Command::Ended(id, tally) => Ok(session::ended(state, id, tally)),
         Command::Tick => Ok(end::tick(state, context)),
         Command::Stepped(by_ms) => Ok((Reply::Done, vec![event::ClockStepped { by_ms, boot_ms: context.now.boot }.into()])),
-        Command::Start { version, boot, policy } => Ok(session::start(state, version, boot, policy, context.now)),
+        Command::Start { version, boot, policy, bound } => Ok(session::start(state, version, boot, policy, bound, context.now)),
     }
 }
 
@@ -252,5 +268,7 @@ pub(crate) mod fixture;
 mod optout_tests;
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What holds whatever anybody does in whatever order, under policies that are made up as well.
 
 use super::fixture::{World, actor, entry};
-use super::{Admission, Command, Reply, Target, Wish};
+use super::{Admission, Command, Effect, Grace, Reply, Target, Wish, left_to_end};
 use crate::event::Event;
 use crate::grant::{Grant, Kind};
 use crate::id::{GrantId, RequestId, SessionId};
@@ -9,6 +9,7 @@ use crate::name::{RunAs, Service};
 use crate::optout::Verdict;
 use crate::policy::hours::Open;
 use crate::policy::judge::{Answer, Question, RequestRuling, Wanted};
+use crate::session::Tally;
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::Remote;
@@ -103,6 +104,7 @@ enum Act {
     Extend { who: usize, minutes: u64 },
     Open { who: usize },
     Close { which: usize },
+    Ended { which: usize },
     Pass { seconds: u64 },
     Step { seconds: i64 },
     Reload,
@@ -124,6 +126,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (who(), 1..90_u64).prop_map(|(who, minutes)| Act::Extend { who, minutes }),
         9 => who().prop_map(|who| Act::Open { who }),
         2 => (0..4_usize).prop_map(|which| Act::Close { which }),
+        2 => (0..4_usize).prop_map(|which| Act::Ended { which }),
         5 => (1..5_000_u64).prop_map(|seconds| Act::Pass { seconds }),
         1 => (-20_000..20_000_i64).prop_map(|seconds| Act::Step { seconds }),
         1 => Just(Act::Reload),
@@ -168,6 +171,7 @@ fn perform(world: &mut World, act: Act, parts: &mut Parts, boots: &mut u32) {
             actor: actor(PEOPLE[who]),
             target: Target::Grant(id),
             note: None,
+            grace: Grace::Some,
         }),
         Act::Emergency { who } => Some(Command::Emergency(actor(PEOPLE[who]), wish(None, None, None))),
         Act::Review { who, which } => nth(world.state.emergencies().map(|taken| taken.grant), which).map(|id| Command::Review {
@@ -187,6 +191,11 @@ fn perform(world: &mut World, act: Act, parts: &mut Parts, boots: &mut u32) {
             None
         }
         Act::Close { which } => nth(world.state.open_sessions().map(|session| session.id), which).map(|id: SessionId| Command::Close(id)),
+        // Whoever ends sessions ends those alone whose grant is over.
+        Act::Ended { which } => nth(left_to_end(&world.state, &[]).into_iter(), which).and_then(|effect| match effect {
+            Effect::End { sessions, .. } => Some(Command::Ended(sessions.first()?.id, Tally { processes: 2, killed: 1, left: 0 })),
+            other => panic!("{other:?}"),
+        }),
         Act::Pass { seconds } => {
             // jitd wakes for each deadline; here it looks once a second of those that matter.
             let mut left = Span::from_secs(seconds);
@@ -346,6 +355,23 @@ fn deciding_and_explaining_agree(world: &World) {
     }
 }
 
+/// Where nothing is left to warn of, nobody is; whoever is warned is warned before the end, and no moment twice.
+fn warnings_come_once_and_in_time(world: &World) {
+    for grant in world.state.live().filter(|grant| !grant.open.is_empty()) {
+        assert!(grant.open.iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
+        assert!(grant.next_warning().is_none_or(|(moment, _)| !moment.has_passed(world.now)), "{grant:?}");
+    }
+    let warned = world.log.iter().filter_map(|(at, event)| match event {
+        Event::SessionWarned(warned) => Some((warned.id, warned.left_s, *at)),
+        _ => None,
+    });
+    let mut said = std::collections::BTreeSet::new();
+    for (id, left, at) in warned {
+        let extended = world.log.iter().filter(|(when, event)| *when <= at && matches!(event, Event::GrantExtended(_))).count();
+        assert!(said.insert((id, left, extended)), "{id} was told twice of {left}");
+    }
+}
+
 fn replaying_makes_the_same(world: &World) {
     let replayed = world.replayed();
     assert!(replayed.requests().eq(world.state.requests()));
@@ -402,6 +428,7 @@ proptest! {
             no_grant_outgrows_its_rule(&world, &parts);
             no_grant_outlives_its_rule(&world, &parts, &mut since);
             deciding_and_explaining_agree(&world);
+            warnings_come_once_and_in_time(&world);
         }
         no_approval_is_repeated_too_often(&world, &parts);
         no_grant_is_extended_too_often(&world, &parts);

@@ -8,9 +8,9 @@ use crate::grant::{Grant, Kind, LiveGrant, Validity};
 use crate::id::{GrantId, SessionId};
 use crate::name::{RuleName, RunAs};
 use crate::optout::Basis;
-use crate::policy::{Scope, SessionRule, Stage};
+use crate::policy::{AtExpiry, Require, Scope, SessionRule, Stage};
 use crate::refusal::Refusal;
-use crate::session::{Session, SessionFacts};
+use crate::session::{Bound, Session, SessionFacts, Tally};
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::Entry;
@@ -24,21 +24,29 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     let entry = &arrival.entry;
     let Some(run_as) = entry.run_as.clone() else { return Ok((Reply::Denied(Denial::plain(Why::NoRule)), Vec::new())) };
     let now = context.now;
-    let (grant, mut events) = match way_in(state, context.policy, entry, now) {
+    let way = match way_in(state, context.policy, entry, now) {
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
-        Ok(Way::Grant(grant)) => (grant.terms.id, started(grant, now)?),
-        Ok(Way::Login(rule)) => {
+        Ok(way) if session_rule(&way).is_some_and(|rule| !binds(rule, arrival.bound)) => {
+            return Ok((Reply::Denied(Denial::plain(Why::Unbindable)), Vec::new()));
+        }
+        Ok(way) => way,
+    };
+    let (grant, mut events) = match way {
+        Way::Grant(grant) => (grant.terms.id, started(grant, now)?),
+        Way::Login(rule) => {
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let minted =
                 Minted { kind: Kind::Login, rule: &rule.name, scope: &rule.scope, session: &rule.session, stages: &[], reason: "", until };
             mint(minted, entry, run_as.clone(), context)
         }
-        Ok(Way::Legacy(rule)) => match todays(state, entry, &rule.name, &run_as, now) {
+        Way::Legacy(rule) => match todays(state, entry, &rule.name, &run_as, now) {
             Some(id) => (id, Vec::new()),
             None => {
                 let until = Deadline::after(now, LEGACY_DAY).or_earlier(Deadline::at(now, rule.ends));
                 let until = super::cut(until, rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
-                let session = SessionRule::default();
+                // Each day's grant is a record, not a limit: only with the rule do its sessions end.
+                let at_expiry = if until.wall < rule.ends { AtExpiry::Keep } else { AtExpiry::End };
+                let session = SessionRule { at_expiry, ..SessionRule::default() };
                 let minted = Minted {
                     kind: Kind::Legacy,
                     rule: &rule.name,
@@ -53,7 +61,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
                 (id, events)
             }
         },
-        Ok(Way::Repetitive(rule, basis)) => {
+        Way::Repetitive(rule, basis) => {
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let until = super::cut(until, basis.hours.as_ref(), now, now.wall, &rule.name)?;
             let minted = Minted {
@@ -82,9 +90,34 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         tty: entry.tty.clone(),
         auth: arrival.auth.clone(),
         process: arrival.process,
+        bound: arrival.bound,
     };
     events.push(opened.into());
     Ok((Reply::Session(id, grant), events))
+}
+
+/// What the rule by which one comes in says of sessions.
+fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
+    match way {
+        Way::Grant(grant) => Some(&grant.terms.session),
+        Way::Login(rule) => Some(&rule.session),
+        Way::Repetitive(rule, _) => Some(&rule.session),
+        Way::Legacy(_) => None,
+    }
+}
+
+/// Whether a session that can be bound so is let in by this rule.
+fn binds(rule: &SessionRule, bound: Bound) -> bool {
+    match (rule.require, bound) {
+        (Require::Any, Bound::Cgroup | Bound::Tree) | (Require::Cgroup, Bound::Cgroup) => true,
+        (Require::Cgroup, Bound::Tree) => false,
+    }
+}
+
+/// Whether nobody may come in by this grant who cannot be ended for sure.
+#[must_use]
+pub fn must_bind(state: &State, grant: GrantId) -> bool {
+    state.grant(grant).is_some_and(|grant| !binds(&grant.terms().session, Bound::Tree))
 }
 
 /// The first use of a grant that waited for it.
@@ -186,17 +219,62 @@ fn taken(
 /// A session is over; with the last use of a grant, the grant is too.
 pub(super) fn close(state: &State, id: SessionId) -> (Reply, Vec<Event>) {
     let Some(Session::Open(facts)) = state.session(id) else { return (Reply::Done, Vec::new()) };
-    let mut events = vec![closed(facts)];
-    if let Some(Grant::Live(grant)) = state.grant(facts.grant) {
-        let used_up = grant.terms.max_uses.is_some_and(|most| grant.taken >= most);
-        let others_run = grant.sessions.iter().any(|other| *other != id && state.has_open_session(*other));
-        if used_up && !others_run {
-            let terms = &grant.terms;
-            let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
-            events.push(event::GrantUsedUp { id: terms.id, user, service, run_as }.into());
-        }
+    if is_being_ended(state, facts) {
+        return (Reply::Done, Vec::new());
     }
+    let events = std::iter::once(closed(facts)).chain(used_up(state, facts)).collect();
     (Reply::Done, events)
+}
+
+/// With this session the last use of its grant is over.
+fn used_up(state: &State, facts: &SessionFacts) -> Option<Event> {
+    let Some(Grant::Live(grant)) = state.grant(facts.grant) else { return None };
+    let all_taken = grant.terms.max_uses.is_some_and(|most| grant.taken >= most);
+    let others_run = grant.open.iter().any(|other| *other != facts.id);
+    let terms = &grant.terms;
+    let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+    (all_taken && !others_run).then(|| event::GrantUsedUp { id: terms.id, user, service, run_as }.into())
+}
+
+/// Whoever ends it says so when it is done, and with what result.
+fn is_being_ended(state: &State, facts: &SessionFacts) -> bool {
+    match state.grant(facts.grant) {
+        Some(Grant::Ended(grant)) => grant.ends_its_sessions(),
+        Some(Grant::Live(_)) | None => false,
+    }
+}
+
+/// The processes of a session were ended. One that had closed by itself, and left nothing, stays closed.
+pub(super) fn ended(state: &State, id: SessionId, tally: Tally) -> (Reply, Vec<Event>) {
+    let facts = match state.session(id) {
+        Some(Session::Open(facts)) => facts,
+        Some(Session::Closed { facts, .. }) if tally.processes > 0 => facts,
+        Some(Session::Closed { .. } | Session::Ended { .. }) | None => return (Reply::Done, Vec::new()),
+    };
+    let because = match state.grant(facts.grant) {
+        Some(Grant::Ended(grant)) => grant.word(),
+        // The session that it ran in was ended.
+        Some(Grant::Live(_)) | None => "around it ended",
+    };
+    let ended = event::SessionEnded {
+        id,
+        grant: facts.grant,
+        user: facts.user.clone(),
+        service: facts.service.clone(),
+        because: because.to_owned(),
+        processes: tally.processes,
+        killed: tally.killed,
+        left: tally.left,
+        bound: facts.bound,
+    };
+    (Reply::Done, std::iter::once(ended.into()).chain(used_up(state, facts)).collect())
+}
+
+/// It could not be put into a cgroup after all.
+pub(super) fn unbound(state: &State, id: SessionId, why: String) -> (Reply, Vec<Event>) {
+    let Some(Session::Open(facts)) = state.session(id) else { return (Reply::Done, Vec::new()) };
+    let (user, service) = (facts.user.clone(), facts.service.clone());
+    (Reply::Done, vec![event::SessionUnbound { id, grant: facts.grant, user, service, why }.into()])
 }
 
 fn closed(facts: &SessionFacts) -> Event {
@@ -204,9 +282,9 @@ fn closed(facts: &SessionFacts) -> Event {
 }
 
 /// The daemon begins: sessions of another boot are over.
-pub(super) fn start(state: &State, version: String, boot: BootId, policy: String, now: Now) -> (Reply, Vec<Event>) {
+pub(super) fn start(state: &State, version: String, boot: BootId, policy: String, bound: Bound, now: Now) -> (Reply, Vec<Event>) {
     let same_boot = state.boot() == Some(&boot);
-    let mut events = vec![Event::from(event::DaemonStarted { version, boot_id: boot, boot_ms: now.boot, policy })];
+    let mut events = vec![Event::from(event::DaemonStarted { version, boot_id: boot, boot_ms: now.boot, policy, bound })];
     match state.stepped_by(now).filter(|_| same_boot) {
         Some(by_ms) => events.push(event::ClockStepped { by_ms, boot_ms: now.boot }.into()),
         None if same_boot => {}

@@ -1,5 +1,5 @@
 use super::fixture::{World, actor, entry, subject, wish};
-use super::{Admission, Command, Target, Wish};
+use super::{Admission, Command, Grace, Target, Wish};
 use crate::actor::{Ancestry, Behind, Humans, LoginUid};
 use crate::event::Event;
 use crate::name::{RunAs, Service, Uid, UserName};
@@ -284,7 +284,7 @@ fn drop_and_revoke_end_a_grant_at_once_and_only_for_whom_they_are() {
 
     let id = world.request("alice").unwrap();
     world.approve("carol", id).unwrap();
-    let all = |by: &str| Command::Revoke { actor: actor(by), target: Target::User(UserName::new("alice")), note: None };
+    let all = |by: &str| Command::Revoke { actor: actor(by), target: Target::User(UserName::new("alice")), note: None, grace: Grace::Some };
     assert!(matches!(world.command(all("bob")), Err(Refusal::NothingToRevoke { .. })));
     let _ = world.command(all("root")).unwrap();
     assert!(!world.lets_in("alice", "sudo", None));

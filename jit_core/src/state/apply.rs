@@ -4,13 +4,13 @@
 //! checked before it was recorded, and what is recorded is what happened.
 
 use super::{Marks, State};
-use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEscalated, SessionOpened};
+use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEscalated, SessionOpened, SessionWarned};
 use crate::grant::{EndedGrant, Ending, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::RunAs;
 use crate::optout::{Basis, BasisKey, Emergency, ReviewState};
 use crate::request::{Approval, DecidedRequest, Escalation, Outcome, PendingRequest, Request};
-use crate::session::{Session, SessionFacts};
+use crate::session::{Bound, Session, SessionFacts};
 use crate::time::{BootId, Deadline, Now, WallTime};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ impl State {
                 self.start(at, event.id, Deadline { wall: event.until, boot: event.until_boot_ms });
             }
             Event::GrantExtended(event) => {
-                self.extend(event.id, Deadline { wall: event.until, boot: event.until_boot_ms });
+                self.extend(at, event.id, Deadline { wall: event.until, boot: event.until_boot_ms });
             }
             Event::GrantExpired(event) => self.end_grant(at, event.id, Ending::Expired),
             Event::GrantUsedUp(event) => self.end_grant(at, event.id, Ending::UsedUp),
@@ -58,7 +58,10 @@ impl State {
                 self.put_marks(marks);
             }
             Event::SessionOpened(event) => self.open_session(at, event),
+            Event::SessionUnbound(event) => self.unbind_session(event.id),
+            Event::SessionWarned(event) => self.warn_session(event),
             Event::SessionClosed(event) => self.close_session(at, event.id),
+            Event::SessionEnded(event) => self.end_session(at, event.id),
             Event::AccessBreakglass(event) => {
                 let mut marks = self.marks.clone();
                 marks.breakglass.insert(event.line.clone());
@@ -150,7 +153,7 @@ impl State {
             };
             self.put_basis((event.uid, event.user.clone(), event.service.clone(), event.run_as.clone()), Some(basis));
         }
-        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, sessions: BTreeSet::new() };
+        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, sessions: BTreeSet::new(), open: BTreeSet::new(), warned: 0 };
         self.put_grant(event.id, Some(Grant::Live(grant)));
     }
 
@@ -166,14 +169,15 @@ impl State {
         }
     }
 
-    fn extend(&mut self, id: GrantId, until: Deadline) {
+    fn extend(&mut self, at: WallTime, id: GrantId, until: Deadline) {
         let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
         let validity = match grant.validity {
             Validity::Scheduled { begins, .. } => Validity::Scheduled { begins, until },
             Validity::Active { since, .. } => Validity::Active { since, until },
             waiting @ Validity::Waiting { .. } => waiting,
         };
-        self.put_grant(id, Some(Grant::Live(LiveGrant { validity, extended: grant.extended.saturating_add(1), ..grant })));
+        let warned = grant.warnings_passed(until, at);
+        self.put_grant(id, Some(Grant::Live(LiveGrant { validity, warned, extended: grant.extended.saturating_add(1), ..grant })));
     }
 
     fn escalate(&mut self, event: &RequestEscalated) {
@@ -232,7 +236,7 @@ impl State {
 
     fn end_grant(&mut self, at: WallTime, id: GrantId, ending: Ending) {
         let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
-        let LiveGrant { terms, validity, taken, extended: _, sessions } = grant;
+        let LiveGrant { terms, validity, taken, extended: _, sessions, open: _, warned: _ } = grant;
         let (since, until) = match validity {
             Validity::Scheduled { until, .. } => (None, until.wall),
             Validity::Waiting { start_by, .. } => (None, start_by.wall),
@@ -254,6 +258,7 @@ impl State {
             tty: event.tty.clone(),
             opened: at,
             process: event.process,
+            bound: event.bound,
         };
         self.put_session(event.id, Some(Session::Open(facts)));
         self.note_who_acts_as(event);
@@ -261,6 +266,10 @@ impl State {
             let mut grant = grant.clone();
             grant.taken = grant.taken.saturating_add(1);
             grant.sessions.insert(event.id);
+            if grant.open.is_empty() {
+                grant.warned = grant.warnings_passed(grant.validity.ends(), at);
+            }
+            grant.open.insert(event.id);
             self.put_grant(event.grant, Some(Grant::Live(grant)));
         }
     }
@@ -277,7 +286,38 @@ impl State {
 
     fn close_session(&mut self, at: WallTime, id: SessionId) {
         let Some(Session::Open(facts)) = self.sessions.get(&id).cloned() else { return };
+        self.no_longer_open(&facts);
         self.put_session(id, Some(Session::Closed { facts, at }));
+    }
+
+    /// One that had closed by itself, and left something running, was ended too.
+    fn end_session(&mut self, at: WallTime, id: SessionId) {
+        let Some(Session::Open(facts) | Session::Closed { facts, .. }) = self.sessions.get(&id).cloned() else { return };
+        self.no_longer_open(&facts);
+        self.put_session(id, Some(Session::Ended { facts, at }));
+    }
+
+    fn no_longer_open(&mut self, facts: &SessionFacts) {
+        let Some(Grant::Live(grant)) = self.grants.get(&facts.grant) else { return };
+        let mut grant = grant.clone();
+        if grant.open.remove(&facts.id) {
+            self.put_grant(facts.grant, Some(Grant::Live(grant)));
+        }
+    }
+
+    fn unbind_session(&mut self, id: SessionId) {
+        let Some(Session::Open(facts)) = self.sessions.get(&id).cloned() else { return };
+        self.put_session(id, Some(Session::Open(SessionFacts { bound: Bound::Tree, ..facts })));
+    }
+
+    /// It was said that so much is left: the moments before that are past.
+    fn warn_session(&mut self, event: &SessionWarned) {
+        let Some(Grant::Live(grant)) = self.grants.get(&event.grant) else { return };
+        let said = grant.terms.session.warn.iter().take_while(|before| **before >= event.left_s).count();
+        if said > grant.warned {
+            let grant = LiveGrant { warned: said, ..grant.clone() };
+            self.put_grant(event.grant, Some(Grant::Live(grant)));
+        }
     }
 
     /// A boot clock that began again measures nothing of the one before.

@@ -14,6 +14,8 @@ pub enum Due {
     Escalation(RequestId),
     /// A grant begins, or expires.
     Grant(GrantId),
+    /// The sessions of a grant are to be warned that it ends.
+    Warning(GrantId),
     /// A review is overdue, or still is a day later.
     Review(GrantId),
 }

@@ -171,7 +171,12 @@ impl State {
         }
         let Behind::Known(worn) = &actor.worn else { return Behind::Anybody };
         humans.include(worn);
-        let Ancestry::Known(processes) = &actor.ancestry else { return Behind::Anybody };
+        let (Ancestry::Known(processes), Some(within)) = (&actor.ancestry, &actor.within) else { return Behind::Anybody };
+        for id in within {
+            // One that is not at hand any more may have been anybody's.
+            let Some(session) = self.sessions.get(id).map(Session::facts) else { return Behind::Anybody };
+            humans.add(session.uid, &session.user);
+        }
         let mut by_own_log_in = false;
         for session in self.sessions_above(processes) {
             by_own_log_in |= session.run_as == RunAs::Oneself && session.uid == actor.subject.uid && session.user == actor.subject.name;

@@ -7,9 +7,10 @@ use super::access::{AccessLog, Knock, Told};
 use super::batch::{Done, Flight, Then, Waiting};
 use super::{Checked, Job, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
+use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::writer::{Committed, Kept, Writer, fresh};
-use jit_core::engine::{self, Admission, Command, Context, Denial, Recording, Why, has_stale};
+use jit_core::engine::{self, Admission, Command, Context, Denial, Recording, Why, effects, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
@@ -72,6 +73,7 @@ pub struct Begun {
 pub struct Task<C> {
     clock: C,
     writer: Writer,
+    keeper: Keeper,
     jobs: mpsc::Receiver<Job>,
     state: State,
     policy: Option<Arc<Policy>>,
@@ -99,11 +101,12 @@ pub struct Task<C> {
 
 impl<C: Clock> Task<C> {
     /// An engine that takes its jobs from this queue.
-    pub(crate) fn new(clock: C, writer: Writer, jobs: mpsc::Receiver<Job>, begun: Begun) -> Self {
+    pub(crate) fn new(clock: C, writer: Writer, keeper: Keeper, jobs: mpsc::Receiver<Job>, begun: Begun) -> Self {
         let now = clock.now();
         Self {
             clock,
             writer,
+            keeper,
             jobs,
             state: begun.state,
             policy: begun.policy.map(shared),
@@ -130,6 +133,7 @@ impl<C: Clock> Task<C> {
 
     /// Works until it is stopped.
     pub async fn run(mut self) {
+        self.hold_sessions();
         loop {
             self.turn();
             let pause = self.pause();
@@ -215,6 +219,14 @@ impl<C: Clock> Task<C> {
         }
     }
 
+    /// Takes over the sessions that run, as the record has them; without one nobody's can be told.
+    fn hold_sessions(&mut self) {
+        if self.no_record.is_none() {
+            self.keeper.take_over(&self.state);
+            self.close_dead_sessions();
+        }
+    }
+
     fn close_dead_sessions(&mut self) {
         let gone = self.state.open_sessions().filter(|session| {
             let process = session.process;
@@ -265,6 +277,7 @@ impl<C: Clock> Task<C> {
         self.no_record = begun.no_record;
         self.based = begun.based;
         self.drift = now.drift_ms();
+        self.hold_sessions();
         for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
             self.check(entry, observe, answer);
         }
@@ -393,6 +406,8 @@ impl<C: Clock> Task<C> {
             };
             for event in events.drain(..) {
                 self.state.apply(now.wall, &event);
+                // What takes access away does not wait for the disk.
+                effects(&self.state, &event, now).into_iter().for_each(|effect| self.keeper.act(effect));
                 batch.extend(fresh(now.wall, &event).ok());
             }
         }

@@ -1,5 +1,6 @@
 use super::{Begun, Checked, Handle, Task};
 use crate::clock::Clock;
+use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::syslog::Syslog;
 use crate::writer::Writer;
@@ -73,7 +74,7 @@ impl Bench {
         let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told).unwrap();
         let (engine, jobs) = Handle::new();
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
-        tokio::spawn(Task::new(hand.clone(), writer, jobs, begun).run());
+        tokio::spawn(Task::new(hand.clone(), writer, Keeper::idle(), jobs, begun).run());
         Self { directory, hand, engine }
     }
 
@@ -133,7 +134,13 @@ fn alice() -> Actor {
 fn somebody(name: &str, uid: u32) -> Actor {
     let subject = Subject { uid: Uid(uid), name: UserName::new(name), groups: Groups::Known(std::collections::BTreeSet::new()) };
     let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
-    Actor { subject, login, ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]), worn: Behind::Known(Humans::default()) }
+    Actor {
+        subject,
+        login,
+        ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]),
+        worn: Behind::Known(Humans::default()),
+        within: Some(Vec::new()),
+    }
 }
 
 #[tokio::test]

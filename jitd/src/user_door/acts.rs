@@ -6,7 +6,7 @@ use crate::engine::Done;
 use crate::reload;
 use crate::writer::Kept;
 use jit_core::actor::Actor;
-use jit_core::engine::{Command, Reply, Target, Wish};
+use jit_core::engine::{Command, Grace, Reply, Target, Wish};
 use jit_core::name::{RunAs, Service, UserName};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
@@ -126,12 +126,20 @@ pub async fn drop_grant(about: &About, line: &mut Line, actor: Actor, id: Option
     do_it(about, line, &actor, command).await
 }
 
-pub async fn revoke(about: &About, line: &mut Line, actor: Actor, target: user::Target, note: Option<String>) -> Result<(), Gone> {
+pub async fn revoke(
+    about: &About,
+    line: &mut Line,
+    actor: Actor,
+    target: user::Target,
+    note: Option<String>,
+    now: bool,
+) -> Result<(), Gone> {
     let target = match target {
         user::Target::Grant(id) => id_of(&id).map(Target::Grant),
         user::Target::User(user) => Ok(Target::User(UserName::new(user.chars().take(LONGEST_NAME).collect::<String>()))),
     };
-    let command = target.map(|target| Command::Revoke { actor: actor.clone(), target, note });
+    let command =
+        target.map(|target| Command::Revoke { actor: actor.clone(), target, note, grace: if now { Grace::None } else { Grace::Some } });
     do_it(about, line, &actor, command).await
 }
 

@@ -6,6 +6,7 @@
 //! kernel attaches its sender: that process was alive after it was held, so its number is its own.
 
 use crate::directory::Directory;
+use crate::keeper::Keeper;
 use jit_core::actor::{Actor, Behind, Humans, LoginUid};
 use jit_core::name::Uid;
 use jit_host::accounts::AccountTrouble;
@@ -114,10 +115,11 @@ impl Peer {
 
     /// Everything that is known of whoever acts. What `/proc` says counts only if the process was alive after it was
     /// read.
-    pub async fn actor(&self, directory: &Directory) -> Result<Actor, Unknown> {
+    pub async fn actor(&self, directory: &Directory, keeper: &Keeper) -> Result<Actor, Unknown> {
         let pid = self.process.pid();
         let (ancestry, uids) = process::lineage(pid);
         let login = process::login_uid(pid);
+        let within = keeper.sessions_around(pid);
         if !self.process.is_alive() {
             return Err(Unknown::Gone);
         }
@@ -131,7 +133,7 @@ impl Peer {
                 Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
             },
         };
-        Ok(Actor { subject, login, ancestry, worn: accounts(directory, uids).await })
+        Ok(Actor { subject, login, ancestry, worn: accounts(directory, uids).await, within })
     }
 }
 

@@ -160,7 +160,7 @@ pub fn session(session: &Session, state: &State) -> SessionView {
     let facts = session.facts();
     let closed = match session {
         Session::Open(_) => None,
-        Session::Closed { at, .. } => Some(moment(*at)),
+        Session::Closed { at, .. } | Session::Ended { at, .. } => Some(moment(*at)),
     };
     let ends = match state.grant(facts.grant) {
         Some(Grant::Live(grant)) => Some(moment(grant.validity.ends().wall)),

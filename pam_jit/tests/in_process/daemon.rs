@@ -1,7 +1,7 @@
 //! Daemons that do as they are told.
 
 use jit_proto::frame::{self, HEADER};
-use jit_proto::pam::{PamAnswer, PamAsk, Question, Verdict};
+use jit_proto::pam::{Hold, PamAnswer, PamAsk, Question, Verdict};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
@@ -43,7 +43,7 @@ pub fn answer(stream: &mut UnixStream, token: u64, verdict: Verdict) {
 pub fn welcome(question: &Question) -> Verdict {
     match question {
         Question::Check(_) => Verdict::Allowed,
-        Question::Open { .. } => Verdict::Opened { session: "S-00000001".to_owned() },
+        Question::Open { .. } => Verdict::Opened { session: "S-00000001".to_owned(), hold: Hold::Tree },
         Question::Enter { .. } | Question::Close { .. } => Verdict::Noted,
     }
 }

@@ -4,7 +4,7 @@ use crate::daemon::{answer, daemon, read_ask};
 use crate::libpam::{AUTHINFO_UNAVAIL, SUCCESS};
 use crate::place::Place;
 use jit_proto::frame;
-use jit_proto::pam::{PamAnswer, Verdict};
+use jit_proto::pam::{Hold, PamAnswer, Verdict};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ fn an_answer_to_another_question_is_away() {
     });
     is_away(1, |_, mut stream| {
         let ask = read_ask(&mut stream);
-        answer(&mut stream, ask.token, Verdict::Opened { session: "S-00000001".to_owned() });
+        answer(&mut stream, ask.token, Verdict::Opened { session: "S-00000001".to_owned(), hold: Hold::Tree });
     });
 }
 

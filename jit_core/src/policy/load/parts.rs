@@ -324,11 +324,18 @@ pub fn read_session(table: &mut Table<'_>) -> SessionRule {
         let require = inner.take("require").and_then(|value| inner.parsed("require", &value, require, "write \"any\" or \"cgroup\""));
         SessionRule {
             at_expiry: at_expiry.unwrap_or(usual.at_expiry),
-            warn: warn.unwrap_or_else(|| usual.warn.clone()),
+            warn: warn.map_or_else(|| usual.warn.clone(), from_the_longest),
             require: require.unwrap_or(usual.require),
         }
     });
     read.unwrap_or_default()
+}
+
+/// In the order in which they come.
+fn from_the_longest(mut warn: Vec<Span>) -> Vec<Span> {
+    warn.sort_unstable_by(|one, other| other.cmp(one));
+    warn.dedup();
+    warn
 }
 
 pub fn read_until(table: &mut Table<'_>, now: WallTime) -> Option<WallTime> {

@@ -1,0 +1,240 @@
+//! Sessions are warned and ended with their grants.
+
+use super::fixture::{World, actor, entry};
+use super::{Arrival, Command, Effect, Grace, Reply, Target, effects, left_to_end};
+use crate::event::Event;
+use crate::id::{GrantId, SessionId};
+use crate::session::{Bound, Process, Session, SessionFacts, Tally};
+use crate::span::Span;
+
+const POLICY: &str = r#"
+version = 1
+[[grant]]
+name = "plain"
+who = ["user:alice"]
+on = ["sudo"]
+for = { default = "30m", max = "4h" }
+approve = [ { by = ["user:carol"] } ]
+extend = { times = 1, max = "1h" }
+
+[[grant]]
+name = "goes-on"
+who = ["user:alice"]
+on = ["sudo"]
+as = ["postgres"]
+approve = [ { by = ["user:carol"] } ]
+session = { at_expiry = "warn", warn = ["1m", "10m"] }
+
+[[grant]]
+name = "untold"
+who = ["user:bob"]
+on = ["sudo"]
+approve = [ { by = ["user:carol"] } ]
+session = { at_expiry = "keep" }
+
+[[grant]]
+name = "for-sure"
+who = ["user:dave"]
+on = ["sudo"]
+approve = []
+starts = "login"
+session = { require = "cgroup" }
+
+[[legacy]]
+name = "backup"
+who = ["user:postgres"]
+on = ["sshd"]
+owner = "user:carol"
+reason = "cron"
+until = 2026-11-24
+"#;
+
+fn minutes(minutes: u64) -> Span {
+    Span::from_secs(minutes * 60)
+}
+
+/// Somebody who holds a grant and uses it.
+fn in_session(world: &mut World, name: &str, run_as: &str) -> (SessionId, GrantId) {
+    let wish = super::Wish { run_as: crate::name::RunAs::User(crate::name::UserName::new(run_as)), ..super::fixture::wish() };
+    let id = world.request_of(&actor(name), wish).unwrap();
+    world.approve("carol", id).unwrap();
+    world.open(entry(name, "sudo", Some(run_as)), 77).unwrap()
+}
+
+/// What the events since then ask for.
+fn asked_for(world: &World, since: usize) -> Vec<Effect> {
+    world.log[since..].iter().flat_map(|(_, event)| effects(&world.state, event, world.now)).collect()
+}
+
+/// What happens while this much time passes.
+fn passes(world: &mut World, span: Span) -> Vec<Effect> {
+    let since = world.log.len();
+    world.pass(span);
+    asked_for(world, since)
+}
+
+fn ids(sessions: &[SessionFacts]) -> Vec<SessionId> {
+    sessions.iter().map(|facts| facts.id).collect()
+}
+
+#[test]
+fn a_session_is_warned_at_each_moment_and_ended_with_its_grant() {
+    let mut world = World::with(POLICY);
+    let (session, grant) = in_session(&mut world, "alice", "root");
+    assert_eq!(passes(&mut world, minutes(24)), []);
+    let warned = |effects: &[Effect], left: Span| matches!(effects, [Effect::Warn { session: told, left: said, extendable: true, .. }] if told.id == session && *said == left);
+    assert!(warned(&passes(&mut world, minutes(1)), minutes(5)));
+    assert_eq!(passes(&mut world, minutes(3)), [], "it is said once");
+    assert!(warned(&passes(&mut world, minutes(1)), minutes(1)));
+    let over = passes(&mut world, minutes(1));
+    assert!(
+        matches!(&over[..], [Effect::End { grant: ended, sessions, because: "expired", grace: Grace::Some }] if *ended == grant && ids(sessions) == [session])
+    );
+    assert!(world.state.has_open_session(session), "until its processes are gone");
+    let _ = world.command(Command::Close(session)).unwrap();
+    assert!(world.state.has_open_session(session), "what it closes by is that it is being ended");
+    let _ = world.command(Command::Ended(session, Tally { processes: 3, killed: 1, left: 0 })).unwrap();
+    assert_eq!(world.state.session(session).map(Session::word), Some("ended"));
+    let Some((_, Event::SessionEnded(ended))) = world.log.last() else { panic!("{:?}", world.log.last()) };
+    assert_eq!((ended.because.as_str(), ended.processes, ended.killed, ended.bound), ("expired", 3, 1, Bound::Cgroup));
+}
+
+#[test]
+fn whoever_comes_in_late_is_told_of_what_is_yet_to_come() {
+    let mut world = World::with(POLICY);
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    world.pass(minutes(27));
+    let _ = world.open(entry("alice", "sudo", Some("root")), 77).unwrap();
+    assert_eq!(passes(&mut world, minutes(1)), []);
+    assert!(matches!(passes(&mut world, minutes(1))[..], [Effect::Warn { left, .. }] if left == minutes(1)));
+}
+
+#[test]
+fn a_grant_made_longer_is_warned_of_anew() {
+    let mut world = World::with(POLICY);
+    let (_, grant) = in_session(&mut world, "alice", "root");
+    assert_eq!(passes(&mut world, minutes(26)).len(), 1);
+    let longer = Command::Extend { actor: actor("alice"), id: Some(grant), by: minutes(30), reason: Some("more".to_owned()) };
+    let Reply::Request(id) = world.command(longer).unwrap() else { panic!() };
+    world.approve("carol", id).unwrap();
+    assert_eq!(passes(&mut world, minutes(10)), []);
+    assert!(matches!(passes(&mut world, minutes(19))[..], [Effect::Warn { left, extendable: false, .. }] if left == minutes(5)));
+}
+
+#[test]
+fn a_clock_that_is_set_warns_and_ends_by_what_is_left() {
+    let mut world = World::with(POLICY);
+    let (session, _) = in_session(&mut world, "alice", "root");
+    let since = world.log.len();
+    world.step_wall(26 * 60);
+    assert!(matches!(asked_for(&world, since)[..], [Effect::Warn { .. }]), "the wall clock says that it ends in four minutes");
+    world.step_wall(-3 * 3600);
+    assert_eq!(passes(&mut world, minutes(28)), [], "the boot clock holds what is left");
+    let over = passes(&mut world, minutes(2));
+    assert!(matches!(&over[..], [Effect::End { .. }]), "{over:?}");
+    assert_eq!(ids(&left_to_end_of(&world)), [session]);
+}
+
+fn left_to_end_of(world: &World) -> Vec<SessionFacts> {
+    let sessions = left_to_end(&world.state, &[]).into_iter().map(|effect| match effect {
+        Effect::End { sessions, .. } => sessions,
+        other => panic!("{other:?}"),
+    });
+    sessions.flatten().collect()
+}
+
+#[test]
+fn a_rule_can_let_sessions_go_on_with_a_word_or_without() {
+    let mut world = World::with(POLICY);
+    let (session, _) = in_session(&mut world, "alice", "postgres");
+    assert!(matches!(passes(&mut world, minutes(20))[..], [Effect::Warn { left, .. }] if left == minutes(10)), "sorted by when they come");
+    assert_eq!(passes(&mut world, minutes(9)).len(), 1);
+    let over = passes(&mut world, minutes(1));
+    assert!(matches!(&over[..], [Effect::Over(told)] if told.id == session), "{over:?}");
+    let mut world = World::with(POLICY);
+    let (session, _) = in_session(&mut world, "bob", "root");
+    assert_eq!(passes(&mut world, minutes(31)), []);
+    assert!(world.state.has_open_session(session) && left_to_end(&world.state, &[]).is_empty());
+    let _ = world.command(Command::Close(session)).unwrap();
+    assert_eq!(world.state.session(session).map(Session::word), Some("closed"));
+}
+
+#[test]
+fn what_somebody_takes_away_ends_whatever_the_rule_says_of_expiry() {
+    for grace in [Grace::Some, Grace::None] {
+        let mut world = World::with(POLICY);
+        let (session, grant) = in_session(&mut world, "bob", "root");
+        let since = world.log.len();
+        let revoke = Command::Revoke { actor: actor("carol"), target: Target::Grant(grant), note: None, grace };
+        let _ = world.command(revoke).unwrap();
+        let asked = asked_for(&world, since);
+        assert!(
+            matches!(&asked[..], [Effect::End { sessions, grace: how, .. }] if ids(sessions) == [session] && *how == grace),
+            "{asked:?}"
+        );
+    }
+    let mut world = World::with(POLICY);
+    let (_, grant) = in_session(&mut world, "bob", "root");
+    let since = world.log.len();
+    let _ = world.command(Command::Drop(actor("bob"), Some(grant))).unwrap();
+    assert!(matches!(asked_for(&world, since)[..], [Effect::End { .. }]));
+}
+
+#[test]
+fn what_a_closed_session_left_running_ends_with_the_last_use() {
+    let mut world = World::with(&POLICY.replacen("extend", "uses = { max = 1 }\nextend", 1));
+    let (session, grant) = in_session(&mut world, "alice", "root");
+    let since = world.log.len();
+    let _ = world.command(Command::Close(session)).unwrap();
+    let asked = asked_for(&world, since);
+    let process = Some(Process { pid: 77, started: 1 });
+    assert_eq!(
+        asked,
+        [Effect::Closed { session, process }, Effect::End { grant, sessions: Vec::new(), because: "used-up", grace: Grace::Some }]
+    );
+    let _ = world.command(Command::Ended(session, Tally::default())).unwrap();
+    assert_eq!(world.state.session(session).map(Session::word), Some("closed"), "it left nothing");
+    let _ = world.command(Command::Ended(session, Tally { processes: 1, killed: 0, left: 0 })).unwrap();
+    assert_eq!(world.state.session(session).map(Session::word), Some("ended"));
+}
+
+#[test]
+fn where_no_cgroup_can_be_had_nobody_comes_in_by_a_rule_that_wants_one() {
+    let mut world = World::with(POLICY);
+    let arrives = |bound| Arrival { entry: entry("dave", "sudo", Some("root")), process: None, bound, auth: None };
+    let reply = world.command(Command::Open(arrives(Bound::Tree))).unwrap();
+    assert!(matches!(reply, Reply::Denied(_)) && world.state.open_sessions().count() == 0);
+    let Reply::Session(_, grant) = world.command(Command::Open(arrives(Bound::Cgroup))).unwrap() else { panic!() };
+    assert!(super::must_bind(&world.state, grant));
+}
+
+#[test]
+fn a_standing_exemption_outlives_its_days_and_ends_with_its_rule() {
+    let mut world = World::with(POLICY);
+    let (session, _) = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
+    assert_eq!(passes(&mut world, minutes(24 * 60 + 1)), [], "a day is over, the rule is not");
+    assert!(world.state.has_open_session(session));
+    let _ = world.open(entry("postgres", "sshd", Some("postgres")), 78).unwrap();
+    let over = passes(&mut world, minutes(12 * 60));
+    assert!(matches!(over.last(), Some(Effect::End { .. })), "{over:?}");
+}
+
+#[test]
+fn what_jitd_did_not_live_to_end_is_ended_when_it_starts() {
+    let mut world = World::with(POLICY);
+    let (session, grant) = in_session(&mut world, "alice", "root");
+    let since = world.log.len();
+    world.now = crate::time::Now { wall: world.now.wall.plus(minutes(60)), boot: world.now.boot.plus(minutes(60)) };
+    world.start("boot-1");
+    world.pass(Span::from_secs(0));
+    assert!(asked_for(&world, since).iter().any(|effect| matches!(effect, Effect::End { .. })));
+    assert_eq!(ids(&left_to_end_of(&world)), [session], "and so it is if it dies again");
+    let _ = world.command(Command::Ended(session, Tally { processes: 1, killed: 0, left: 0 })).unwrap();
+    assert!(left_to_end(&world.state, &[]).is_empty());
+    let found = left_to_end(&world.state, &[session]);
+    assert!(
+        matches!(&found[..], [Effect::End { grant: of, sessions, .. }] if *of == grant && sessions.is_empty()),
+        "something of it still runs"
+    );
+}

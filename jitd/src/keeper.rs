@@ -1,0 +1,316 @@
+//! Holds the processes of sessions: knows where they are, warns who sits there, and ends them with their grant.
+//!
+//! The engine decides, and says what is to be done ([`Effect`]); this does it, and says what became of it.
+
+mod cgroup;
+mod end;
+pub mod terminal;
+mod tree;
+mod watch;
+mod words;
+
+use crate::engine::Handle;
+use cgroup::{Cgroup, Cgroups};
+use jit_core::engine::{Command, Effect, Grace, left_to_end};
+use jit_core::id::{GrantId, SessionId};
+use jit_core::session::{Bound, Process, Session, SessionFacts, Tally};
+use jit_core::state::State;
+use jit_proto::pam;
+use nix::sys::inotify::WatchDescriptor;
+use nix::unistd::geteuid;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use terminal::Terminal;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use watch::Watch;
+
+/// How often those cgroups are looked at that the kernel does not let us watch.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Something for the keeper to do.
+enum Order {
+    /// A session's process is in its cgroup.
+    Entered(SessionId, GrantId, Cgroup),
+    /// A change asks for this.
+    Effect(Effect),
+}
+
+/// The way to the keeper.
+#[derive(Clone)]
+pub struct Keeper {
+    orders: mpsc::UnboundedSender<Order>,
+    cgroups: Option<Arc<Cgroups>>,
+}
+
+/// The keeper's own end of it.
+pub struct Orders(mpsc::UnboundedReceiver<Order>);
+
+impl Keeper {
+    /// A keeper for the jitd of this state directory, and what it takes its orders from.
+    #[must_use]
+    pub fn new(state: &Path) -> (Self, Orders) {
+        let (orders, queue) = mpsc::unbounded_channel();
+        (Self { orders, cgroups: Cgroups::find(state).map(Arc::new) }, Orders(queue))
+    }
+
+    /// One that has nothing to hold, for tests of what asks it.
+    #[cfg(test)]
+    pub(crate) fn idle() -> Self {
+        Self { orders: mpsc::unbounded_channel().0, cgroups: None }
+    }
+
+    /// How surely sessions can be ended on this host.
+    #[must_use]
+    pub fn bound(&self) -> Bound {
+        if self.cgroups.is_some() { Bound::Cgroup } else { Bound::Tree }
+    }
+
+    /// The same in a line for whoever starts jitd.
+    #[must_use]
+    pub fn about(&self) -> String {
+        match &self.cgroups {
+            Some(cgroups) => format!("sessions are ended by cgroup, in folders {} below {}", cgroups.folder(), cgroups.mount().display()),
+            None => {
+                "no cgroup v2 can be written here: sessions are ended by who started whom, and what detached itself survives".to_owned()
+            }
+        }
+    }
+
+    /// To whom the module is to hand over the cgroup of a session.
+    #[must_use]
+    pub fn for_module(&self) -> Option<pam::Keeper> {
+        let folder = self.cgroups.as_ref()?.folder().to_owned();
+        Some(pam::Keeper { uid: geteuid().as_raw(), folder })
+    }
+
+    /// Whether the kernel has this process in the cgroup of this session; then it is held there.
+    #[must_use]
+    pub fn enter(&self, session: SessionId, grant: GrantId, pid: u32) -> bool {
+        let Some(cgroup) = self.cgroups.as_ref().and_then(|cgroups| cgroups.of_process(pid, session)) else { return false };
+        self.order(Order::Entered(session, grant, cgroup));
+        true
+    }
+
+    /// The sessions in whose cgroups a process is. None: it cannot be known.
+    #[must_use]
+    pub fn sessions_around(&self, pid: u32) -> Option<Vec<SessionId>> {
+        match &self.cgroups {
+            Some(cgroups) => cgroups.sessions_above(pid),
+            None => Some(Vec::new()),
+        }
+    }
+
+    /// Does what a change asks for.
+    pub fn act(&self, effect: Effect) {
+        self.order(Order::Effect(effect));
+    }
+
+    /// Takes over what there is, in the state that the record makes: a jitd before this one made sure of it.
+    pub fn take_over(&self, state: &State) {
+        let found = self.cgroups.as_ref().map(|cgroups| cgroups.all()).unwrap_or_default();
+        let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
+        for (id, cgroup) in found {
+            match state.session(id).map(Session::facts) {
+                Some(facts) => self.order(Order::Entered(id, facts.grant, cgroup)),
+                None if cgroup.is_empty() => cgroup.remove(),
+                None => eprintln!("jitd: {id} runs, and is not at hand in the record: it is let alone; jit show {id} may know it"),
+            }
+        }
+        left_to_end(state, &ids).into_iter().for_each(|effect| self.act(effect));
+    }
+
+    fn order(&self, order: Order) {
+        // It is gone only when jitd is about to be.
+        let _ = self.orders.send(order);
+    }
+}
+
+/// A session that is in a cgroup.
+struct Place {
+    grant: GrantId,
+    cgroup: Cgroup,
+    /// Told when its last process has gone.
+    changed: Arc<Notify>,
+    watched: Option<WatchDescriptor>,
+    /// Its process, if it closed by itself: it may be on its way out.
+    leaving: Option<Process>,
+}
+
+/// What came of ending a session: it, and those inside of it.
+type Ended = Vec<(SessionId, Tally)>;
+
+/// What does the work.
+struct Worker {
+    engine: Handle,
+    cgroups: Option<Arc<Cgroups>>,
+    places: BTreeMap<SessionId, Place>,
+    of_grant: BTreeMap<GrantId, BTreeSet<SessionId>>,
+    watch: Option<Watch>,
+    watched: HashMap<WatchDescriptor, SessionId>,
+    endings: JoinSet<Ended>,
+    ending: BTreeSet<SessionId>,
+}
+
+impl Keeper {
+    /// Works for ever.
+    pub async fn run(self, orders: Orders, engine: Handle) {
+        let Orders(mut queue) = orders;
+        let (tell, mut changes) = mpsc::unbounded_channel();
+        let cgroups = self.cgroups.clone();
+        // Whoever holds the way to the engine holds this one too, so it is not kept here: the queue ends with them.
+        drop(self);
+        let mut worker = Worker {
+            engine,
+            cgroups,
+            places: BTreeMap::new(),
+            of_grant: BTreeMap::new(),
+            watch: Watch::start(tell).ok(),
+            watched: HashMap::new(),
+            endings: JoinSet::new(),
+            ending: BTreeSet::new(),
+        };
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                order = queue.recv() => match order {
+                    Some(Order::Entered(session, grant, cgroup)) => worker.entered(session, grant, cgroup),
+                    Some(Order::Effect(effect)) => worker.act(effect),
+                    None => return,
+                },
+                Some(descriptor) = changes.recv() => worker.look(descriptor),
+                Some(ended) = worker.endings.join_next() => worker.say_ended(ended.unwrap_or_default()),
+                _ = sweep.tick() => worker.look_at_unwatched(),
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn entered(&mut self, session: SessionId, grant: GrantId, cgroup: Cgroup) {
+        let watched = self.watch.as_ref().and_then(|watch| watch.add(&cgroup.events()));
+        self.watched.extend(watched.map(|descriptor| (descriptor, session)));
+        self.of_grant.entry(grant).or_default().insert(session);
+        self.places.insert(session, Place { grant, cgroup, changed: Arc::new(Notify::new()), watched, leaving: None });
+        // It may have ended before it was watched.
+        self.look_at(session);
+    }
+
+    fn look(&mut self, descriptor: WatchDescriptor) {
+        if let Some(session) = self.watched.get(&descriptor).copied() {
+            self.look_at(session);
+        }
+    }
+
+    /// The kernel gives out a limited number of watches.
+    fn look_at_unwatched(&mut self) {
+        let unwatched: Vec<_> = self.places.iter().filter(|(_, place)| place.watched.is_none()).map(|(id, _)| *id).collect();
+        unwatched.into_iter().for_each(|session| self.look_at(session));
+    }
+
+    /// A session of which no process is left is over.
+    fn look_at(&mut self, session: SessionId) {
+        let Some(place) = self.places.get(&session).filter(|place| place.cgroup.is_empty()) else { return };
+        place.changed.notify_waiters();
+        if self.ending.contains(&session) {
+            return;
+        }
+        place.cgroup.remove();
+        self.forget(session);
+        self.tell(Command::Close(session));
+    }
+
+    fn forget(&mut self, session: SessionId) {
+        let Some(place) = self.places.remove(&session) else { return };
+        if let Some(descriptor) = place.watched {
+            self.watched.remove(&descriptor);
+        }
+        if let Some(others) = self.of_grant.get_mut(&place.grant) {
+            others.remove(&session);
+            if others.is_empty() {
+                self.of_grant.remove(&place.grant);
+            }
+        }
+    }
+
+    /// Tells the engine. It comes back to us at once if it asks for something.
+    fn tell(&self, command: Command) {
+        let engine = self.engine.clone();
+        tokio::spawn(async move {
+            // It is a fact, whatever becomes of the record.
+            let _ = engine.command(command).await;
+        });
+    }
+
+    fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Warn { session, left, at_expiry, extendable } => {
+                self.say(&session, &words::warning(&session, left, at_expiry, extendable));
+            }
+            Effect::Over(session) => self.say(&session, &words::over(&session)),
+            Effect::Closed { session, process } => {
+                if let Some(place) = self.places.get_mut(&session) {
+                    place.leaving = process;
+                }
+            }
+            Effect::End { grant, sessions, because, grace } => {
+                for session in &sessions {
+                    self.say(session, &words::ended(session, because));
+                    self.end(session.id, session.process, grace);
+                }
+                let left = self.of_grant.get(&grant).cloned().unwrap_or_default();
+                for session in left {
+                    self.end(session, None, grace);
+                }
+            }
+        }
+    }
+
+    /// The cgroup of a session, known or found.
+    fn cgroup_of(&self, session: SessionId, process: Option<Process>) -> Option<Cgroup> {
+        let known = self.places.get(&session).map(|place| place.cgroup.clone());
+        known.or_else(|| self.cgroups.as_ref()?.of_process(process?.pid, session))
+    }
+
+    fn say(&self, session: &SessionFacts, line: &str) {
+        let members = match self.cgroup_of(session.id, session.process) {
+            Some(cgroup) => cgroup.own_processes(),
+            None => session.process.map(tree::Tree::of).map(|mut tree| tree.alive()).unwrap_or_default(),
+        };
+        for terminal in Terminal::of_session(session.process, members) {
+            terminal.say(session.uid, line);
+        }
+    }
+
+    fn end(&mut self, session: SessionId, process: Option<Process>, grace: Grace) {
+        if !self.ending.insert(session) {
+            return;
+        }
+        let place = self.places.get(&session);
+        let changed = place.map(|place| place.changed.clone()).unwrap_or_default();
+        let leaving = place.and_then(|place| place.leaving);
+        let cgroup = self.cgroup_of(session, process);
+        self.endings.spawn(async move {
+            // One that closed by itself goes its own way first: its exit code is its caller's.
+            end::gone(leaving).await;
+            let Some(cgroup) = cgroup else { return vec![(session, end::end_tree(process, grace).await)] };
+            let inner = cgroup.inner().into_iter().map(|(id, cgroup)| {
+                let processes = u32::try_from(cgroup.processes().len()).unwrap_or(u32::MAX);
+                (id, Tally { processes, ..Tally::default() })
+            });
+            let inner: Vec<_> = inner.collect();
+            let tally = end::end_cgroup(&cgroup, &changed, grace).await;
+            std::iter::once((session, tally)).chain(inner).collect()
+        });
+    }
+
+    fn say_ended(&mut self, ended: Ended) {
+        for (session, tally) in ended {
+            self.ending.remove(&session);
+            self.forget(session);
+            self.tell(Command::Ended(session, tally));
+        }
+    }
+}

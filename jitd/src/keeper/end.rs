@@ -1,0 +1,106 @@
+//! How the processes of a session end: they are asked to, and after three seconds they are killed.
+
+use super::cgroup::Cgroup;
+use super::tree::Tree;
+use jit_core::engine::Grace;
+use jit_core::session::{Process, Tally};
+use jit_host::process::identify;
+use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// How much time processes get to end by themselves.
+const GRACE: Duration = Duration::from_secs(3);
+/// How they are asked to. What was stopped must run to hear it.
+const ASKED: [Signal; 3] = [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGCONT];
+/// How long a kill may take, and how often it is tried.
+const KILL: Duration = Duration::from_secs(1);
+const KILLS: usize = 5;
+/// How often a tree is looked at: nothing tells when it changes.
+const LOOK: Duration = Duration::from_millis(20);
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Ends all that is in a cgroup, and removes it. `changed` is told when its last process has gone.
+pub async fn end_cgroup(cgroup: &Cgroup, changed: &Notify, grace: Grace) -> Tally {
+    let mut seen: BTreeSet<u32> = cgroup.processes().into_iter().collect();
+    match grace {
+        Grace::Some if !seen.is_empty() => {
+            ASKED.into_iter().for_each(|signal| cgroup.signal(signal));
+            let _ = timeout(GRACE, emptied(cgroup, changed)).await;
+        }
+        Grace::Some | Grace::None => {}
+    }
+    let killed = cgroup.processes();
+    seen.extend(&killed);
+    for _ in 0..KILLS {
+        if cgroup.is_empty() {
+            break;
+        }
+        cgroup.kill();
+        let _ = timeout(KILL, emptied(cgroup, changed)).await;
+    }
+    let left = cgroup.processes().len();
+    cgroup.remove();
+    Tally { processes: count(seen.len()), killed: count(killed.len()), left: count(left) }
+}
+
+async fn emptied(cgroup: &Cgroup, changed: &Notify) {
+    loop {
+        let next = changed.notified();
+        if cgroup.is_empty() {
+            return;
+        }
+        // It is looked at without being told too: the kernel may have had no watch left for us.
+        let _ = timeout(LOOK.saturating_mul(10), next).await;
+    }
+}
+
+/// Ends a process and all that it started and that is still to be found.
+pub async fn end_tree(root: Option<Process>, grace: Grace) -> Tally {
+    let Some(root) = root else { return Tally::default() };
+    let mut tree = Tree::of(root);
+    match grace {
+        Grace::Some if tree.seen() > 0 => {
+            ASKED.into_iter().for_each(|signal| tree.signal(signal));
+            let _ = timeout(GRACE, died(&mut tree)).await;
+        }
+        Grace::Some | Grace::None => {}
+    }
+    tree.grow();
+    let killed = tree.alive().len();
+    for _ in 0..KILLS {
+        if tree.alive().is_empty() {
+            break;
+        }
+        tree.signal(Signal::SIGKILL);
+        let _ = timeout(KILL, died(&mut tree)).await;
+    }
+    let left = tree.alive().len();
+    Tally { processes: count(tree.seen()), killed: count(killed), left: count(left) }
+}
+
+async fn died(tree: &mut Tree) {
+    loop {
+        tree.grow();
+        if tree.alive().is_empty() {
+            return;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Waits until a process that is about to go has gone: three seconds at most.
+pub async fn gone(process: Option<Process>) {
+    let is_there = || process.is_some_and(|process| identify(process.pid) == Some(process));
+    let _ = timeout(GRACE, async {
+        while is_there() {
+            sleep(LOOK).await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,98 @@
+//! One line on somebody's terminal, as wall(1) writes it.
+
+use jit_core::name::Uid;
+use jit_core::session::Process;
+use jit_core::text::printable;
+use jit_host::process::stat;
+use nix::fcntl::OFlag;
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+/// The first and the last major number of pseudo-terminals (Linux, Documentation/admin-guide/devices.txt).
+const PTS: std::ops::RangeInclusive<u64> = 136..=143;
+/// The longest line, in bytes.
+const LONGEST: usize = 400;
+
+/// A pseudo-terminal, by its device number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Terminal(u64);
+
+impl Terminal {
+    /// Of a device number as `/proc/PID/stat` has it, if it is a pseudo-terminal's.
+    fn of(device: u64) -> Option<Self> {
+        PTS.contains(&major(device)).then_some(Self(device))
+    }
+
+    /// Those on which a session is seen: that of its own process (sudo's and su's caller sits there), else those of the
+    /// processes in it (sshd's has none).
+    pub fn of_session(process: Option<Process>, members: impl IntoIterator<Item = u32>) -> BTreeSet<Self> {
+        let of = |pid: u32| stat(pid).and_then(|stat| Self::of(stat.terminal));
+        let own = process.and_then(|process| stat(process.pid).filter(|stat| stat.process == process));
+        match own.and_then(|stat| Self::of(stat.terminal)) {
+            Some(own) => BTreeSet::from([own]),
+            None => members.into_iter().filter_map(of).collect(),
+        }
+    }
+
+    /// Writes a line there, if it is still this user's and takes lines from others (`mesg n` says that it does not). A
+    /// terminal that is full, or stopped, loses it: nobody waits.
+    pub fn say(self, owner: Uid, line: &str) -> bool {
+        let path = format!("/dev/pts/{}", index(self.0));
+        let flags = (OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits();
+        let Ok(mut file) = OpenOptions::new().write(true).custom_flags(flags).open(path) else { return false };
+        let still = |about: &std::fs::Metadata| {
+            let takes_lines = about.mode() & 0o020 != 0;
+            about.file_type().is_char_device() && about.rdev() == self.0 && about.uid() == owner.0 && takes_lines
+        };
+        let text = format!("\r\n{}\r\n", printable(line, LONGEST));
+        file.metadata().is_ok_and(|about| still(&about)) && file.write_all(text.as_bytes()).is_ok()
+    }
+}
+
+fn major(device: u64) -> u64 {
+    (device >> 8) & 0xfff
+}
+
+/// The number in the name of the device's file: 256 a major, or all below the first one, as the kernel has them now.
+fn index(device: u64) -> u64 {
+    let minor = (device & 0xff) | ((device >> 12) & 0xfff00);
+    minor.saturating_add(major(device).saturating_sub(*PTS.start()) << 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::pty::openpty;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_device_number_is_a_pseudo_terminal_or_none() {
+        let of = |device| Terminal::of(device).map(|terminal| index(terminal.0));
+        assert_eq!(of(136 << 8 | 7), Some(7));
+        assert_eq!(of(136 << 8 | 0x10_0000 | 3), Some(259));
+        assert_eq!(of(137 << 8 | 2), Some(258));
+        assert_eq!(of(4 << 8 | 1), None, "the console");
+        assert_eq!(of(0), None);
+    }
+
+    #[test]
+    fn a_line_arrives_as_one_line_and_only_at_its_owner_who_takes_lines() {
+        let pty = openpty(None, None).unwrap();
+        let about = nix::sys::stat::fstat(pty.slave.as_fd()).unwrap();
+        let terminal = Terminal::of(about.st_rdev).unwrap();
+        let mode = |bits| nix::sys::stat::fchmod(pty.slave.as_fd(), nix::sys::stat::Mode::from_bits_truncate(bits)).unwrap();
+        mode(0o620);
+        assert!(!terminal.say(Uid(about.st_uid + 1), "not yours"));
+        assert!(terminal.say(Uid(about.st_uid), "it ends\u{1b}[2J\nsoon"));
+        mode(0o600);
+        assert!(!terminal.say(Uid(about.st_uid), "mesg n"));
+        let mut said = [0; 256];
+        let length = nix::unistd::read(pty.master.as_fd(), &mut said).unwrap();
+        let said = String::from_utf8_lossy(&said[..length]);
+        let lines: Vec<_> = said.split("\r\n").map(|line| line.trim_matches('\r')).filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.len(), 1, "{said:?}");
+        assert!(lines[0].starts_with("it ends") && !said.contains('\u{1b}'), "{said:?}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Puts the process into a cgroup of its own, so that whatever it starts can be ended with it.
+//!
+//! The place matters. Whoever owns a cgroup can move processes out of those below it, freeze them, or forbid them (seen). A
+//! desktop's terminals and `systemd-run --user` live in trees that the user owns. So the session goes below the nearest
+//! ancestor that, like all above it, root owns; there nobody but root and jitd can touch it.
+
+use jit_proto::pam::Keeper;
+use jit_proto::place::{Hierarchy, is_folder, is_session};
+use std::fmt;
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+/// What jitd writes to, to end the processes and to hold them still while it does: `cgroup.kill` since kernel 5.14,
+/// `cgroup.freeze` since 5.2.
+const HANDED_OVER: [&str; 2] = ["cgroup.kill", "cgroup.freeze"];
+
+/// Why there is no cgroup for this session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unbound(String);
+
+impl fmt::Display for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+impl Unbound {
+    /// For a script of tests.
+    pub(crate) fn because(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
+
+/// Where cgroups are made.
+pub trait Cgroups {
+    /// Whether one could be made for this process.
+    fn available(&self) -> bool;
+
+    /// Puts this process into one, and hands it over.
+    ///
+    /// # Errors
+    /// It cannot be; the process is where it was.
+    fn enter(&self, session: &str, keeper: &Keeper) -> Result<(), Unbound>;
+}
+
+/// The kernel's.
+pub struct Kernels;
+
+impl Cgroups for Kernels {
+    fn available(&self) -> bool {
+        nix::unistd::geteuid().is_root() && own().is_ok_and(|(hierarchy, own)| trusted(&hierarchy.mount, &own, None).is_some())
+    }
+
+    fn enter(&self, session: &str, keeper: &Keeper) -> Result<(), Unbound> {
+        if !is_session(session) || !is_folder(&keeper.folder) {
+            return Err(Unbound("jitd names no cgroup that can be".to_owned()));
+        }
+        let (hierarchy, own) = own()?;
+        if own.ends_with(session) {
+            // The line runs twice.
+            return Ok(());
+        }
+        let nearest = trusted(&hierarchy.mount, &own, Some(keeper.uid));
+        let nearest = nearest.ok_or_else(|| Unbound("no cgroup above this process is root's".to_owned()))?;
+        let mut why = Unbound("there is no cgroup above this process".to_owned());
+        // One may forbid children, or be of a kind that has none: then the one above it.
+        for place in nearest.ancestors().take_while(|place| place.starts_with(&hierarchy.mount)) {
+            match make_and_enter(place, session, keeper) {
+                Ok(()) => return Ok(()),
+                Err((what, error)) => why = Unbound(format!("{}: {error}", what.display())),
+            }
+        }
+        Err(why)
+    }
+}
+
+/// The hierarchy, and the cgroup of this process in it.
+fn own() -> Result<(Hierarchy, PathBuf), Unbound> {
+    let read = |path: &str| fs::read_to_string(path).map_err(|error| Unbound(format!("{path}: {error}")));
+    let hierarchy = Hierarchy::find(&read("/proc/self/mountinfo")?).ok_or_else(|| Unbound("cgroup v2 is not mounted".to_owned()))?;
+    let own = hierarchy.directory(&read("/proc/self/cgroup")?);
+    let own = own.ok_or_else(|| Unbound("this process is in no cgroup that is mounted here".to_owned()))?;
+    Ok((hierarchy, own))
+}
+
+/// The nearest cgroup that, like all above it, is root's, or a session's of this keeper.
+fn trusted(mount: &Path, own: &Path, keeper: Option<u32>) -> Option<PathBuf> {
+    let below = own.strip_prefix(mount).ok()?;
+    let mut place = is_trusted(mount, keeper).then(|| mount.to_owned())?;
+    for part in below.components() {
+        let next = place.join(part);
+        if !is_trusted(&next, keeper) {
+            break;
+        }
+        place = next;
+    }
+    Some(place)
+}
+
+/// Whether nobody else may change what is below it, or move processes in it.
+fn is_trusted(place: &Path, keeper: Option<u32>) -> bool {
+    let ours = |uid: u32| uid == 0 || keeper == Some(uid);
+    let closed = |about: &fs::Metadata| about.mode() & 0o022 == 0;
+    let moves = fs::metadata(place.join("cgroup.procs"));
+    fs::metadata(place).is_ok_and(|about| ours(about.uid()) && closed(&about))
+        && moves.is_ok_and(|about| about.uid() == 0 && closed(&about))
+}
+
+type Failed = (PathBuf, io::Error);
+
+fn make_and_enter(place: &Path, session: &str, keeper: &Keeper) -> Result<(), Failed> {
+    let folder = place.join(&keeper.folder);
+    match make(&folder, keeper) {
+        Err((_, error)) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    let cgroup = folder.join(session);
+    make(&cgroup, keeper)?;
+    let entered = hand_over(&cgroup, keeper).and_then(|()| move_into(&cgroup));
+    if entered.is_err() {
+        // It is empty; what cannot be removed now jitd finds at its next start.
+        let _ = fs::remove_dir(&cgroup);
+    }
+    entered
+}
+
+/// Makes a cgroup in which jitd can make and remove others, whatever umask the caller has.
+fn make(cgroup: &Path, keeper: &Keeper) -> Result<(), Failed> {
+    let failed = |error| (cgroup.to_owned(), error);
+    fs::create_dir(cgroup).map_err(failed)?;
+    fs::set_permissions(cgroup, Permissions::from_mode(0o755)).map_err(failed)?;
+    chown(cgroup, Some(keeper.uid), None).map_err(failed)
+}
+
+fn hand_over(cgroup: &Path, keeper: &Keeper) -> Result<(), Failed> {
+    for name in HANDED_OVER {
+        let file = cgroup.join(name);
+        match chown(&file, Some(keeper.uid), None) {
+            // An older kernel.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            changed => changed.map_err(|error| (file, error))?,
+        }
+    }
+    Ok(())
+}
+
+fn move_into(cgroup: &Path) -> Result<(), Failed> {
+    let file = cgroup.join("cgroup.procs");
+    let moved = fs::OpenOptions::new().write(true).open(&file).and_then(|mut procs| procs.write_all(b"0"));
+    moved.map_err(|error| (file, error))?;
+    let arrived = own().is_ok_and(|(_, own)| own == cgroup);
+    if arrived { Ok(()) } else { Err((cgroup.to_owned(), io::Error::other("the process is not in it"))) }
+}
