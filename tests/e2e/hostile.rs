@@ -24,7 +24,7 @@ fn the_pam_socket_is_roots_alone() {
         .run(&format!("grep -E '^(Uid|Groups|NoNewPrivs|CapEff)' /proc/{pid}/status"))
         .succeeds()
         .says("900\t900\t900\t900")
-        .says("CapEff:\t0000000000000000")
+        .says("CapEff:\t0000000000000020")
         .says("NoNewPrivs:\t1");
 }
 

@@ -29,6 +29,7 @@ mod identity;
 mod optouts;
 mod policy;
 mod record;
+mod session_places;
 mod sessions;
 mod ssh;
 mod ssh_settings;

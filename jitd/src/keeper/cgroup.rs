@@ -52,7 +52,9 @@ impl Cgroups {
 
     /// The sessions that this process is in: of its own cgroup, and of those above it. None: it cannot be read.
     pub fn sessions_above(&self, pid: u32) -> Option<Vec<SessionId>> {
-        let path = self.hierarchy.directory(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)?;
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        // One outside of what is mounted here is in no cgroup of ours.
+        let Some(path) = self.hierarchy.directory(&text) else { return Some(Vec::new()) };
         let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
         let in_ours = parts.windows(2).filter(|pair| pair.first().is_some_and(|folder| *folder == self.folder));
         Some(in_ours.filter_map(|pair| pair.get(1)?.parse().ok()).collect())
