@@ -5,7 +5,7 @@ use super::{Admission, Command, Effect, Grace, Reply, Target, Wish, left_to_end}
 use crate::event::Event;
 use crate::grant::{Grant, Kind};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::{RunAs, Service};
+use crate::name::{RunAs, Service, UserName};
 use crate::optout::Verdict;
 use crate::policy::hours::Open;
 use crate::policy::judge::{Answer, Question, RequestRuling, Wanted};
@@ -414,6 +414,23 @@ fn the_picked_events_make_the_same(world: &World) {
         let picked = picked(&whole, &events);
         assert_eq!(folded(picked.into_iter().map(|(_, event)| event)), whole);
     }
+}
+
+/// What is at hand of it is its request alone, which names it.
+#[test]
+fn a_grant_that_was_taken_away_does_not_live_again_when_it_is_forgotten() {
+    let mut world = World::new();
+    let wish = Wish { service: Service::new("su"), run_as: RunAs::User(UserName::new("postgres")), ..wish(None, None, None) };
+    let id = world.request_of(&actor("dave"), wish).unwrap();
+    let grant = world.grant_of(id);
+    let _ = world.command(Command::Drop(actor("dave"), Some(grant))).unwrap();
+    for pid in 0..20 {
+        let _ = world.open(entry("carol", "sshd", Some("carol")), pid).unwrap();
+        world.pass(Span::from_secs(3600));
+    }
+    let whole = folded(&world.log);
+    assert!(whole.grant(grant).is_none() && whole.request(id).is_some(), "the test is about this");
+    the_picked_events_make_the_same(&world);
 }
 
 proptest! {

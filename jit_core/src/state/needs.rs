@@ -55,6 +55,8 @@ impl Picker {
         let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
         if ids_in(&data).iter().any(|id| self.ids.contains(*id)) {
             self.picked.insert(seq);
+            // Whatever it begins must be known to its end: a grant that was taken away must not live again.
+            self.ids.extend(own_id(&data));
         }
         match event {
             // A new boot shifts deadlines by the time of the event before it.
