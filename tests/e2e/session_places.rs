@@ -50,7 +50,7 @@ fn a_tree_that_the_user_owns_holds_no_session_of_theirs_nor_forbids_one() {
     host.root().run(&format!("mkdir {own} {own}/inner && echo 0 > {own}/inner/cgroup.max.descendants && chown -R alice {own}")).succeeds();
     let in_own = |line: &str| format!("echo $$ > {own}/inner/cgroup.procs; exec setpriv --reuid alice --regid alice --init-groups {line}");
     let root = host.root();
-    let mut terminal = root.terminal(&in_own("sudo sleep 7001"));
+    let terminal = root.terminal(&in_own("sudo sleep 7001"));
     starts(&host, "7001");
     assert!(host.wait_for_log("session.opened").contains("bound=cgroup"));
     let place = host.root().run("cat /proc/$(pgrep -f '^sleep 7001')/cgroup").succeeds().says("/jit-").does_not_say("alice-").stdout;
@@ -65,7 +65,6 @@ fn a_tree_that_the_user_owns_holds_no_session_of_theirs_nor_forbids_one() {
     host.user("alice").run(&format!("echo 1 > {own}/cgroup.freeze")).succeeds();
     host.user("alice").run("jit drop").succeeds();
     ends(&host, "7001");
-    terminal.expect("ends now");
     host.user("alice").run(&format!("echo 0 > {own}/cgroup.freeze")).succeeds();
     drop(terminal.finish());
     host.root().run(&format!("rmdir {own}/inner {own}")).succeeds();
@@ -124,10 +123,7 @@ fn every_kind_of_session_is_held_and_ends() {
     });
     assert_eq!(host.syslog().iter().filter(|line| line.contains("session.opened") && line.contains("bound=cgroup")).count(), 8);
     host.root().run("jit list").succeeds().says("sudo").says("ssh").says("127.0.0.1").says("pts/");
-    host.root().run("jit revoke --user alice --now").exits(1);
-    for grant in host.user("alice").run("jit status --json").json()["grants"].as_array().unwrap() {
-        host.user("alice").run(&format!("jit drop {}", grant["id"].as_str().unwrap())).succeeds();
-    }
+    host.root().run("jit revoke --user alice --now").succeeds();
     ["7010", "7011", "7012", "7013", "7014", "7015", "7016"].into_iter().for_each(|time| ends(&host, time));
     wait_until("none to be open", || sessions().is_empty().then_some(()));
     host.root().run("pkill -f '^sleep 7017'; true").succeeds();
@@ -153,7 +149,7 @@ fn a_fork_bomb_ends_like_anything_else() {
     let alice = host.user("alice");
     let bomb = "ulimit -u 200; b() { b 7030 & b 7030 & wait; }; b 7030";
     let _terminal = alice.terminal(&format!("sudo -u carol bash -c '{bomb}' 2> /dev/null"));
-    let count = || host.root().run("pgrep -f -c 'b 7030'; true").stdout.trim().parse::<usize>().unwrap();
+    let count = || host.root().run("pgrep -u carol -c bash; true").stdout.trim().parse::<usize>().unwrap();
     wait_until("a hundred of them", || (count() > 100).then_some(()));
     host.user("alice").run("jit drop").succeeds();
     wait_until("none to be left", || (count() == 0).then_some(()));
@@ -163,7 +159,8 @@ fn a_fork_bomb_ends_like_anything_else() {
 
 #[test]
 fn logind_knows_a_session_that_is_held_and_can_end_it() {
-    let host = Host::with(|host| host.people().policy(POLICY).systemd()).start();
+    let unit = "[Service]\nType=oneshot\nExecStart=/usr/bin/sudo sh -c 'cat /proc/self/cgroup > /tmp/where'\n";
+    let host = Host::with(|host| host.people().policy(POLICY).systemd().file("systemd/user/by-sudo.service", 0o644, unit)).start();
     host.user("alice").run("jit request ssh --reason x").succeeds();
     let mut ssh = host.ssh("alice").terminal();
     ssh.type_line("setsid -f sleep 7040; cat /proc/self/cgroup; echo it is $((40 + 2))");
@@ -183,8 +180,7 @@ fn logind_knows_a_session_that_is_held_and_can_end_it() {
     let inner = host.root().run("cat /proc/$(pgrep -f '^sleep 7041')/cgroup").succeeds().stdout;
     assert_eq!(inner.matches("/S-").count(), 2, "{inner}");
     // And from the user's own manager outside of what they own.
-    let own = "XDG_RUNTIME_DIR=/run/user/1001 systemd-run --user --wait --collect --quiet sudo sh -c 'cat /proc/self/cgroup > /tmp/where'";
-    host.user("alice").run(own).succeeds();
+    host.user("alice").run("XDG_RUNTIME_DIR=/run/user/1001 systemctl --user start by-sudo").succeeds();
     let outside = host.root().run("cat /tmp/where").succeeds().stdout;
     assert!(outside.contains("/jit-") && !outside.contains("user@"), "{outside}");
     host.root().run(&format!("loginctl terminate-session {number}")).succeeds();
