@@ -4,12 +4,12 @@
 
 mod cgroup;
 mod end;
-pub mod terminal;
 mod tree;
 mod watch;
 mod words;
 
 use crate::engine::Handle;
+use crate::terminal::Terminal;
 use cgroup::{Cgroup, Cgroups};
 use jit_core::engine::{Command, Effect, Grace, left_to_end};
 use jit_core::id::{GrantId, SessionId};
@@ -22,7 +22,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use terminal::Terminal;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use watch::Watch;

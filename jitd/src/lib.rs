@@ -8,7 +8,6 @@
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
 )]
 
-mod alert;
 mod begin;
 mod breakglass;
 pub mod cli;
@@ -25,6 +24,7 @@ mod reload;
 pub mod settings;
 mod sockets;
 pub mod syslog;
+mod terminal;
 pub mod user_door;
 mod wire;
 pub mod writer;

@@ -113,7 +113,12 @@ fn whoever_approved_takes_away_what_repeats_it_while_it_runs_and_when_the_first_
     assert_eq!(world.revoke("dave", first), Ok(()), "its time is over, what could be repeated is not");
     assert!(!lets_in(&world));
     let (mut world, _) = repeated();
-    let command = Command::Revoke { actor: actor("carol"), target: super::Target::User(UserName::new("alice")), note: None, grace: super::Grace::Some };
+    let command = Command::Revoke {
+        actor: actor("carol"),
+        target: super::Target::User(UserName::new("alice")),
+        note: None,
+        grace: super::Grace::Some,
+    };
     assert!(world.command(command).is_ok());
     assert!(!lets_in(&world));
 }

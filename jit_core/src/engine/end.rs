@@ -16,6 +16,7 @@ use crate::span::Span;
 use crate::state::State;
 use crate::state::deadlines::Due;
 use crate::time::{Deadline, Now, WallTime};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes a request of one's own back.
 pub(super) fn cancel(state: &State, actor: &Actor, id: Option<RequestId>) -> Handled {
@@ -81,8 +82,9 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
         Target::Grant(id) => vec![revocable(state, actor, id, context)?],
         Target::User(user) => {
             let live = state.live().map(|grant| &grant.terms);
-            let over = state.bases().filter_map(|(_, basis)| repeatable(state, basis, context));
-            let grants: Vec<_> = live.chain(over).filter(|terms| terms.user == user && may_revoke(&terms.stages, &actor.subject)).collect();
+            let over = state.bases().filter_map(|(_, basis)| repeatable(state, basis, context)).chain(outlived(state));
+            let theirs = live.chain(over).filter(|terms| terms.user == user && may_revoke(&terms.stages, &actor.subject));
+            let grants: Vec<_> = theirs.map(|terms| (terms.id, terms)).collect::<BTreeMap<_, _>>().into_values().collect();
             if grants.is_empty() {
                 return Err(Refusal::NothingToRevoke { user });
             }
@@ -103,6 +105,15 @@ fn repeatable<'a>(state: &'a State, basis: &Basis, context: &Context<'_>) -> Opt
     }
 }
 
+/// Grants that are over while a session of theirs goes on, as their rules let them: to revoke one ends that.
+fn outlived(state: &State) -> impl Iterator<Item = &Terms> {
+    let grants: BTreeSet<_> = state.open_sessions().map(|session| session.grant).collect();
+    grants.into_iter().filter_map(|id| match state.grant(id) {
+        Some(Grant::Ended(grant)) if !grant.ends_its_sessions() => Some(&grant.terms),
+        Some(Grant::Ended(_) | Grant::Live(_)) | None => None,
+    })
+}
+
 fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context<'_>) -> Result<&'a Terms, Refusal> {
     let no_policy = crate::policy::Policy::default();
     let viewer = Viewer { subject: &actor.subject, policy: context.policy.unwrap_or(&no_policy) };
@@ -111,6 +122,7 @@ fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context
         Grant::Ended(grant) => {
             let basis = state.bases().find(|(_, basis)| basis.grant == id);
             let left = basis.and_then(|(_, basis)| repeatable(state, basis, context));
+            let left = left.or_else(|| outlived(state).find(|terms| terms.id == id));
             left.filter(|terms| may_revoke(&terms.stages, &actor.subject)).ok_or(Refusal::Over { id, word: grant.word() })
         }
         Grant::Live(grant) if may_revoke(&grant.terms.stages, &actor.subject) => Ok(&grant.terms),

@@ -161,6 +161,24 @@ fn a_rule_can_let_sessions_go_on_with_a_word_or_without() {
 }
 
 #[test]
+fn a_session_that_outlives_its_grant_can_still_be_ended_by_whoever_could_approve_it() {
+    for by_name in [false, true] {
+        let mut world = World::with(POLICY);
+        let (session, grant) = in_session(&mut world, "bob", "root");
+        world.pass(minutes(31));
+        let target = if by_name { Target::User(crate::name::UserName::new("bob")) } else { Target::Grant(grant) };
+        let revoke = |by: &str| Command::Revoke { actor: actor(by), target: target.clone(), note: None, grace: Grace::None };
+        assert!(world.command(revoke("alice")).is_err());
+        let since = world.log.len();
+        let _ = world.command(revoke("carol")).unwrap();
+        let asked = asked_for(&world, since);
+        assert!(matches!(&asked[..], [Effect::End { sessions, grace: Grace::None, .. }] if ids(sessions) == [session]), "{asked:?}");
+        assert_eq!(world.grant_word(grant), "revoked");
+        assert!(world.command(revoke("carol")).is_err(), "once");
+    }
+}
+
+#[test]
 fn what_somebody_takes_away_ends_whatever_the_rule_says_of_expiry() {
     for grace in [Grace::Some, Grace::None] {
         let mut world = World::with(POLICY);

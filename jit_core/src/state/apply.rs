@@ -42,7 +42,12 @@ impl State {
             Event::GrantDropped(event) => self.end_grant(at, event.id, Ending::Dropped),
             Event::GrantRevoked(event) => {
                 self.break_basis_of_grant(event.id);
-                self.end_grant(at, event.id, Ending::Revoked { by: event.by.clone(), note: event.note.clone() });
+                let ending = Ending::Revoked { by: event.by.clone(), note: event.note.clone() };
+                match self.grants.get(&event.id).cloned() {
+                    // It was over, and a session of it went on, or it could be repeated.
+                    Some(Grant::Ended(grant)) => self.put_grant(event.id, Some(Grant::Ended(EndedGrant { ending, at, ..grant }))),
+                    Some(Grant::Live(_)) | None => self.end_grant(at, event.id, ending),
+                }
             }
             Event::OptoutTaken(event) => self.take_optout(at, event),
             Event::OptoutReviewed(event) => {

@@ -2,8 +2,8 @@
 
 use super::acts::{do_it, for_whom, id_of, remark, wish_of};
 use super::{About, Gone, Line, views};
-use crate::alert;
 use crate::engine::Snapshot;
+use crate::terminal;
 use jit_core::actor::{Actor, Behind};
 use jit_core::engine::{Command, Reply, STALE, Viewer, approvers_in_words, taken_within};
 use jit_core::grant::Kind;
@@ -93,7 +93,7 @@ impl Taken {
         }
         people.retain(|(_, name)| name.as_str() != self.view.grant.user);
         let (uids, said): (BTreeSet<Uid>, _) = (people.iter().map(|(uid, _)| *uid).collect(), self.said.clone());
-        let reached = tokio::task::spawn_blocking(move || alert::tell(&uids, &said)).await.unwrap_or_default();
+        let reached = tokio::task::spawn_blocking(move || terminal::tell(&uids, &said)).await.unwrap_or_default();
         let names: BTreeSet<_> = people.into_iter().filter(|(uid, _)| reached.contains(uid)).map(|(_, name)| name.to_string()).collect();
         names.into_iter().collect()
     }

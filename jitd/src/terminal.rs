@@ -1,4 +1,6 @@
-//! One line on somebody's terminal, as wall(1) writes it.
+//! One line on somebody's terminal, as wall(1) writes it: for what they must know now.
+//!
+//! jitd's group is tty's, which may write there. Nobody waits: a terminal that is full, stopped, or gone is not told.
 
 use jit_core::name::Uid;
 use jit_core::session::Process;
@@ -6,10 +8,13 @@ use jit_core::text::printable;
 use jit_host::process::stat;
 use nix::fcntl::OFlag;
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
+use std::fs::{Metadata, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
+/// Where pseudo-terminals are.
+const TERMINALS: &str = "/dev/pts";
 /// The first and the last major number of pseudo-terminals (Linux, Documentation/admin-guide/devices.txt).
 const PTS: std::ops::RangeInclusive<u64> = 136..=143;
 /// The longest line, in bytes.
@@ -36,19 +41,33 @@ impl Terminal {
         }
     }
 
-    /// Writes a line there, if it is still this user's and takes lines from others (`mesg n` says that it does not). A
-    /// terminal that is full, or stopped, loses it: nobody waits.
+    /// Writes a line there, if it is still the same one, and this user's.
     pub fn say(self, owner: Uid, line: &str) -> bool {
-        let path = format!("/dev/pts/{}", index(self.0));
-        let flags = (OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits();
-        let Ok(mut file) = OpenOptions::new().write(true).custom_flags(flags).open(path) else { return false };
-        let still = |about: &std::fs::Metadata| {
-            let takes_lines = about.mode() & 0o020 != 0;
-            about.file_type().is_char_device() && about.rdev() == self.0 && about.uid() == owner.0 && takes_lines
-        };
-        let text = format!("\r\n{}\r\n", printable(line, LONGEST));
-        file.metadata().is_ok_and(|about| still(&about)) && file.write_all(text.as_bytes()).is_ok()
+        let path = Path::new(TERMINALS).join(index(self.0).to_string());
+        write(&path, line, |about| about.rdev() == self.0 && about.uid() == owner.0).is_some()
     }
+}
+
+/// Writes a line to all terminals of these users; answers whom it reached.
+#[must_use]
+pub fn tell(uids: &BTreeSet<Uid>, line: &str) -> BTreeSet<Uid> {
+    let entries = std::fs::read_dir(TERMINALS).into_iter().flatten().flatten();
+    entries.filter_map(|entry| write(&entry.path(), line, |about| uids.contains(&Uid(about.uid())))).collect()
+}
+
+/// Writes a line to a terminal that is right and takes lines from others (`mesg n` says that it does not); answers whose it
+/// is.
+fn write(path: &Path, line: &str, is_right: impl FnOnce(&Metadata) -> bool) -> Option<Uid> {
+    let flags = (OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits();
+    let mut terminal = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
+    // What was opened is looked at, not what is named.
+    let about = terminal.metadata().ok()?;
+    let takes_lines = about.file_type().is_char_device() && about.mode() & 0o020 != 0;
+    if !takes_lines || !is_right(&about) {
+        return None;
+    }
+    terminal.write_all(format!("\r\n{}\r\n", printable(line, LONGEST)).as_bytes()).ok()?;
+    Some(Uid(about.uid()))
 }
 
 fn major(device: u64) -> u64 {
