@@ -10,13 +10,20 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Where the module writes.
-pub const LOG: &str = "/var/log/jit-breakglass";
+const LOG: &str = "/var/log/jit-breakglass";
 /// The most that is read of it, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 
-/// The lines of the log; only root can have written them. To be called before changing user.
+/// The lines of the log. A service that is never root gets a copy of it beside its sockets, where root alone writes: the
+/// unit makes it at each start. To be called before changing user.
 #[must_use]
-pub fn read(path: &Path) -> Vec<String> {
+pub fn written_meanwhile(run: &Path) -> Vec<String> {
+    let lines = read(LOG.as_ref());
+    if lines.is_empty() { read(&run.join("breakglass")) } else { lines }
+}
+
+/// The lines of a file that only root can have written.
+fn read(path: &Path) -> Vec<String> {
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
     let Ok(mut file) = OpenOptions::new().read(true).custom_flags(flags).open(path) else { return Vec::new() };
     let roots = file.metadata().is_ok_and(|about| about.is_file() && about.uid() == 0 && about.mode() & 0o022 == 0);

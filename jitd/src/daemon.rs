@@ -9,7 +9,7 @@ use crate::keeper::Keeper;
 use crate::privileges::{Identity, set_umask};
 use crate::settings::Settings;
 use crate::sockets::{self, Sockets};
-use crate::{pam_door, reload, user_door};
+use crate::{pam_door, reload, user_door, watchdog};
 use jit_store::file_in;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -27,9 +27,8 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let in_words = |error: sockets::SocketTrouble| error.to_string();
     sockets::make_directory(&settings.run, 0o755).map_err(in_words)?;
     sockets::make_directory(&settings.state, 0o700).map_err(in_words)?;
-    let _run_is_ours = sockets::hold(&settings.run)?;
     let sockets = sockets::open(&settings.run).map_err(in_words)?;
-    let written_meanwhile = breakglass::read(breakglass::LOG.as_ref());
+    let written_meanwhile = breakglass::written_meanwhile(&settings.run);
     if let Some(identity) = identity {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&settings.state, private).map_err(|error| format!("{}: {error}", settings.state.display()))?;
@@ -62,8 +61,9 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     tokio::spawn(keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
-    let (pam, user) = (listener(sockets.pam)?, listener(sockets.user)?);
-    tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone()));
+    let Sockets { pam, user, .. } = sockets;
+    let (pam, user) = (listener(pam)?, listener(user)?);
+    let pam = tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone()));
     let about = user_door::About {
         engine: engine.clone(),
         directory: directory.clone(),
@@ -73,10 +73,16 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         policy: settings.policy.clone(),
         since: began.wall.as_millis(),
     };
-    tokio::spawn(user_door::serve(user, about));
+    let user = tokio::spawn(user_door::serve(user, about));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
+    if let Some(within) = sd_notify::watchdog_enabled() {
+        tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
+    }
     until_stopped(settings, &engine, &directory).await?;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    // Who comes from now on waits in systemd's sockets for the next jitd.
+    pam.abort();
+    user.abort();
     engine.stop().await;
     let _ = task.await;
     Ok(())

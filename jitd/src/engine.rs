@@ -158,6 +158,12 @@ impl Handle {
         self.ask(|done| Job::Base { done }).await;
     }
 
+    /// Whether it decides nothing any more.
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        self.jobs.is_closed()
+    }
+
     /// Ends the engine, in good order.
     pub async fn stop(&self) {
         self.ask(|done| Job::Stop { done }).await;

@@ -26,5 +26,6 @@ mod sockets;
 pub mod syslog;
 mod terminal;
 pub mod user_door;
+mod watchdog;
 mod wire;
 pub mod writer;

@@ -87,6 +87,10 @@ async fn connection(mut stream: UnixStream, service: Service) {
         Ok(verdict) => verdict,
         Err(_) => busy(token).verdict,
     };
+    if matches!(verdict, Verdict::Denied { .. }) && service.engine.has_stopped() {
+        // It was not decided. The module asks again, and the next jitd answers.
+        return;
+    }
     let opened = match &verdict {
         Verdict::Opened { session, .. } => session.parse().ok(),
         Verdict::Allowed | Verdict::Denied { .. } | Verdict::Noted => None,

@@ -1,10 +1,13 @@
 //! The two sockets: from systemd where it gives them, made here otherwise.
 
 use crate::inherited;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -16,18 +19,26 @@ pub struct Sockets {
     pub pam: UnixListener,
     /// `user.sock`: everybody.
     pub user: UnixListener,
+    /// Their directory, where a socket was made here. Systemd's sockets are nobody else's, and a jitd that it started as
+    /// its own user may write nothing there.
+    _run_is_ours: Option<Held>,
 }
 
 /// Why there are none.
 #[derive(Debug)]
-pub struct SocketTrouble {
-    path: PathBuf,
-    error: io::Error,
+pub enum SocketTrouble {
+    /// Something cannot be made or used.
+    Path(PathBuf, io::Error),
+    /// Another jitd has the directory, or it cannot be known.
+    NotOurs(String),
 }
 
 impl fmt::Display for SocketTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.error)
+        match self {
+            Self::Path(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NotOurs(why) => f.write_str(why),
+        }
     }
 }
 
@@ -71,12 +82,13 @@ pub fn open(run: &Path) -> Result<Sockets, SocketTrouble> {
         given.iter().position(is_it).map(|place| given.swap_remove(place))
     };
     let (pam, user) = (take(&pam_path), take(&user_path));
+    let run_is_ours = if pam.is_some() && user.is_some() { None } else { Some(hold(run).map_err(SocketTrouble::NotOurs)?) };
     let pam = pam.map_or_else(|| bind(&pam_path, 0o600), Ok)?;
     let user = user.map_or_else(|| bind(&user_path, 0o666), Ok)?;
     for listener in [&pam, &user] {
-        listener.set_nonblocking(true).map_err(|error| SocketTrouble { path: run.to_owned(), error })?;
+        listener.set_nonblocking(true).map_err(|error| SocketTrouble::Path(run.to_owned(), error))?;
     }
-    Ok(Sockets { pam, user })
+    Ok(Sockets { pam, user, _run_is_ours: run_is_ours })
 }
 
 /// Makes the directory of the sockets, if it is not there: everybody may look in, its owner alone may write.
@@ -89,12 +101,29 @@ pub fn make_directory(path: &Path, mode: u32) -> Result<(), SocketTrouble> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
-    .map_err(|error| SocketTrouble { path: path.to_owned(), error })
+    .map_err(|error| SocketTrouble::Path(path.to_owned(), error))
+}
+
+/// Whether somebody listens there. Taking the socket away from systemd would leave nobody at the door: systemd does not
+/// look again.
+fn is_alive(path: &Path) -> nix::Result<bool> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let probe = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    match connect(probe.as_raw_fd(), &UnixAddr::new(path)?) {
+        // Also where its queue is full.
+        Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Binds a socket in place of a dead one. Its mode is set before it gets its name, so that nobody connects in between.
 fn bind(path: &Path, mode: u32) -> Result<UnixListener, SocketTrouble> {
-    let trouble = |error| SocketTrouble { path: path.to_owned(), error };
+    let trouble = |error| SocketTrouble::Path(path.to_owned(), error);
+    if is_alive(path).map_err(|errno| trouble(errno.into()))? {
+        let help = "another jitd, or systemd for it (then: systemctl start jitd)";
+        return Err(SocketTrouble::NotOurs(format!("something listens on {} already: {help}", path.display())));
+    }
     let fresh = path.with_extension("new");
     match std::fs::remove_file(&fresh) {
         Ok(()) => {}

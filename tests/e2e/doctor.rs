@@ -70,7 +70,8 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
 fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
     let host = healthy();
     finds(&host, "echo 'Defaults:alice !pam_session' > /etc/sudoers.d/x", "!pam_session for alice", "rm /etc/sudoers.d/x");
-    finds(&host, "systemctl stop jitd", "jitd does not answer", "systemctl start jitd");
+    finds(&host, "systemctl stop jitd jitd.socket jitd-user.socket", "jitd does not answer", "systemctl start jitd");
+    finds(&host, "systemctl disable jitd", "not started again: jitd.socket, jitd-user.socket, jitd.service", "systemctl enable jitd");
     // Debian's libc brings this source, which is of no use without a configuration.
     finds(
         &host,

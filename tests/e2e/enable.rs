@@ -4,17 +4,9 @@ use jit_tests::{Host, PASSWORD, Plan, wait_until};
 
 /// A host with everything installed, and no line of ours in any PAM file.
 fn installed_with(plan: impl FnOnce(Plan) -> Plan) -> Host {
-    let host = Host::with(|host| {
-        let host = host.people().systemd().without_daemon().services(&[]);
-        let host = host.file("systemd/system/jitd.service", 0o644, include_str!("../../packaging/jitd.service"));
-        let host = host.file("systemd/system/jit-rollback.path", 0o644, include_str!("../../packaging/jit-rollback.path"));
-        plan(host.file("systemd/system/jit-rollback.service", 0o644, include_str!("../../packaging/jit-rollback.service")))
-    })
-    .start();
+    let host = Host::with(|host| plan(host.people().systemd().units().services(&[]))).start();
     let module = "cp /var/tmp/jit-world-*/built/libpam_jit.so $(dirname $(find /usr/lib -name pam_unix.so))/pam_jit.so";
-    host.root()
-        .run(&format!("{module}; echo root:{PASSWORD} | chpasswd; systemctl enable -q --now jit-rollback.path; systemctl start jitd"))
-        .succeeds();
+    host.root().run(&format!("{module}; echo root:{PASSWORD} | chpasswd; systemctl enable -q --now jitd jit-rollback.path")).succeeds();
     host
 }
 
@@ -128,9 +120,11 @@ fn what_would_lock_out_is_refused_with_what_to_do() {
     root(&format!("rm {module}"));
     refused("pam_jit.so is not there");
     root("cp /root/pam_jit.so $(dirname $(find /usr/lib -name pam_unix.so))/");
-    root("systemctl stop jitd");
+    root("systemctl stop jitd jitd.socket jitd-user.socket");
     refused("jitd does not answer");
-    root("systemctl start jitd; cp /etc/jit/policy.toml /root/; echo 'version = 1' > /etc/jit/policy.toml");
+    root("systemctl start jitd; systemctl disable -q jitd jitd.socket");
+    refused("not started again: jitd.socket, jitd-user.socket, jitd.service").says("systemctl enable jitd");
+    root("systemctl enable -q jitd; cp /etc/jit/policy.toml /root/; echo 'version = 1' > /etc/jit/policy.toml");
     refused("no rule for sudo");
     root("sed s/group:leads/group:nobody-there/ /root/policy.toml > /etc/jit/policy.toml");
     refused("somebody can approve");

@@ -1,10 +1,10 @@
 //! A host with systemd as its first process: jitd as a service, logind's sessions, the journal, systemd-run.
 
 use jit_tests::{Host, wait_until};
+use std::process::Command;
 
 fn booted() -> Host {
-    let unit = include_str!("../../packaging/jitd.service");
-    let host = Host::with(|host| host.people().systemd().without_daemon().file("systemd/system/jitd.service", 0o644, unit)).start();
+    let host = Host::with(|host| host.people().systemd().units()).start();
     host.root().run("systemctl start jitd").succeeds();
     host
 }
@@ -41,8 +41,143 @@ fn a_service_that_is_restarted_or_killed_comes_back_and_knows_its_grants() {
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
     host.root().run("systemctl kill -s KILL jitd").succeeds();
     wait_until("systemd to start it again", || host.user("alice").run("sudo -n id -un").stdout.contains("root").then_some(()));
+    // Stopped by hand, it is started by whoever knocks: its sockets are still there.
     host.root().run("systemctl stop jitd").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("systemctl stop jitd.socket jitd-user.socket jitd").succeeds();
     host.user("alice").run("sudo -n id -un").fails().says("the access daemon does not answer");
     host.root().run("sudo -n systemctl start jitd").succeeds();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn the_service_is_confined_as_far_as_its_work_allows() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/jitd.service");
+    let graded = Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=15", unit]).output().unwrap();
+    assert!(graded.status.success(), "{}", String::from_utf8_lossy(&graded.stdout));
+    let host = booted();
+    let pid = host.root().run("systemctl show -P MainPID jitd").succeeds().stdout.trim().to_owned();
+    let status = host.root().run(&format!("cat /proc/{pid}/status; cat /proc/net/unix")).succeeds();
+    // CAP_KILL is bit 5, tty is group 5.
+    for line in ["Uid:\t900\t900\t900\t900", "CapEff:\t0000000000000020", "CapBnd:\t0000000000000020", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        let _ = status.clone().says(line);
+    }
+    host.root().run(&format!("grep Groups: /proc/{pid}/status")).says("Groups:\t5 900");
+    host.root()
+        .run("stat -c '%n %U %a' /run/jit /run/jit/*.sock /var/lib/jit")
+        .succeeds()
+        .says("/run/jit root 755\n/run/jit/pam.sock root 600\n/run/jit/user.sock root 666\n/var/lib/jit jitd 700");
+}
+
+#[test]
+fn what_the_service_may_not_do_it_cannot_and_what_its_work_needs_it_can() {
+    let host = booted();
+    // As the service is, by the lines of its own unit.
+    let unit = include_str!("../../packaging/jitd.service");
+    let confined = |line: &&str| {
+        let key = line.split('=').next().unwrap_or_default();
+        !["", "Type", "ExecStartPre", "ExecStart", "ExecReload", "Restart", "RestartSec", "WatchdogSec", "TimeoutStartSec"].contains(&key)
+    };
+    let lines = unit.lines().skip_while(|line| *line != "[Service]").skip(1).take_while(|line| *line != "[Install]");
+    let properties: Vec<_> = lines.filter(|line| !line.starts_with('#')).filter(confined).map(|line| format!("-p '{line}'")).collect();
+    let as_service = |line: &str| host.root().run(&format!("systemd-run --quiet --wait --pipe {} sh -c '{line}'", properties.join(" ")));
+    for forbidden in
+        ["echo > /etc/x", "echo > /run/jit/x", "ls /home/alice", "cat /etc/shadow", "chown alice /var/lib/jit", "ip link | grep eth0"]
+    {
+        as_service(forbidden).fails();
+    }
+    as_service("echo > /var/lib/jit/x && rm /var/lib/jit/x && cat /proc/1/loginuid /proc/1/status && kill -0 1").succeeds();
+    // A cgroup that root hands to it, and a terminal that belongs to somebody.
+    host.root().run("mkdir /sys/fs/cgroup/given; chown jitd /sys/fs/cgroup/given/cgroup.kill").succeeds();
+    as_service("echo 1 > /sys/fs/cgroup/given/cgroup.kill").succeeds();
+    as_service("echo 1 > /sys/fs/cgroup/cgroup.max.depth").fails();
+    host.root().run("rmdir /sys/fs/cgroup/given").succeeds();
+    let mut terminal = host.user("alice").terminal("tty; read x");
+    terminal.expect("/dev/pts/0");
+    host.root().run("mesg y; chmod g+w /dev/pts/0; chgrp tty /dev/pts/0").succeeds();
+    as_service("echo warned > /dev/pts/0").succeeds();
+    terminal.expect("warned");
+}
+
+#[test]
+fn a_check_that_comes_while_the_daemon_is_restarted_waits_and_is_answered() {
+    let host = booted();
+    host.grant("alice", "sudo", "carol");
+    let inodes = || host.root().run("stat -c %i /run/jit/pam.sock /run/jit/user.sock").succeeds().stdout;
+    let before = inodes();
+    host.root().run("for i in 1 2 3 4 5 6 7 8; do systemctl restart jitd; sleep 0.2; done > /dev/null 2>&1 &").succeeds();
+    for _ in 0..15 {
+        host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    }
+    assert_eq!(inodes(), before);
+}
+
+#[test]
+fn a_crash_loop_closes_no_socket_and_ends_as_soon_as_its_cause_does() {
+    let host = booted();
+    host.grant("alice", "sudo", "carol");
+    // A policy can be broken; what keeps a jitd from starting at all are its settings.
+    host.root().run("echo nonsense >> /etc/jit/jitd.toml; systemctl restart jitd").fails();
+    for _ in 0..4 {
+        host.user("alice").run("sudo -n id -un").fails().says("the access daemon does not answer");
+    }
+    let restarts = || host.root().run("systemctl show -P NRestarts jitd").stdout.trim().parse::<u32>().unwrap();
+    wait_until("more starts than any limit that systemd has by itself", || (restarts() > 12).then_some(()));
+    host.root().run("systemctl is-active jitd.socket jitd-user.socket").succeeds();
+    host.root().run("sed -i /nonsense/d /etc/jit/jitd.toml").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn a_daemon_that_no_longer_decides_is_started_again_by_the_watchdog() {
+    let host = booted();
+    host.grant("alice", "sudo", "carol");
+    host.root()
+        .run("mkdir /etc/systemd/system/jitd.service.d; printf '[Service]\nWatchdogSec=1s\n' > /etc/systemd/system/jitd.service.d/x.conf")
+        .succeeds();
+    host.root().run("systemctl daemon-reload; systemctl restart jitd").succeeds();
+    let pid = || host.root().run("systemctl show -P MainPID jitd").stdout.trim().to_owned();
+    let before = pid();
+    host.root().run(&format!("kill -STOP {before}")).succeeds();
+    wait_until("another jitd", || (!["0", before.as_str()].contains(&pid().as_str())).then_some(()));
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("journalctl -u jitd -o cat").says("Watchdog timeout");
+    // One that decides is left alone.
+    let before = pid();
+    host.root().run("sleep 3").succeeds();
+    assert_eq!(pid(), before);
+}
+
+#[test]
+fn a_jitd_started_by_hand_takes_no_socket_from_systemd() {
+    let host = booted();
+    host.root().run("jitd").exits(1).says("something listens on /run/jit/pam.sock already");
+    host.root().run("systemctl stop jitd; jitd").exits(1).says("systemctl start jitd");
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("sudo -n id -un").succeeds();
+}
+
+#[test]
+fn sockets_that_somebody_deleted_come_back_with_a_restart_of_their_units() {
+    let host = booted();
+    host.grant("alice", "sudo", "carol");
+    host.root().run("rm -r /run/jit").succeeds();
+    host.user("alice").run("sudo -n id -un").fails().says("the access daemon does not answer");
+    host.root().run("systemctl restart jitd.socket jitd-user.socket").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("stat -c '%U %a' /run/jit /run/jit/pam.sock").says("root 755\nroot 600");
+}
+
+#[test]
+fn what_the_module_wrote_down_while_the_daemon_was_away_reaches_the_record_of_a_daemon_that_is_never_root() {
+    let host = booted();
+    host.root().run("install -m 0600 /dev/null /etc/jit/breakglass; echo bob sudo > /etc/jit/breakglass").succeeds();
+    host.root().run("systemctl stop jitd.socket jitd-user.socket jitd").succeeds();
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("systemctl start jitd").succeeds();
+    host.user("erin").run("jit audit log").succeeds().says("access.breakglass").says("bob");
+    host.root().run("systemctl restart jitd").succeeds();
+    let told = host.user("erin").run("jit audit log").stdout;
+    // Account and session, once each.
+    assert_eq!(told.matches("access.breakglass").count(), 2, "{told}");
 }

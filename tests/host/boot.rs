@@ -10,10 +10,12 @@ use tempfile::TempDir;
 /// What boots it, run as what becomes its first process. `$ROOT` stays as it is: changes go to a layer above it.
 const BOOT: &str = r#"
 set -e
-mkdir $T/root $T/layer-work
+mkdir -p $T/root $T/layer-work
 mount -t overlay overlay -o lowerdir=$ROOT,upperdir=$T/layer,workdir=$T/layer-work $T/root
 cd $T/root
 mount -t proc proc proc
+cat /proc/sys/kernel/random/uuid > $T/boot_id
+mount --bind $T/boot_id proc/sys/kernel/random/boot_id
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=0755 tmpfs dev
@@ -26,9 +28,9 @@ mount -t tmpfs -o mode=0755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
 mkdir -p ./$T/built run/sshd
 mount --bind $BUILT ./$T/built
-for name in bin/jit bin/jit-hostile sbin/jitd; do touch usr/$name; mount --bind $BUILT/${name#*/} usr/$name; done
+for name in $PROGRAMS; do touch usr/$name; mount --bind $BUILT/${name#*/} usr/$name; done
 cp $T/homes homes
-chroot . sh /homes
+[ -e home/$(sed -n '1s,.*/home/,,p' homes) ] || chroot . sh /homes
 ip link set lo up
 hostname testhost
 touch $T/ready
@@ -63,14 +65,15 @@ impl Drop for Cgroup {
     }
 }
 
-/// Boots, and waits until systemd has started what it starts.
-pub fn boot(place: TempDir, built: &Path) -> World {
+/// Boots, and waits until systemd has started what it starts. A bare host has none of our programs.
+pub fn boot(place: TempDir, built: &Path, bare: bool) -> World {
     let cgroup = Cgroup::make(place.path());
     let mut command = Command::new("sh");
     // Its cgroup namespace begins where it is when it is made.
     let enter = "echo $$ > $CGROUP/cgroup.procs; exec \"$@\"";
     command.args(["-c", enter, "sh", "unshare", "-m", "-n", "-u", "-i", "-C", "-p", "--fork", "--kill-child", "--propagation", "private"]);
     command.args(["sh", "-c", BOOT]).env("CGROUP", &cgroup.0).env("ROOT", base());
+    command.env("PROGRAMS", if bare { "" } else { "bin/jit bin/jit-hostile sbin/jitd" });
     let world = World::of(command, place, built, Some(cgroup));
     wait_until("systemd to have booted", || {
         let state = world.enter().args(["systemctl", "is-system-running"]).output().unwrap();

@@ -36,6 +36,15 @@ starts = "login"
 for = { default = "1h" }
 "#;
 
+/// The units of the packages.
+const UNITS: [(&str, &str); 5] = [
+    ("jitd.service", include_str!("../../packaging/jitd.service")),
+    ("jitd.socket", include_str!("../../packaging/jitd.socket")),
+    ("jitd-user.socket", include_str!("../../packaging/jitd-user.socket")),
+    ("jit-rollback.path", include_str!("../../packaging/jit-rollback.path")),
+    ("jit-rollback.service", include_str!("../../packaging/jit-rollback.service")),
+];
+
 /// Somebody with an account.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -60,6 +69,7 @@ pub struct Plan {
     pub(crate) daemon: bool,
     pub(crate) sudo_rs: bool,
     pub(crate) systemd: bool,
+    pub(crate) bare: bool,
 }
 
 /// Which clocks a test moves.
@@ -88,6 +98,7 @@ impl Default for Plan {
             daemon: true,
             sudo_rs: false,
             systemd: false,
+            bare: false,
         }
     }
 }
@@ -209,6 +220,23 @@ impl Plan {
         self
     }
 
+    /// The units of the packages, as if they were installed: jitd is then systemd's to start.
+    #[must_use]
+    pub fn units(mut self) -> Self {
+        for (name, text) in UNITS {
+            self = self.file(&format!("systemd/system/{name}"), 0o644, text);
+        }
+        self.without_daemon()
+    }
+
+    /// A host that has nothing of ours: no program, no account, no file below `/etc`, stock PAM files.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.bare = true;
+        self.policy = None;
+        self.without_daemon().services(&[])
+    }
+
     /// A host whose jitd is not started yet.
     #[must_use]
     pub fn without_daemon(mut self) -> Self {
@@ -238,7 +266,7 @@ impl Plan {
         etc::write(&self, place.path(), &if self.systemd { boot::base() } else { PathBuf::from("/") });
         std::fs::write(place.path().join("clock"), "+0\n").unwrap();
         let syslog = Syslog::listen(&place.path().join("log"));
-        let world = if self.systemd { boot::boot(place, &built_directory()) } else { World::make(place, &built_directory()) };
+        let world = if self.systemd { boot::boot(place, &built_directory(), self.bare) } else { World::make(place, &built_directory()) };
         if self.sudo_rs {
             for name in ["sudo", "su"] {
                 let program = world.path(&format!("/usr/local/bin/{name}"));
@@ -272,7 +300,7 @@ const BUILT: [&str; 4] = ["libpam_jit.so", "jitd", "jit", "jit-hostile"];
 ///
 /// # Panics
 /// It was not built.
-fn built_directory() -> PathBuf {
+pub(crate) fn built_directory() -> PathBuf {
     let directory = std::env::var_os("JIT_TEST_BIN_DIR").map(PathBuf::from).unwrap_or_else(|| {
         let here = std::env::current_exe().unwrap();
         let parent = here.parent().unwrap();

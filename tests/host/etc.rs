@@ -36,7 +36,9 @@ pub fn write(plan: &Plan, place: &Path, base: &Path) {
     if let Some(policy) = &plan.policy {
         etc.write("jit/policy.toml", 0o644, policy);
     }
-    etc.write("jit/jitd.toml", 0o644, &plan.settings);
+    if !plan.bare {
+        etc.write("jit/jitd.toml", 0o644, &plan.settings);
+    }
     for (name, mode, text) in &plan.files {
         etc.write(name, *mode, text);
     }
@@ -46,9 +48,11 @@ fn accounts(etc: &Etc<'_>, plan: &Plan) {
     let host = |name: &str| std::fs::read_to_string(etc.base.join("etc").join(name)).unwrap();
     let (mut passwd, mut shadow, mut group) = (host("passwd"), host("shadow"), host("group"));
     let mut homes = String::new();
-    let _ = writeln!(passwd, "jitd:x:{JITD_UID}:{JITD_UID}::/nonexistent:/usr/sbin/nologin");
-    let _ = writeln!(shadow, "jitd:!:19000::::::");
-    let _ = writeln!(group, "jitd:x:{JITD_UID}:");
+    if !plan.bare {
+        let _ = writeln!(passwd, "jitd:x:{JITD_UID}:{JITD_UID}::/nonexistent:/usr/sbin/nologin");
+        let _ = writeln!(shadow, "jitd:!:19000::::::");
+        let _ = writeln!(group, "jitd:x:{JITD_UID}:");
+    }
     for Account { name, uid, .. } in &plan.accounts {
         let _ = writeln!(passwd, "{name}:x:{uid}:{uid}::/home/{name}:/bin/sh");
         let _ = writeln!(shadow, "{name}:{HASH}:19000::::::");

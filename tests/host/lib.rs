@@ -21,6 +21,7 @@ mod boot;
 mod build;
 mod cgroup;
 mod clock;
+mod console;
 mod daemon;
 mod etc;
 mod output;
@@ -33,6 +34,7 @@ mod world;
 
 pub use build::{POLICY, Plan};
 pub use clock::Clock;
+pub use console::Console;
 pub use daemon::Jitd;
 pub use output::Output;
 pub use person::Person;
@@ -138,6 +140,23 @@ impl Host {
         let id = made["id"].as_str().unwrap().to_owned();
         self.user(approver).run(&format!("jit approve {id}")).succeeds();
         id
+    }
+
+    /// Root's log-in at the console: by password, asked by the real login, at a terminal.
+    ///
+    /// # Panics
+    /// Root is not let in.
+    #[must_use]
+    pub fn console(&self) -> Console {
+        Console::log_in(self)
+    }
+
+    /// Somebody pulls the plug, and it is booted again: what was written to disk is there, and nothing else. For a host with
+    /// systemd.
+    pub fn power_cut(&mut self) {
+        self.sshd = None;
+        self.world.power_cut(&build::built_directory(), self.plan.bare);
+        self.sshd = Some(ssh::start_server(self));
     }
 
     /// Where a path of this host is for this process.

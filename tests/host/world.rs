@@ -1,6 +1,6 @@
 //! Namespaces of one's own, held open by a first process that waits for the end of its input: for us.
 
-use crate::boot::Cgroup;
+use crate::boot::{self, Cgroup};
 use crate::wait::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -39,7 +39,8 @@ exec bash -c 'while read -r line; do :; done'
 pub struct World {
     keeper: Child,
     first: u32,
-    place: TempDir,
+    /// None once it was taken away, for the next world.
+    place: Option<TempDir>,
     /// Where a systemd of its own runs.
     booted: Option<Cgroup>,
 }
@@ -79,7 +80,7 @@ impl World {
         });
         let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", keeper.id())).unwrap();
         let first = children.split_whitespace().next().unwrap().parse().unwrap();
-        Self { keeper, first, place, booted }
+        Self { keeper, first, place: Some(place), booted }
     }
 
     /// A command line that runs something in the world: it goes before the program.
@@ -96,21 +97,29 @@ impl World {
 
     /// A program or library that was built, where the world has it.
     pub fn built(&self, name: &str) -> PathBuf {
-        self.place.path().join("built").join(name)
+        self.shared().join("built").join(name)
     }
 
     /// What the world shares with the test.
     pub fn shared(&self) -> &Path {
-        self.place.path()
+        self.place.as_ref().expect("the world stands").path()
     }
 
     /// A path of the world, as this process sees it.
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{path}", self.first))
     }
-}
 
-impl World {
+    /// Ends the world at once, and boots what it wrote to disk.
+    pub fn power_cut(&mut self, built: &Path, bare: bool) {
+        self.end();
+        let place = self.place.take().expect("the world stands");
+        std::fs::remove_file(place.path().join("ready")).unwrap();
+        // Its cgroup is made again, of the same name.
+        drop(self.booted.take());
+        *self = boot::boot(place, built, bare);
+    }
+
     /// Ends it, and waits until everything in it has ended.
     pub fn end(&mut self) {
         // The end of its input ends the first process, and the kernel then ends everything else. The keeper stays to
@@ -126,6 +135,8 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        self.end();
+        if self.place.is_some() {
+            self.end();
+        }
     }
 }

@@ -141,6 +141,7 @@ impl<C: Clock> Task<C> {
                 job = self.jobs.recv() => match job {
                     None => break,
                     Some(Job::Stop { done }) => {
+                        self.jobs.close();
                         self.stop().await;
                         // Whoever stops us may not wait for it.
                         let _ = done.send(());
