@@ -17,7 +17,7 @@ const POLICY: &str = "/etc/jit/policy.toml";
 
 /// One check after the other; where jitd does not answer, what only it can say is left out.
 pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
-    let mut checks = vec![sound::daemon(), policy_on_disk(now)];
+    let mut checks = vec![sound::daemon(), sound::at_boot(), policy_on_disk(now)];
     match version(talk) {
         Ok(version) if version == VERSION => checks.push(Check::fine("version", &format!("jitd and jit are {VERSION}"))),
         Ok(version) => checks.push(Check::wrong("version", format!("jitd is {version}, jit is {VERSION}"), "systemctl restart jitd")),

@@ -90,13 +90,40 @@ fn selinux() -> Check {
         return Check::fine(NAME, "it is not in use");
     }
     let enforcing = std::fs::read_to_string("/sys/fs/selinux/enforce").is_ok_and(|mode| mode.trim() == "1");
-    if enforcing {
-        Check::wrong(
+    match (module_is_loaded(Path::new("/")), enforcing) {
+        (true, _) => Check::fine(NAME, "our module is loaded"),
+        (false, false) => Check::fine(NAME, "it is permissive"),
+        (false, true) => Check::wrong(
             NAME,
-            "it is enforcing, and there is no policy module of ours yet: sshd may not connect to jitd".to_owned(),
-            "setsebool, or audit2allow, after a try with observe",
-        )
-    } else {
-        Check::fine(NAME, "it is permissive")
+            "it is enforcing, and our module is not loaded: sshd may not ask jitd".to_owned(),
+            "semodule -i /usr/share/selinux/packages/jit.pp; restorecon -R /run/jit /var/lib/jit /usr/sbin/jitd; systemctl restart jitd.socket jitd-user.socket",
+        ),
+    }
+}
+
+/// Whether the store of modules, whose folder is named after the policy, has ours, at whatever priority.
+fn module_is_loaded(root: &Path) -> bool {
+    let entries = |path: &Path| {
+        std::fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    ["var/lib/selinux", "etc/selinux"]
+        .iter()
+        .flat_map(|store| entries(&root.join(store)))
+        .any(|policy| entries(&policy.join("active/modules")).iter().any(|priority| priority.join("jit").is_dir()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_selinux_module_is_found_where_either_kind_of_host_keeps_it() {
+        for store in ["var/lib/selinux/targeted", "etc/selinux/targeted"] {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(root.path().join(store).join("active/modules/100/sshd")).unwrap();
+            assert!(!module_is_loaded(root.path()));
+            std::fs::create_dir_all(root.path().join(store).join("active/modules/400/jit")).unwrap();
+            assert!(module_is_loaded(root.path()), "{store}");
+        }
     }
 }

@@ -16,7 +16,8 @@ pub fn checks() -> Vec<Check> {
     let sockets =
         [("/run/jit", 0o755, Kind::Folder), ("/run/jit/pam.sock", 0o600, Kind::Socket), ("/run/jit/user.sock", 0o666, Kind::Socket)];
     let wrong: Vec<_> = sockets.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, true)).collect();
-    let mut checks = vec![Check::all("sockets", "they are root's, with their modes", &wrong, "systemctl restart jitd")];
+    let mut checks =
+        vec![Check::all("sockets", "they are root's, with their modes", &wrong, "systemctl restart jitd.socket jitd-user.socket")];
     let files = [
         ("/etc/jit", 0o755, Kind::Folder),
         ("/etc/jit/breakglass", 0o600, Kind::File),

@@ -18,7 +18,7 @@ const BREAKGLASS: &str = "/etc/jit/breakglass";
 /// Everything that is looked at before this service gets our lines.
 #[must_use]
 pub fn before(service: &str, now: WallTime) -> Vec<Check> {
-    let mut checks = vec![module(), daemon(), policy(service, now)];
+    let mut checks = vec![module(), daemon(), at_boot(), policy(service, now)];
     checks.push(if service == "sshd" { use_pam() } else { another_way(service) });
     checks
 }
@@ -70,6 +70,29 @@ pub fn daemon() -> Check {
         Ok(()) => Check::fine(NAME, "jitd answers"),
         Err(why) => Check::wrong(NAME, format!("jitd does not answer: {why}"), "systemctl start jitd, and look at its log"),
     }
+}
+
+/// Whether the sockets will be there after the next boot: a jitd that was only started lets nobody in then.
+#[must_use]
+pub fn at_boot() -> Check {
+    const NAME: &str = "after a boot";
+    const UNITS: [&str; 3] = ["jitd.socket", "jitd-user.socket", "jitd.service"];
+    if !Path::new("/run/systemd/system").exists() {
+        return Check::fine(NAME, "there is no systemd here: see that whatever starts services starts jitd");
+    }
+    let is_enabled = |unit: &&str| {
+        let said = Command::new("systemctl").args(["is-enabled", "--quiet", unit]).status();
+        said.is_ok_and(|status| status.success())
+    };
+    let missing: Vec<_> = UNITS.into_iter().filter(|unit| !is_enabled(unit)).collect();
+    if missing.is_empty() {
+        return Check::fine(NAME, "the sockets and jitd are started again");
+    }
+    Check::wrong(
+        NAME,
+        format!("not started again: {}; nobody would come in", missing.join(", ")),
+        "have them started: systemctl enable jitd",
+    )
 }
 
 /// A question as the module would put it: whatever the answer is, there is one.
