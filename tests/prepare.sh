@@ -25,6 +25,17 @@ if [ "${with_tests:-}" = yes ]; then
     need sqlite3 sqlite3
     need tmux tmux
     need mmdebstrap mmdebstrap
+    need dpkg-shlibdeps dpkg-dev
+    need lintian lintian
+    need checkmodule checkpolicy
+    need semodule_package semodule-utils
+    if [ "${JIT_TEST_FULL:-}" = 1 ]; then
+        need rpm rpm
+        need rpm2cpio rpm2cpio
+        need cpio cpio
+        need rpmlint rpmlint
+        need pip3 python3-pip
+    fi
 fi
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing libfaketime"
 if [ -n "$missing" ]; then

@@ -16,6 +16,8 @@ run() {
 run "debug build" cargo build --workspace --locked
 run "all tests, debug" cargo test --workspace --locked --no-fail-fast
 run "release build" cargo build --workspace --release --locked
+run "the package" packaging/build.sh deb
+[ "${JIT_TEST_FULL:-}" != 1 ] || run "the package for RHEL and Fedora" packaging/build.sh rpm
 run "the host programs again, release" cargo test --release -p jit_tests -p pam_jit --locked --no-fail-fast
 passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")
 failed=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log")

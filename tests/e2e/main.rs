@@ -27,6 +27,8 @@ mod host;
 mod hostile;
 mod identity;
 mod optouts;
+#[cfg(not(debug_assertions))]
+mod packages;
 mod policy;
 mod record;
 mod session_places;

@@ -15,6 +15,8 @@ impl Console {
         terminal.type_line("root");
         terminal.expect("assword:");
         terminal.type_line(PASSWORD);
+        // What is typed before the shell asks is thrown away.
+        terminal.expect("# ");
         let mut console = Self { terminal, typed: 0 };
         let _ = console.types("id -u").succeeds("0");
         console

@@ -1,0 +1,17 @@
+# After the files are there. No PAM file is touched; an upgrade keeps the sockets, and what waits in them.
+systemd-sysusers /usr/lib/sysusers.d/jit.conf
+systemd-tmpfiles --create /usr/lib/tmpfiles.d/jit.conf || :
+if command -v selinuxenabled >/dev/null 2>&1 && selinuxenabled && [ -f /usr/share/selinux/packages/jit.pp ]; then
+    semodule -i /usr/share/selinux/packages/jit.pp || echo "the SELinux module jit could not be loaded: see /usr/share/doc/pam-jit/install.md" >&2
+    restorecon -R /usr/sbin/jitd /usr/bin/jit /etc/jit /run/jit /var/lib/jit /var/lib/jit-enable 2>/dev/null || :
+fi
+if [ "$1" = 1 ]; then
+    # Whatever the presets say: a gate whose sockets are not there after a boot lets nobody in.
+    systemctl enable jitd.socket jitd-user.socket jitd.service jit-rollback.path >/dev/null || :
+fi
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload || :
+    # Started where they are not; a socket that is open stays as it is.
+    systemctl start jit-rollback.path jitd.socket jitd-user.socket || :
+    systemctl restart jitd.service || echo "jitd does not start: systemctl status jitd" >&2
+fi

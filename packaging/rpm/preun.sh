@@ -1,0 +1,16 @@
+# Before the files go. Our lines go first: a line whose module is gone lets nobody in.
+if [ "$1" = 0 ]; then
+    if ! jit disable --all; then
+        left=$(grep -ls 'pam_jit\.so' /etc/pam.d/*)
+        if [ -n "$left" ]; then
+            echo "pam-jit stays installed: these files still name pam_jit.so, and without it nobody could come in through them:" >&2
+            echo "$left" >&2
+            echo "Take its lines out, and remove the package again: sed -i '/pam[-_]jit/d' "$left >&2
+            exit 1
+        fi
+    fi
+    systemctl --no-reload disable jitd.socket jitd-user.socket jitd.service jit-rollback.path >/dev/null 2>&1 || :
+    if [ -d /run/systemd/system ]; then
+        systemctl stop jit-rollback.path jit-rollback.service jitd.socket jitd-user.socket jitd.service || :
+    fi
+fi
