@@ -73,7 +73,8 @@ build_rpm() {
         "$programs/zig/bin/cargo-zigbuild" zigbuild --release --locked -p pam_jit -p jitd -p jit --target x86_64-unknown-linux-gnu.$glibc
     stage target/x86_64-unknown-linux-gnu/release
     packaging/selinux/build.sh "$stage"
-    cargo generate-rpm --package pam_jit --output "$packages/pam-jit-${version}-1.x86_64.rpm"
+    # RHEL 8's rpm reads gzip for sure.
+    cargo generate-rpm --package pam_jit --payload-compress gzip --output "$packages/pam-jit-${version}-1.x86_64.rpm"
 }
 
 mkdir -p "$packages"
