@@ -51,7 +51,7 @@ fn enabled_proved_confirmed_and_disabled_the_files_are_byte_for_byte_as_before()
 fn what_nobody_confirms_is_put_back_when_its_time_is_over() {
     let host = installed();
     let before = files(&host);
-    host.root().run("jit enable sudo --confirm-within 2s").succeeds();
+    host.root().run("jit enable sudo --confirm-within 5s").succeeds();
     host.user("alice").run("sudo -n id -un").fails().says("jit: no grant for sudo");
     wait_until("everything to be put back", || (files(&host) == before).then_some(()));
     is_as_before(&host, &before);

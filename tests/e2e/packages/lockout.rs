@@ -155,7 +155,7 @@ fn enabling_with_the_default_policy_or_with_nobody_who_may_approve_is_refused() 
 fn nobody_confirms() {
     let host = installed();
     let before = files(&host);
-    host.root().run("jit enable sudo --confirm-within 2s").succeeds();
+    host.root().run("jit enable sudo --confirm-within 5s").succeeds();
     nobody_comes_in(&host);
     drop(host.console());
     wait_until("everything to be put back", || (files(&host) == before).then_some(()));
