@@ -51,7 +51,8 @@ pub struct Kernels;
 
 impl Cgroups for Kernels {
     fn available(&self) -> bool {
-        nix::unistd::geteuid().is_root() && own().is_ok_and(|(hierarchy, own)| trusted(&hierarchy.mount, &own, None).is_some())
+        // Where in it this process will be by the last session line is not known yet: pam_systemd may move it.
+        nix::unistd::geteuid().is_root() && hierarchy().is_ok_and(|hierarchy| is_trusted(&hierarchy.mount, None))
     }
 
     fn enter(&self, session: &str, keeper: &Keeper) -> Result<(), Unbound> {
@@ -63,7 +64,7 @@ impl Cgroups for Kernels {
             // The line runs twice.
             return Ok(());
         }
-        let nearest = trusted(&hierarchy.mount, &own, Some(keeper.uid));
+        let nearest = trusted(&hierarchy.mount, &own, keeper.uid);
         let nearest = nearest.ok_or_else(|| Unbound("no cgroup above this process is root's".to_owned()))?;
         let mut why = Unbound("there is no cgroup above this process".to_owned());
         // One may forbid children, or be of a kind that has none: then the one above it.
@@ -77,22 +78,29 @@ impl Cgroups for Kernels {
     }
 }
 
+fn read(path: &str) -> Result<String, Unbound> {
+    fs::read_to_string(path).map_err(|error| Unbound(format!("{path}: {error}")))
+}
+
+fn hierarchy() -> Result<Hierarchy, Unbound> {
+    Hierarchy::find(&read("/proc/self/mountinfo")?).ok_or_else(|| Unbound("cgroup v2 is not mounted".to_owned()))
+}
+
 /// The hierarchy, and the cgroup of this process in it.
 fn own() -> Result<(Hierarchy, PathBuf), Unbound> {
-    let read = |path: &str| fs::read_to_string(path).map_err(|error| Unbound(format!("{path}: {error}")));
-    let hierarchy = Hierarchy::find(&read("/proc/self/mountinfo")?).ok_or_else(|| Unbound("cgroup v2 is not mounted".to_owned()))?;
+    let hierarchy = hierarchy()?;
     let own = hierarchy.directory(&read("/proc/self/cgroup")?);
     let own = own.ok_or_else(|| Unbound("this process is in no cgroup that is mounted here".to_owned()))?;
     Ok((hierarchy, own))
 }
 
 /// The nearest cgroup that, like all above it, is root's, or a session's of this keeper.
-fn trusted(mount: &Path, own: &Path, keeper: Option<u32>) -> Option<PathBuf> {
+fn trusted(mount: &Path, own: &Path, keeper: u32) -> Option<PathBuf> {
     let below = own.strip_prefix(mount).ok()?;
-    let mut place = is_trusted(mount, keeper).then(|| mount.to_owned())?;
+    let mut place = is_trusted(mount, Some(keeper)).then(|| mount.to_owned())?;
     for part in below.components() {
         let next = place.join(part);
-        if !is_trusted(&next, keeper) {
+        if !is_trusted(&next, Some(keeper)) {
             break;
         }
         place = next;

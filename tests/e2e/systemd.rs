@@ -181,3 +181,23 @@ fn what_the_module_wrote_down_while_the_daemon_was_away_reaches_the_record_of_a_
     // Account and session, once each.
     assert_eq!(told.matches("access.breakglass").count(), 2, "{told}");
 }
+
+#[test]
+fn a_confined_service_ends_the_sessions_of_others() {
+    let host = booted();
+    host.grant("alice", "ssh", "carol");
+    host.grant("alice", "sudo", "carol");
+    let mut ssh = host.ssh("alice").terminal();
+    ssh.type_line("setsid -f sleep 6001; sudo sh -c 'setsid -f sleep 6002; sleep 6003'");
+    let runs = |time: &str| host.root().run(&format!("pgrep -f '^sleep {time}'; true")).stdout.trim() != "";
+    wait_until("all of it", || ["6001", "6002", "6003"].into_iter().all(runs).then_some(()));
+    host.user("carol").run("jit revoke --user alice").succeeds();
+    ssh.expect("jit: your ");
+    wait_until("all of it to have ended", || (!["6001", "6002", "6003"].into_iter().any(runs)).then_some(()));
+    wait_until("the journal to have it", || {
+        let journal = host.root().run("journalctl -t jitd -o cat").text();
+        (journal.matches("session.ended").count() == 2 && journal.matches("left=0 bound=cgroup").count() == 2).then_some(())
+    });
+    let left = host.root().run("find /sys/fs/cgroup -type d -path '*/jit-*/S-*'");
+    left.succeeds().does_not_say("S-");
+}

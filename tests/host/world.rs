@@ -122,6 +122,10 @@ impl World {
 
     /// Ends it, and waits until everything in it has ended.
     pub fn end(&mut self) {
+        if matches!(self.keeper.try_wait(), Ok(Some(_))) {
+            // The number of its first process may be another one's by now.
+            return;
+        }
         // The end of its input ends the first process, and the kernel then ends everything else. The keeper stays to
         // reap it: killed, it would leave that to the machine's own init, which can take seconds.
         drop(self.keeper.stdin.take());
