@@ -19,6 +19,7 @@ mod daemon;
 mod echo;
 mod policy;
 mod record;
+mod report;
 mod stacks;
 
 use contest::Contest;
@@ -49,6 +50,11 @@ fn main() {
     {
         return in_a_place_of_its_own(record::run);
     }
+    match arguments.as_slice() {
+        [_, peak, command @ ..] if peak == "peak" => return report::peak(command),
+        [_, one] if one == "report" => return in_a_place_of_its_own(report::run),
+        _ => {}
+    }
     pin_to_one_core();
     if let [_, alone] = arguments.as_slice()
         && alone == "policy"
@@ -75,6 +81,7 @@ fn main() {
 
     policy::run();
     in_a_place_of_its_own(record::run);
+    in_a_place_of_its_own(report::run);
     println!("\nidle memory of jitd: {:.1} MB resident (goal: at most 12)", daemon.resident_kb() as f64 / 1000.0);
     println!("stripped module: {} KB (goal: at most 500)", stripped_size(&daemon::built("libpam_jit.so")) / 1000);
 }

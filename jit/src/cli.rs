@@ -154,6 +154,24 @@ pub enum Verb {
     /// Show every opt-out with its owner, age, uses and days left (auditors and root)
     #[command(after_help = "Example:\n  jit optouts\n\nExit code 1 if one ends within a month, or a review is overdue.")]
     Optouts,
+    /// Write an access review: who held what when, opt-outs and their reviews, denials, what is overdue (auditors and root)
+    #[command(after_help = "Examples:\n  jit report --since 90d --html review.html\n  \
+                      jit report --since 2026-07-01 --html review.html --csv review.csv\n\n\
+                      The page is one file, without script, for a browser or a printer. An older file of that name is\n\
+                      replaced when the new one is whole; it is readable by you alone.")]
+    Report(ReportArgs),
+    /// Say how the daemon is, as OpenMetrics text (auditors and root)
+    #[command(after_help = "Examples:\n  jit metrics\n  jit metrics --textfile /var/lib/prometheus/node-exporter/jit.prom\n\n\
+                      A file says jit_up 0 when jitd does not answer; the exit code is 3 then.")]
+    Metrics {
+        /// Into this file, as a whole, for node_exporter's textfile collector
+        #[arg(long, value_name = "FILE")]
+        textfile: Option<PathBuf>,
+    },
+    /// Watch requests, grants, sessions and events as they come; approve, deny, revoke and review by key
+    #[cfg(feature = "watch")]
+    #[command(after_help = "Example:\n  jit watch\n\nThe keys are in the last line; ? explains the screen, q leaves it.")]
+    Watch,
     /// Put the gate before a service; everything is put back unless `jit confirm` follows (root)
     #[command(
         after_help = "Examples:\n  sudo jit enable sudo --print\n  sudo jit enable sudo --observe\n  sudo jit enable ssh --confirm-within 10m\n\n\
@@ -277,6 +295,20 @@ pub struct EnableArgs {
     /// Put everything back unless it is confirmed within this time [default: 5m]
     #[arg(long, value_name = "D")]
     pub confirm_within: Option<Span>,
+}
+
+/// `jit report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// From this time on: 90d, 2026-07-01
+    #[arg(long, value_name = "T")]
+    pub since: When,
+    /// Write the page to this file
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
+    /// Write the same as a table to this file
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
 }
 
 /// `jit grant`.

@@ -7,6 +7,9 @@
 //! - `doctor`: what a live host looks like.
 //! - `gate`: our lines in `/etc/pam.d`.
 //! - `chain`: whether the record is whole.
+//! - `report`: the access review, from the events of a time.
+//! - `watch`: the live screen.
+//! - `whole_file`: files that appear as a whole.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     test,
@@ -19,9 +22,13 @@ mod doctor;
 mod failing;
 mod gate;
 mod out;
+mod report;
 mod show;
 mod talk;
 mod verbs;
+#[cfg(feature = "watch")]
+mod watch;
+mod whole_file;
 
 use crate::cli::Cli;
 use crate::failing::Exit;

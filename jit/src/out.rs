@@ -34,6 +34,7 @@ pub struct Out {
     /// The width of the terminal; none: the output goes elsewhere.
     width: Option<u16>,
     terminal: bool,
+    dumb: bool,
     colour: bool,
 }
 
@@ -46,7 +47,7 @@ impl Out {
         let says_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_none_or(|value| value == "dumb");
         let form = if json { Form::Json } else { Form::Human };
-        Self { form, clock: Clock::local(), width, terminal, colour: terminal && !says_no && !dumb }
+        Self { form, clock: Clock::local(), width, terminal, dumb, colour: terminal && !says_no && !dumb }
     }
 
     /// The form that is wanted.
@@ -67,6 +68,18 @@ impl Out {
     /// Whether somebody is there to be asked.
     pub fn can_ask(&self) -> bool {
         self.form == Form::Human && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Whether there is a screen that can be drawn on, and somebody at its keys.
+    #[cfg(feature = "watch")]
+    pub fn can_draw(&self) -> bool {
+        self.terminal && !self.dumb && std::io::stdin().is_terminal()
+    }
+
+    /// Whether colour is wanted.
+    #[cfg(feature = "watch")]
+    pub fn colour(&self) -> bool {
+        self.colour
     }
 
     /// Says something that may have several lines.

@@ -7,6 +7,7 @@ use jit_proto::frame;
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Which};
 use jit_proto::view::{CheckpointView, EventView, GrantView, RequestView, SessionView, Shown, StatusView};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Where jitd listens unless one is told otherwise.
@@ -24,11 +25,22 @@ enum Origin {
     Usual,
 }
 
+/// What becomes of remarks beside an answer.
+#[derive(Debug)]
+enum Remarks {
+    /// They are said.
+    Said,
+    /// They are kept, for whoever draws a screen.
+    #[cfg_attr(not(feature = "watch"), allow(dead_code, reason = "a screen keeps them"))]
+    Kept(Mutex<Vec<String>>),
+}
+
 /// The way to jitd.
 #[derive(Debug)]
 pub struct Talk {
     socket: PathBuf,
     origin: Origin,
+    remarks: Remarks,
 }
 
 /// All that `jit list` can show.
@@ -71,12 +83,28 @@ impl Talk {
     /// The way by this socket; else by that of `JIT_SOCKET`, else by the usual one.
     pub fn new(option: Option<PathBuf>) -> Self {
         let environment = || std::env::var_os("JIT_SOCKET").filter(|path| !path.is_empty());
-        match option {
-            Some(socket) => Self { socket, origin: Origin::Option },
+        let (socket, origin) = match option {
+            Some(socket) => (socket, Origin::Option),
             None => match environment() {
-                Some(socket) => Self { socket: socket.into(), origin: Origin::Environment },
-                None => Self { socket: USUAL_SOCKET.into(), origin: Origin::Usual },
+                Some(socket) => (socket.into(), Origin::Environment),
+                None => (USUAL_SOCKET.into(), Origin::Usual),
             },
+        };
+        Self { socket, origin, remarks: Remarks::Said }
+    }
+
+    /// The same way, on which remarks are kept.
+    #[cfg(feature = "watch")]
+    pub fn keeping_remarks(&self) -> Self {
+        Self { socket: self.socket.clone(), origin: self.origin, remarks: Remarks::Kept(Mutex::default()) }
+    }
+
+    /// The remarks that were kept since this was asked last.
+    #[cfg(feature = "watch")]
+    pub fn remarks(&self) -> Vec<String> {
+        match &self.remarks {
+            Remarks::Said => Vec::new(),
+            Remarks::Kept(kept) => std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 
@@ -217,6 +245,7 @@ impl Conversation<'_> {
                 | UserAnswer::Taken(_)
                 | UserAnswer::Optouts(_)
                 | UserAnswer::Remark(_)
+                | UserAnswer::Metrics(_)
                 | UserAnswer::Archive { .. } => return Err(self.unexpected()),
             }
         }
@@ -229,7 +258,10 @@ impl Conversation<'_> {
                 return Ok(Err(Failing::Failed(failure)));
             }
             let UserAnswer::Remark(words) = answer else { return Ok(Ok(answer)) };
-            eprintln!("jit: {}", safe(&words));
+            match &self.talk.remarks {
+                Remarks::Said => eprintln!("jit: {}", safe(&words)),
+                Remarks::Kept(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).push(words),
+            }
         }
     }
 

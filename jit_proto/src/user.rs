@@ -2,8 +2,8 @@
 
 use crate::time::Moment;
 use crate::view::{
-    CheckpointView, DaemonView, EventView, Failure, FileView, GrantView, MistakeView, OptoutView, RequestView, SessionView, Shown,
-    StatusView, TakenView,
+    CheckpointView, DaemonView, EventView, Failure, FileView, GrantView, MetricsView, MistakeView, OptoutView, RequestView, SessionView,
+    Shown, StatusView, TakenView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -172,6 +172,12 @@ pub enum Act {
         /// The moment.
         before: Moment,
     },
+    /// Say when something changes that one may see, for as long as one listens. Answers: [`UserAnswer::Events`]
+    /// without end: first the newest events that one may see, then those that come. A part without events says that
+    /// something else changed, such as the policy.
+    Watch,
+    /// How the daemon is. Answer: [`UserAnswer::Metrics`].
+    Metrics,
 }
 
 /// What a reviewer says of an emergency.
@@ -247,4 +253,6 @@ pub enum UserAnswer {
         /// The last event of it, as `SEQ:HASH`.
         upto: String,
     },
+    /// How the daemon is.
+    Metrics(Box<MetricsView>),
 }

@@ -6,6 +6,7 @@
 use crate::breakglass;
 use crate::clock::{Clock, KernelEntropy};
 use crate::engine::{self, Begun, Handle};
+use crate::meter::Meter;
 use crate::reload;
 use crate::settings::Settings;
 use crate::syslog::{Syslog, Urgency};
@@ -42,6 +43,8 @@ pub struct Beginner<C> {
     pub told: Arc<watch::Sender<u64>>,
     /// How surely sessions can be ended.
     pub bound: Bound,
+    /// Where stored events are counted.
+    pub meter: Arc<Meter>,
 }
 
 /// What there is to begin with.
@@ -137,7 +140,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let file = file_in(&self.settings.state);
         let disk = statvfs(&self.settings.state).map_or(0, |about| about.blocks().saturating_mul(about.fragment_size()));
         let reserve = Reserve::beside(&file, disk);
-        let started = Writer::start(store, file, reserve, Syslog::new(self.settings.syslog.clone()), &self.told);
+        let started = Writer::start(store, file, reserve, Syslog::new(self.settings.syslog.clone()), &self.told, self.meter.clone());
         let (writer, _) = started.map_err(|error| format!("the writer cannot be started: {error}"))?;
         // On a full disk it waits to be stored: those who hold a grant must still come in.
         let _ = writer.commit(batch, Recording::A_FACT).await;

@@ -6,6 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
 use crate::keeper::Keeper;
+use crate::meter::Meter;
 use crate::privileges::{Identity, set_umask};
 use crate::settings::Settings;
 use crate::sockets::{self, Sockets};
@@ -45,10 +46,12 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let clock = SystemClock;
     let began = clock.now();
     let told = Arc::new(watch::channel(0).0);
+    let meter = Arc::new(Meter::default());
     let (settings_too, written_meanwhile) = (settings.clone(), written_meanwhile.to_vec());
     let (keeper, orders) = Keeper::new(&settings.state);
     eprintln!("jitd: {}", keeper.about());
-    let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told.clone(), bound: keeper.bound() };
+    let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
+    let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;
     let (engine, jobs) = Handle::new();
     let has_record = begun.no_record.is_none();
@@ -63,7 +66,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
     let Sockets { pam, user, .. } = sockets;
     let (pam, user) = (listener(pam)?, listener(user)?);
-    let pam = tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone()));
+    let pam = tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone(), meter.clone()));
     let about = user_door::About {
         engine: engine.clone(),
         directory: directory.clone(),
@@ -72,6 +75,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         head: told.subscribe(),
         policy: settings.policy.clone(),
         since: began.wall.as_millis(),
+        meter,
     };
     let user = tokio::spawn(user_door::serve(user, about));
     let _ = sd_notify::notify(&[NotifyState::Ready]);

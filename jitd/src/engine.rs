@@ -34,6 +34,8 @@ pub struct Snapshot<'a> {
     pub trouble: &'a [Mistake],
     /// Both clocks.
     pub now: Now,
+    /// Since when the policy is in force.
+    pub policy_since: WallTime,
     /// Whether the last change could not be stored.
     pub store_fails: Option<&'a str>,
 }

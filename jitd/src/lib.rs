@@ -18,6 +18,7 @@ pub mod engine;
 mod inherited;
 pub mod keeper;
 mod limits;
+pub mod meter;
 pub mod pam_door;
 mod privileges;
 mod reload;

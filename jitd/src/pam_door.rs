@@ -11,6 +11,7 @@ use crate::engine::Handle;
 use crate::engine::access::Knock;
 use crate::keeper::Keeper;
 use crate::limits::{Door, Slot, Slots, Standing, Turns};
+use crate::meter::{Answer, Meter};
 use crate::wire;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
 use jit_core::grant::Grant;
@@ -23,6 +24,7 @@ use jit_proto::pam::{Held, Hold, PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use knock::Unknown;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -35,6 +37,8 @@ const SLOTS: Slots = Slots { common: 192, each: 8, kept: 64, roots: 64 };
 
 /// The longest reason why there is no cgroup, in characters.
 const LONGEST_WHY: usize = 200;
+/// What is said when no answer can be given now.
+const BUSY: &str = "jit: the access daemon is busy. Try again in a moment.";
 
 /// So many connections are served without asking whose they are.
 const QUIET: usize = 16;
@@ -47,11 +51,12 @@ struct Service {
     keeper: Keeper,
     door: Door,
     turns: Turns,
+    meter: Arc<Meter>,
 }
 
 /// Serves the PAM socket for ever.
-pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory, keeper: Keeper) {
-    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default() };
+pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory, keeper: Keeper, meter: Arc<Meter>) {
+    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default(), meter };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -65,6 +70,7 @@ pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory,
 async fn connection(mut stream: UnixStream, service: Service) {
     let Some(pid) = trusted_peer(&stream) else { return };
     let Some(_slot) = slot(&service.door, pid) else {
+        service.meter.checked(Phase::Account, Answer::Busy, None);
         let _ = tokio::time::timeout(ANSWER, wire::write(&mut stream, &busy(UNREAD))).await;
         return;
     };
@@ -82,6 +88,7 @@ async fn connection(mut stream: UnixStream, service: Service) {
         }
     };
     let token = ask.token;
+    let (phase, observes, began) = (phase_of(&ask.question), ask.observe, Instant::now());
     let answered = service.answer(ask, pid);
     let verdict = match tokio::time::timeout(ANSWER, answered).await {
         Ok(verdict) => verdict,
@@ -90,6 +97,9 @@ async fn connection(mut stream: UnixStream, service: Service) {
     if matches!(verdict, Verdict::Denied { .. }) && service.engine.has_stopped() {
         // It was not decided. The module asks again, and the next jitd answers.
         return;
+    }
+    if let Some(phase) = phase {
+        service.meter.checked(phase, answer_of(&verdict, observes), Some(began.elapsed()));
     }
     let opened = match &verdict {
         Verdict::Opened { session, .. } => session.parse().ok(),
@@ -103,8 +113,26 @@ async fn connection(mut stream: UnixStream, service: Service) {
 }
 
 fn busy(token: u64) -> PamAnswer {
-    let message = "jit: the access daemon is busy. Try again in a moment.".to_owned();
-    PamAnswer { token, verdict: Verdict::Denied { message } }
+    PamAnswer { token, verdict: Verdict::Denied { message: BUSY.to_owned() } }
+}
+
+/// Which check a question is; none: it asks nothing.
+fn phase_of(question: &Question) -> Option<Phase> {
+    match question {
+        Question::Check(_) => Some(Phase::Account),
+        Question::Open { .. } => Some(Phase::Session),
+        Question::Enter { .. } | Question::Close { .. } => None,
+    }
+}
+
+/// What a verdict is counted as.
+fn answer_of(verdict: &Verdict, observes: bool) -> Answer {
+    match verdict {
+        Verdict::Denied { message } if message == BUSY => Answer::Busy,
+        Verdict::Allowed | Verdict::Opened { .. } | Verdict::Denied { .. } | Verdict::Noted if observes => Answer::Observed,
+        Verdict::Denied { .. } => Answer::Denied,
+        Verdict::Allowed | Verdict::Opened { .. } | Verdict::Noted => Answer::Allowed,
+    }
 }
 
 /// The process at the other end. Only root may ask, or whoever jitd runs as where that is not root.

@@ -41,6 +41,7 @@ pub struct Syslog {
     socket: Option<UnixDatagram>,
     waiting: VecDeque<Vec<u8>>,
     undelivered: u64,
+    dropped: u64,
     lost: bool,
     /// It is there, and took no more lines when it was last offered some.
     slow: bool,
@@ -51,7 +52,8 @@ impl Syslog {
     /// To the socket at this path.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { path, socket: None, waiting: VecDeque::new(), undelivered: 0, lost: false, slow: false, pid: std::process::id() }
+        let (waiting, pid) = (VecDeque::new(), std::process::id());
+        Self { path, socket: None, waiting, undelivered: 0, dropped: 0, lost: false, slow: false, pid }
     }
 
     /// Sends a line now, or as soon as syslog takes it.
@@ -60,6 +62,7 @@ impl Syslog {
         if self.waiting.len() > MOST_WAITING {
             self.waiting.pop_front();
             self.undelivered = self.undelivered.saturating_add(1);
+            self.dropped = self.dropped.saturating_add(1);
         }
         self.flush()
     }
@@ -90,10 +93,22 @@ impl Syslog {
         self.slow
     }
 
-    /// Whether lines wait to be delivered.
+    /// How many lines wait to be delivered.
     #[must_use]
-    pub fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many lines were never delivered, since the daemon began.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether it takes no lines.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost
     }
 
     fn written(&self, urgency: Urgency, line: &str) -> Vec<u8> {

@@ -3,15 +3,18 @@
 mod acts;
 mod archive;
 mod looks;
+mod metrics;
 mod optouts;
 mod peer;
 mod views;
+mod watch;
 
 use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::keeper::Keeper;
-use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slots, Standing};
+use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slot, Slots, Standing};
+use crate::meter::Meter;
 use crate::wire;
 use jit_core::actor::Actor;
 use jit_core::engine::could_approve_something;
@@ -24,7 +27,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
 
 /// How long an ask may take to arrive.
 const ARRIVE: Duration = Duration::from_secs(10);
@@ -32,6 +34,9 @@ const ARRIVE: Duration = Duration::from_secs(10);
 const READ: Duration = Duration::from_secs(10);
 /// Connection slots: for everybody, for one user, kept for root and approvers, and of those for root alone.
 const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64, roots: 16 };
+
+/// Of those, for whoever watches: they stay.
+const WATCHERS: Slots = Slots { common: 64, each: 4, kept: 32, roots: 8 };
 
 /// What the user socket needs to know of the daemon.
 #[derive(Clone)]
@@ -45,11 +50,13 @@ pub struct About {
     /// The store's file.
     pub store: PathBuf,
     /// The number of the newest stored event.
-    pub head: watch::Receiver<u64>,
+    pub head: tokio::sync::watch::Receiver<u64>,
     /// The policy's file.
     pub policy: PathBuf,
     /// When the daemon began, in milliseconds since 1970.
     pub since: i64,
+    /// What is counted.
+    pub meter: Arc<Meter>,
 }
 
 /// What a connection is served with.
@@ -57,12 +64,13 @@ pub struct About {
 struct Service {
     about: Arc<About>,
     door: Door,
+    watchers: Door,
     acts: Acts,
 }
 
 /// Serves the user socket for ever.
 pub async fn serve(listener: UnixListener, about: About) {
-    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), acts: Acts::default() };
+    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), watchers: Door::new(WATCHERS), acts: Acts::default() };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -84,11 +92,7 @@ async fn connection(stream: UnixStream, service: Service) {
         return;
     };
     let uid = peer.uid();
-    let slot = match service.door.enter(uid, if uid.is_root() { Standing::Root } else { Standing::Common }) {
-        Some(slot) => Some(slot),
-        None if service.approves(uid).await => service.door.enter(uid, Standing::Approver),
-        None => None,
-    };
+    let slot = service.slot(&service.door, uid).await;
     let nonce = KernelEntropy::bytes();
     if line.send(&Greeting { nonce }).await.is_err() {
         return;
@@ -154,6 +158,15 @@ impl Line {
 }
 
 impl Service {
+    /// A slot at this door, if there is one for this user.
+    async fn slot(&self, door: &Door, uid: Uid) -> Option<Slot> {
+        match door.enter(uid, if uid.is_root() { Standing::Root } else { Standing::Common }) {
+            Some(slot) => Some(slot),
+            None if self.approves(uid).await => door.enter(uid, Standing::Approver),
+            None => None,
+        }
+    }
+
     /// Whether somebody is an approver of anything: they have slots of their own.
     async fn approves(&self, uid: Uid) -> bool {
         let Ok(subject) = self.about.directory.by_uid(uid).await else { return false };
@@ -197,6 +210,11 @@ impl Service {
             Act::Optouts => optouts::list(about, line, actor).await,
             Act::Archive { before } => archive::archive(about, line, actor, before).await,
             Act::Prune { upto, before } => archive::prune(about, line, actor, upto, before).await,
+            Act::Watch => match self.slot(&self.watchers, actor.subject.uid).await {
+                Some(_slot) => watch::watch(about, line, actor).await,
+                None => line.refuse(&Refusal::Busy).await,
+            },
+            Act::Metrics => metrics::metrics(about, line, actor).await,
         }
     }
 }
@@ -223,6 +241,8 @@ fn changes_something(act: &Act) -> bool {
         | Act::Events(_)
         | Act::PolicyShow
         | Act::Version
-        | Act::Archive { .. } => false,
+        | Act::Archive { .. }
+        | Act::Watch
+        | Act::Metrics => false,
     }
 }

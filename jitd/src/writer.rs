@@ -3,6 +3,7 @@
 //! It never waits for anything but work: what must be tried again is tried when the engine says so. What is so although
 //! it could not be stored waits here, in order, and nothing is stored before it.
 
+use crate::meter::Meter;
 use crate::syslog::{Syslog, Turn, Urgency};
 use jit_core::engine::{Otherwise, Recording};
 use jit_core::event::{self, Event};
@@ -15,7 +16,7 @@ use jit_store::{Base, Fresh, Reserve, Store, pick};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -103,6 +104,7 @@ impl Writer {
         reserve: Reserve,
         syslog: Syslog,
         told: &Arc<watch::Sender<u64>>,
+        meter: Arc<Meter>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (work, jobs) = mpsc::channel();
         told.send_replace(store.head().seq);
@@ -114,6 +116,7 @@ impl Writer {
             behind: behind.clone(),
             fails: fails.clone(),
             head: told.clone(),
+            meter,
             failing: None,
             late: VecDeque::new(),
             turned: None,
@@ -253,6 +256,7 @@ struct Scribe {
     behind: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
     head: Arc<watch::Sender<u64>>,
+    meter: Arc<Meter>,
     failing: Option<Failing>,
     late: VecDeque<Late>,
     /// What changed about syslog since it was last told what time it is.
@@ -282,7 +286,19 @@ impl Scribe {
     fn say_how_it_goes(&self) {
         let fails = self.failing.is_some() || !self.reserve.is_held();
         self.fails.store(fails, Ordering::Relaxed);
-        self.behind.store(fails || self.syslog.has_waiting() || self.turned.is_some(), Ordering::Relaxed);
+        self.behind.store(fails || self.syslog.waiting() > 0 || self.turned.is_some(), Ordering::Relaxed);
+        self.measure();
+    }
+
+    /// Says how the record and syslog are to whoever measures.
+    fn measure(&self) {
+        let health = &self.meter.health;
+        let set = |meter: &AtomicU64, count: usize| meter.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        set(&health.waiting, self.late.len());
+        set(&health.syslog_waiting, self.syslog.waiting());
+        health.failing.store(self.failing.is_some(), Ordering::Relaxed);
+        health.syslog_lost.store(self.syslog.is_lost(), Ordering::Relaxed);
+        health.syslog_undelivered.store(self.syslog.dropped(), Ordering::Relaxed);
     }
 
     fn work(&mut self, work: Work) {
@@ -343,6 +359,7 @@ impl Scribe {
             (Err(why), Otherwise::Refused) => {
                 let failing = self.fails(&why);
                 failing.refused = failing.refused.saturating_add(1);
+                self.meter.health.refused.fetch_add(1, Ordering::Relaxed);
                 Err(why)
             }
         }
@@ -415,6 +432,7 @@ impl Scribe {
     }
 
     fn publish(&mut self, records: &[Record]) {
+        self.meter.stored(records);
         let sent = records.iter().filter_map(|record| Some((record.at, self.syslog.send(urgency(record), &line::of(record))?)));
         // Behind all of them: lines come in the order of their numbers.
         let turns: Vec<_> = sent.collect();
@@ -437,6 +455,7 @@ impl Scribe {
         let Ok(fresh) = fresh(at, event) else { return };
         match self.store.append(std::slice::from_ref(&fresh)) {
             Ok(records) => {
+                self.meter.stored(&records);
                 for record in &records {
                     // What syslog does not take now waits; a word about that is on its way, or was said.
                     let _ = self.syslog.send(urgency(record), &line::of(record));

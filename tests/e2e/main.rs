@@ -31,6 +31,7 @@ mod optouts;
 mod packages;
 mod policy;
 mod record;
+mod see;
 mod session_places;
 mod sessions;
 mod ssh;

@@ -1,6 +1,7 @@
 //! Somebody who runs commands in the host.
 
 use crate::daemon::Reaped;
+use crate::screen::Screen;
 use crate::terminal::Terminal;
 use crate::wait::wait_for_exit;
 use crate::{Host, Output};
@@ -79,6 +80,12 @@ impl<'a> Person<'a> {
         // script(1) makes a terminal in the host's own devpts, and gives it to the command.
         let quoted = line.replace('\'', "'\\''");
         Terminal::start(&format!("{}$ {line}", self.name), self.command(&[], &format!("exec script -qefc '{quoted}' /dev/null")))
+    }
+
+    /// Runs a command line on a screen of this size, which can be looked at.
+    #[must_use]
+    pub fn screen(self, width: u16, height: u16, line: &str) -> Screen<'a> {
+        Screen::start(self, width, height, line)
     }
 
     fn command(&self, before: &[&str], line: &str) -> Command {

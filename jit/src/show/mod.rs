@@ -1,8 +1,10 @@
 //! How things look: as JSON to programs, in words to people.
 
+pub mod csv;
 pub mod full;
 pub mod json;
 pub mod lines;
+pub mod openmetrics;
 pub mod status;
 pub mod table;
 pub mod times;

@@ -55,6 +55,33 @@ impl Clock {
         then.format(if then.date_naive() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
     }
 
+    /// The day and the minute.
+    pub fn minute(self, moment: Moment) -> String {
+        self.at(moment).format("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// The date.
+    pub fn date(self, moment: Moment) -> String {
+        self.at(moment).format("%Y-%m-%d").to_string()
+    }
+
+    /// The day, without its year.
+    pub fn day(self, moment: Moment) -> String {
+        self.at(moment).format("%-d %b").to_string()
+    }
+
+    /// The zone, as it is now.
+    pub fn zone_name(self) -> String {
+        let offset = (self.zone)(self.now).format("%:z").to_string();
+        if offset == "+00:00" { "UTC".to_owned() } else { format!("UTC{offset}") }
+    }
+
+    /// The time of day.
+    #[cfg(feature = "watch")]
+    pub fn time_of_day(self) -> String {
+        (self.zone)(self.now).format("%H:%M:%S").to_string()
+    }
+
     /// The day and the second.
     pub fn full(self, moment: Moment) -> String {
         self.at(moment).format("%Y-%m-%d %H:%M:%S").to_string()

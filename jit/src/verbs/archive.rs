@@ -7,6 +7,7 @@ use crate::out::Form;
 use crate::show::times::When;
 use crate::show::{json, words};
 use crate::talk::{Pace, Part};
+use crate::whole_file::sync_directory_of;
 use jit_proto::time::Moment;
 use jit_proto::user::{Act, UserAnswer};
 use jit_store::{copy, file_in};
@@ -64,7 +65,7 @@ fn write_archive(context: &Context, before: Moment, to: &Path) -> Result<(String
     conversation.record(Pace::Prompt, |part| write_part(&mut file, &part).map_err(|error| failed(to, error)))?;
     let file = file.into_inner().map_err(|error| failed(to, error.error()))?;
     file.sync_all().map_err(|error| failed(to, error))?;
-    sync_directory(to);
+    sync_directory_of(to);
     // What was written is read again: jitd takes out nothing that is not there.
     let mut chain = Chain::new(None);
     verify::follow_file(&mut chain, to)?.and_then(|()| chain.end()).map_err(|broken| failed(to, broken))?;
@@ -83,17 +84,11 @@ fn write_part(file: &mut BufWriter<File>, part: &Part) -> std::io::Result<()> {
     Ok(())
 }
 
-fn sync_directory(file: &Path) {
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    // A file system that cannot do this does it by itself.
-    let _ = File::open(directory).and_then(|directory| directory.sync_all());
-}
-
 /// Copies the store while jitd writes to it.
 pub fn backup(context: &Context, to: &Path, state: Option<&Path>) -> Ended {
     let store = file_in(state.unwrap_or_else(|| Path::new(STATE)));
     let head = copy(&store, to).map_err(|error| failed(to, error))?;
-    sync_directory(to);
+    sync_directory_of(to);
     let (file, head, events) = (to.to_string_lossy(), chain::written(head), head.seq);
     match context.out.form() {
         Form::Json => context.out.json(&Archived { file: &file, events, head: &head })?,

@@ -3,6 +3,7 @@
 use super::{Context, Ended, verify};
 use crate::cli::ExportFormat;
 use crate::failing::{Exit, Failing};
+use crate::show::csv::{inert, row};
 use crate::show::json;
 use crate::talk::{Pace, Part};
 use jit_proto::user::{Act, EventFilter};
@@ -51,21 +52,6 @@ fn cells(event: &EventView) -> String {
     let first = [seq.as_str(), &event.at, &event.event];
     let last = [event.data.as_str(), &event.prev, &event.hash];
     row(first.into_iter().chain(names.iter().map(String::as_str)).chain(last))
-}
-
-/// A text that no spreadsheet takes for a formula, on one line. The column `data` has it as it is.
-fn inert(text: &str) -> String {
-    let text = jit_core::text::printable(text, usize::MAX);
-    if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
-}
-
-/// Cells as RFC 4180 writes them.
-fn row<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let quoted = |cell: &str| {
-        if cell.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
-    };
-    let cells: Vec<_> = cells.map(quoted).collect();
-    format!("{}\r\n", cells.join(","))
 }
 
 #[cfg(test)]

@@ -8,14 +8,18 @@ mod export;
 mod gate;
 mod generate;
 mod look;
+mod metrics;
 mod optout;
 mod own;
 mod policy;
 mod policy_check;
 mod policy_test;
+mod report;
 mod request;
 mod verify;
 mod wait;
+#[cfg(feature = "watch")]
+mod watch;
 
 use crate::cli::{AuditVerb, PolicyVerb, Verb};
 use crate::failing::{Exit, Failing};
@@ -63,6 +67,10 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
         Verb::Review { id, verdict, note } => optout::review(context, id.as_deref(), verdict, note),
         Verb::Extend { id, time, reason } => own::extend(context, id.as_deref(), time, reason),
         Verb::Optouts => optout::list(context),
+        Verb::Report(args) => report::report(context, &args),
+        Verb::Metrics { textfile } => metrics::metrics(context, textfile.as_deref()),
+        #[cfg(feature = "watch")]
+        Verb::Watch => watch::watch(context),
         Verb::Enable(args) => gate::enable(context, &args),
         Verb::Confirm { unproven } => gate::confirm(context, unproven),
         Verb::Disable { service, all: _ } => gate::disable(context, service.as_deref()),

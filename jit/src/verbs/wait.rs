@@ -72,6 +72,7 @@ impl Waiter<'_> {
                 | UserAnswer::Optouts(_)
                 | UserAnswer::Remark(_)
                 | UserAnswer::Checkpoint(_)
+                | UserAnswer::Metrics(_)
                 | UserAnswer::Archive { .. }
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }

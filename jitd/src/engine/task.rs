@@ -21,7 +21,7 @@ use jit_core::request::Request;
 use jit_core::span::Span;
 use jit_core::state::State;
 use jit_core::subject::Entry;
-use jit_core::time::{Now, STEP_MS};
+use jit_core::time::{Now, STEP_MS, WallTime};
 use jit_store::Fresh;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -77,6 +77,7 @@ pub struct Task<C> {
     jobs: mpsc::Receiver<Job>,
     state: State,
     policy: Option<Arc<Policy>>,
+    policy_since: WallTime,
     trouble: Vec<Mistake>,
     record: RecordChecks,
     waiting: VecDeque<Waiting>,
@@ -110,6 +111,7 @@ impl<C: Clock> Task<C> {
             jobs,
             state: begun.state,
             policy: begun.policy.map(shared),
+            policy_since: now.wall,
             trouble: begun.trouble,
             record: begun.record,
             waiting: VecDeque::new(),
@@ -273,6 +275,7 @@ impl<C: Clock> Task<C> {
         self.writer = writer;
         self.state = begun.state;
         self.policy = begun.policy.map(shared);
+        self.policy_since = now.wall;
         self.trouble = begun.trouble;
         self.store_fails = begun.no_record.clone().map(|why| (now, why));
         self.no_record = begun.no_record;
@@ -290,6 +293,7 @@ impl<C: Clock> Task<C> {
             policy: self.policy.as_deref(),
             trouble: &self.trouble,
             now: self.clock.now(),
+            policy_since: self.policy_since,
             store_fails: self.store_fails.as_ref().map(|(_, why)| why.as_str()),
         }
     }
@@ -455,6 +459,7 @@ impl<C: Clock> Task<C> {
                 Then::Policy(policy, answer) => {
                     if policy.is_some() {
                         self.policy = policy;
+                        self.policy_since = self.clock.now().wall;
                     }
                     let _ = answer.send(Ok(()));
                 }

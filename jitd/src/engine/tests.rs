@@ -71,7 +71,7 @@ impl Bench {
         let (store, state, _) = Store::open(&file).unwrap();
         let reserve = Reserve::beside(&file, 0);
         let told = Arc::new(tokio::sync::watch::channel(0).0);
-        let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told).unwrap();
+        let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default()).unwrap();
         let (engine, jobs) = Handle::new();
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
         tokio::spawn(Task::new(hand.clone(), writer, Keeper::idle(), jobs, begun).run());

@@ -24,11 +24,11 @@ use std::sync::LazyLock;
 
 /// How much of a frame a part of a list may fill, in bytes, as estimated.
 const PART: usize = 40_000;
-/// How many events are read at a time.
-const PAGE: u32 = 200;
+/// How many events are read at a time: so many that opening the record each time costs little beside them.
+const PAGE: u32 = 1000;
 
 /// The policy that viewers are judged by: where there is none, nobody approves and only root sees all.
-fn policy_of<'a>(snapshot: &Snapshot<'a>) -> &'a Policy {
+pub fn policy_of<'a>(snapshot: &Snapshot<'a>) -> &'a Policy {
     static NONE: LazyLock<Policy> = LazyLock::new(Policy::default);
     snapshot.policy.unwrap_or(&NONE)
 }
@@ -286,7 +286,7 @@ fn not_read(error: &dyn Display) -> Refusal {
 }
 
 /// A request, grant or session that the viewer may see.
-fn find(snapshot: &Snapshot<'_>, me: &Subject, id: &str) -> Option<Shown> {
+pub fn find(snapshot: &Snapshot<'_>, me: &Subject, id: &str) -> Option<Shown> {
     let policy = policy_of(snapshot);
     let viewer = views::viewer(me, policy);
     let state = snapshot.state;
@@ -362,10 +362,26 @@ pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventF
     send_events(about, line, filter, follow).await
 }
 
-async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record>, Refusal> {
+pub async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record>, Refusal> {
     let store = about.store.clone();
     let read = tokio::task::spawn_blocking(move || stored_events(&open_to_read(&store)?, &filter, most)).await;
     read.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
+}
+
+/// The next events, in parts that each fit a frame, and the number of the last. They are made ready beside the task that
+/// answers checks, which does not wait for them.
+async fn read_page(about: &About, filter: Filter) -> Result<Option<(u64, Vec<Vec<EventView>>)>, Refusal> {
+    let store = about.store.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let records = stored_events(&open_to_read(&store)?, &filter, PAGE)?;
+        Ok::<_, rusqlite::Error>(records.last().map(|last| (last.seq, event_parts(records.iter().map(event_view).collect()))))
+    });
+    read.await.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
+}
+
+/// Events in parts that each fit a frame.
+pub fn event_parts(events: Vec<EventView>) -> Vec<Vec<EventView>> {
+    parts(events, |event| event.data.len().saturating_add(400))
 }
 
 /// Says where the record begins, if older events were archived.
@@ -382,14 +398,14 @@ pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, fol
     let mut head = about.head.clone();
     loop {
         head.mark_unchanged();
-        let records = match read(about, filter.clone(), PAGE).await {
-            Ok(records) => records,
+        let page = match read_page(about, filter.clone()).await {
+            Ok(page) => page,
             Err(refusal) => return line.refuse(&refusal).await,
         };
-        if let Some(last) = records.last() {
-            filter.after = last.seq;
-            for part in parts(records.iter().map(event_view).collect(), |event: &EventView| event.data.len().saturating_add(400)) {
-                line.send(&UserAnswer::Events { events: part, more: true }).await?;
+        if let Some((last, parts)) = page {
+            filter.after = last;
+            for events in parts {
+                line.send(&UserAnswer::Events { events, more: true }).await?;
             }
         } else if follow {
             tokio::select! {
@@ -403,7 +419,7 @@ pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, fol
     line.send(&UserAnswer::Events { events: Vec::new(), more: false }).await
 }
 
-fn event_view(record: &Record) -> EventView {
+pub fn event_view(record: &Record) -> EventView {
     EventView {
         seq: record.seq,
         at: record.at.with_millis(),

@@ -1,0 +1,210 @@
+//! The terminal, and the loop: draw what changed, at most as often as it changes; the clock once a second.
+
+use super::draw::{Look, draw};
+use super::link;
+use super::model::{Key, Link, Model, News, Order};
+use super::rows::Glyphs;
+use crate::failing::{Exit, Failing};
+use crate::show::times::Clock;
+use crate::talk::Talk;
+use nix::sys::signal::{SigSet, Signal};
+use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::execute;
+use std::io::stdout;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the clock is drawn, and how seldom jitd is asked at most.
+const SECOND: Duration = Duration::from_secs(1);
+/// After how long jitd is asked although nothing was heard: it may be that its disk fails, which is no event.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// What the loop hears.
+#[derive(Debug)]
+pub enum Heard {
+    /// A key.
+    Key(Key),
+    /// A text that was pasted.
+    Paste(String),
+    /// The terminal has another size.
+    Resized,
+    /// Somebody wants this program to end, or the terminal is gone.
+    End,
+    /// News.
+    News(News),
+    /// What was asked is answered; perhaps with news.
+    Asked(Option<News>),
+}
+
+/// The terminal as it was before is put back when this ends, however it ends; after a panic ratatui's hook has done it.
+struct Restored;
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        // A terminal that is gone cannot be restored.
+        let _ = execute!(stdout(), DisableBracketedPaste);
+        let _ = ratatui::try_restore();
+    }
+}
+
+/// Shows the screen until it is left.
+pub fn run(talk: &Talk, colour: bool) -> Result<Exit, Failing> {
+    let (heard, all) = channel();
+    // Before any other thread is there, so that all of them leave these to the one that waits for them.
+    let signals: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT].into_iter().collect();
+    let _ = signals.thread_block();
+    let orders = start(talk, &heard, signals);
+    // Before it is changed: half a change is put back too.
+    let restored = Restored;
+    let mut terminal = ratatui::try_init().map_err(Failing::Unwritten)?;
+    // A terminal without it pastes as if keys were pressed.
+    let _ = execute!(stdout(), EnableBracketedPaste);
+    let look = Look { colour, glyphs: glyphs() };
+    let mut watching = Watching { model: Model::new(Clock::local()), orders, asked: None, busy: false, stale: true };
+    let mut shown = Instant::now();
+    let mut has_changed = true;
+    while !watching.model.is_over {
+        watching.look();
+        if has_changed || shown.elapsed() >= SECOND {
+            watching.model.clock = Clock::local();
+            terminal.draw(|frame| draw(frame, &watching.model, look)).map_err(Failing::Unwritten)?;
+            (shown, has_changed) = (Instant::now(), false);
+        }
+        has_changed |= watching.hear(&all, SECOND.saturating_sub(shown.elapsed()));
+    }
+    drop(restored);
+    Ok(Exit::Done)
+}
+
+/// Starts the threads: one that listens to jitd, one that asks it, one for keys, one for signals.
+fn start(talk: &Talk, heard: &Sender<Heard>, signals: SigSet) -> Sender<Order> {
+    let (orders, ordered) = channel();
+    let (listener, asker) = (talk.keeping_remarks(), talk.keeping_remarks());
+    let (to_listen, to_ask, to_type, to_end) = (heard.clone(), heard.clone(), heard.clone(), heard.clone());
+    thread::spawn(move || link::listen(&listener, &to_listen));
+    thread::spawn(move || link::ask(&asker, &ordered, &to_ask));
+    thread::spawn(move || keys(&to_type));
+    thread::spawn(move || {
+        let _ = signals.wait();
+        let _ = to_end.send(Heard::End);
+    });
+    orders
+}
+
+/// The loop's own state.
+struct Watching {
+    model: Model,
+    orders: Sender<Order>,
+    /// When jitd was asked last.
+    asked: Option<Instant>,
+    /// Whether an answer is still to come.
+    busy: bool,
+    /// Whether something happened since.
+    stale: bool,
+}
+
+impl Watching {
+    /// Asks jitd what there is, where that may have changed: never more often than once a second.
+    fn look(&mut self) {
+        let since = self.asked.map(|asked| asked.elapsed());
+        let due = since.is_none_or(|since| since >= SECOND && self.stale || since >= QUIET);
+        let is_away = matches!(self.model.link, Link::Away(_));
+        if due && !self.busy && !is_away {
+            self.asked = Some(Instant::now());
+            (self.busy, self.stale) = (true, false);
+            let _ = self.orders.send(Order::Look);
+        }
+    }
+
+    /// Waits for something to happen, and takes all of it; answers whether anything did.
+    fn hear(&mut self, all: &Receiver<Heard>, most: Duration) -> bool {
+        let first = match all.recv_timeout(most) {
+            Ok(heard) => heard,
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => Heard::End,
+        };
+        // What has come meanwhile is shown together: a slow line is not made to show each step.
+        for heard in std::iter::once(first).chain(all.try_iter()) {
+            self.take(heard);
+        }
+        true
+    }
+
+    fn take(&mut self, heard: Heard) {
+        match heard {
+            Heard::Key(key) => {
+                if let Some(order) = self.model.press(key) {
+                    let _ = self.orders.send(order);
+                }
+            }
+            Heard::Paste(text) => self.model.paste(&text),
+            Heard::Resized => {}
+            Heard::End => self.model.is_over = true,
+            Heard::News(news) => {
+                self.stale |= matches!(news, News::Events(_));
+                self.model.hear(news);
+            }
+            Heard::Asked(news) => {
+                match &news {
+                    Some(News::Done(_)) => self.stale = true,
+                    Some(News::Picture(_)) | None => self.busy = false,
+                    Some(News::Sheet(_) | News::Events(_) | News::Link(_)) => {}
+                }
+                if let Some(news) = news {
+                    self.model.hear(news);
+                }
+            }
+        }
+    }
+}
+
+/// Reads the terminal until it is gone.
+fn keys(heard: &Sender<Heard>) {
+    loop {
+        let next = match event::read() {
+            Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => key_of(key).map(Heard::Key),
+            Ok(Event::Paste(text)) => Some(Heard::Paste(text)),
+            Ok(Event::Resize(..)) => Some(Heard::Resized),
+            Ok(Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost) => None,
+            Err(_) => Some(Heard::End),
+        };
+        let is_end = matches!(next, Some(Heard::End));
+        if next.is_some_and(|next| heard.send(next).is_err()) || is_end {
+            return;
+        }
+    }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "a terminal has many keys, and another library names them")]
+fn key_of(key: KeyEvent) -> Option<Key> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('c') if control => Some(Key::Quit),
+        KeyCode::Char('u') if control => Some(Key::Clear),
+        KeyCode::Char('g') if control => Some(Key::Escape),
+        KeyCode::Char(_) if control => None,
+        KeyCode::Char(letter) => Some(Key::Letter(letter)),
+        KeyCode::Enter => Some(Key::Enter),
+        KeyCode::Esc => Some(Key::Escape),
+        KeyCode::Tab => Some(Key::Tab),
+        KeyCode::BackTab => Some(Key::BackTab),
+        KeyCode::Up => Some(Key::Up),
+        KeyCode::Down => Some(Key::Down),
+        KeyCode::Left | KeyCode::Right => Some(Key::Sideways),
+        KeyCode::PageUp => Some(Key::PageUp),
+        KeyCode::PageDown => Some(Key::PageDown),
+        KeyCode::Backspace => Some(Key::Backspace),
+        _ => None,
+    }
+}
+
+/// Lines and bars as the terminal's character set has them.
+fn glyphs() -> Glyphs {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let is_utf8 = set.is_some_and(|set| {
+        let set = set.to_ascii_lowercase();
+        set.contains("utf-8") || set.contains("utf8")
+    });
+    if is_utf8 { Glyphs::UTF8 } else { Glyphs::ASCII }
+}

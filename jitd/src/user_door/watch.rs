@@ -1,0 +1,155 @@
+//! Somebody watches: they hear of what they may see as it happens, at most once a second.
+
+use super::looks::{event_parts, event_view, find, policy_of, read};
+use super::{About, Gone, Line, views};
+use jit_core::actor::Actor;
+use jit_core::engine::Viewer;
+use jit_core::event::Event;
+use jit_core::record::Record;
+use jit_core::refusal::Refusal;
+use jit_core::subject::Subject;
+use jit_proto::user::UserAnswer;
+use jit_proto::view::EventView;
+use jit_store::Filter;
+use std::time::Duration;
+
+/// How many events back it begins.
+const BACK: u64 = 300;
+/// How many events are read at a time.
+const PAGE: u32 = 200;
+/// How long nothing more is said after something was: a thousand events in a second are one answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends what somebody may see of the newest events, and then of those that come, until they hang up.
+pub async fn watch(about: &About, line: &mut Line, actor: Actor) -> Result<(), Gone> {
+    let mut head = about.head.clone();
+    let mut after = head.borrow().saturating_sub(BACK);
+    let mut is_first = true;
+    loop {
+        head.mark_unchanged();
+        // Whoever left a group sees no more of what it sees, although they listen already.
+        let Ok(me) = about.directory.by_uid(actor.subject.uid).await else { return line.refuse(&Refusal::Busy).await };
+        let news = match News::since(about, &me, after).await {
+            Ok(news) => news,
+            Err(refusal) => return line.refuse(&refusal).await,
+        };
+        after = news.upto;
+        let says_something = news.send(line, is_first).await?;
+        is_first = false;
+        let next = async {
+            if says_something {
+                tokio::time::sleep(PAUSE).await;
+            }
+            head.changed().await.is_ok()
+        };
+        tokio::select! {
+            goes_on = next => if !goes_on { return Ok(()) },
+            () = line.hung_up() => return Err(Gone),
+        }
+    }
+}
+
+/// What happened.
+struct News {
+    /// The events that the viewer may see.
+    seen: Vec<EventView>,
+    /// Whether something happened that changes what they may do.
+    changed: bool,
+    /// The last event that was looked at.
+    upto: u64,
+}
+
+impl News {
+    async fn since(about: &About, me: &Subject, after: u64) -> Result<Self, Refusal> {
+        let mut news = Self { seen: Vec::new(), changed: false, upto: after };
+        loop {
+            let records = read(about, Filter { after: news.upto, ..Filter::default() }, PAGE).await?;
+            let Some(last) = records.last() else { return Ok(news) };
+            news.upto = last.seq;
+            news.changed |= records.iter().any(|record| record.event.starts_with("policy."));
+            let me = me.clone();
+            let seen = about.engine.query(move |snapshot| {
+                let viewer = views::viewer(&me, policy_of(snapshot));
+                let sees = |record: &&Record| may_see(&viewer, record, |id| find(snapshot, &me, id).is_some());
+                records.iter().filter(sees).map(event_view).collect::<Vec<_>>()
+            });
+            news.seen.extend(seen.await?);
+        }
+    }
+
+    /// Sends it; answers whether there was anything to send.
+    async fn send(self, line: &mut Line, is_first: bool) -> Result<bool, Gone> {
+        let parts = event_parts(self.seen);
+        let says_nothing = parts.is_empty();
+        for part in parts {
+            line.send(&UserAnswer::Events { events: part, more: true }).await?;
+        }
+        if says_nothing && (self.changed || is_first) {
+            line.send(&UserAnswer::Events { events: Vec::new(), more: true }).await?;
+        }
+        Ok(!says_nothing || self.changed)
+    }
+}
+
+/// Whether somebody may see an event: whoever sees the request, grant or session that it is about does, whoever was let
+/// in or turned away, and whoever could approve what they wanted.
+fn may_see(viewer: &Viewer<'_>, record: &Record, sees: impl Fn(&str) -> bool) -> bool {
+    if viewer.sees_all() {
+        return true;
+    }
+    let me = viewer.subject;
+    match Event::read(&record.event, &record.data) {
+        Ok(Event::AccessAllowed(allowed)) => allowed.uid == me.uid && allowed.user == me.name,
+        Ok(Event::AccessDenied(denied)) => {
+            let own = denied.uid == Some(me.uid) && denied.user == me.name;
+            own || denied.rule.is_some_and(|rule| viewer.approves_by(&rule))
+        }
+        Ok(Event::AccessObserved(observed)) => observed.uid == Some(me.uid) && observed.user == me.name,
+        Ok(_) => about(&record.data).is_some_and(|id| sees(&id)),
+        Err(_) => false,
+    }
+}
+
+/// The id of what an event is about.
+fn about(data: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct OfId {
+        id: String,
+    }
+    serde_json::from_str::<OfId>(data).ok().map(|about| about.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_core::name::{Uid, UserName};
+    use jit_core::policy::Policy;
+    use jit_core::record::Head;
+    use jit_core::time::WallTime;
+
+    fn record(event: &str, data: &str) -> Record {
+        Record::chained(Head::NONE, WallTime::from_millis(0), event, data.to_owned())
+    }
+
+    fn subject(uid: u32, name: &str) -> Subject {
+        Subject { uid: Uid(uid), name: UserName::new(name), groups: jit_core::subject::Groups::unknown() }
+    }
+
+    #[test]
+    fn an_event_is_seen_by_whom_it_is_about_and_not_by_others() {
+        let policy = Policy::default();
+        let (alice, bob) = (subject(1001, "alice"), subject(1002, "bob"));
+        let denied = r#"{"id":"D-00000001","user":"alice","uid":1001,"service":"sudo","as":null,"from":null,"phase":"account","why":"no grant","rule":"r","ask":null,"count":1}"#;
+        let denied = record("access.denied", denied);
+        let sees_none = |_: &str| false;
+        assert!(may_see(&views::viewer(&alice, &policy), &denied, sees_none));
+        assert!(!may_see(&views::viewer(&bob, &policy), &denied, |_| true), "an id is not enough: D-... is nobody's");
+        let cancelled = record("request.cancelled", r#"{"id":"R-00000001","user":"alice"}"#);
+        assert!(may_see(&views::viewer(&bob, &policy), &cancelled, |id| id == "R-00000001"));
+        assert!(!may_see(&views::viewer(&bob, &policy), &cancelled, sees_none));
+        let policy_event = record("policy.rejected", r#"{"by":"root","mistakes":1,"first":"x"}"#);
+        assert!(!may_see(&views::viewer(&alice, &policy), &policy_event, |_| true));
+        assert!(!may_see(&views::viewer(&alice, &policy), &record("grant.borrowed", r#"{"id":"G-00000001"}"#), |_| true));
+        assert!(may_see(&views::viewer(&subject(0, "root"), &policy), &policy_event, sees_none));
+    }
+}
