@@ -57,6 +57,15 @@ fn text(words: &str) -> String {
     printable(words, LONGEST).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
+/// The longest piece of a name that is not broken, in letters: no usual name is longer, and a table must not grow by others.
+const PIECE: usize = 24;
+
+/// A name, which may be broken where it is too long for a column.
+fn name(words: &str) -> String {
+    let letters: Vec<char> = printable(words, LONGEST).chars().collect();
+    letters.chunks(PIECE).map(|piece| text(&piece.iter().collect::<String>())).collect::<Vec<_>>().join("<wbr>")
+}
+
 /// What somebody held: `sudo as root`.
 fn what(service: &str, run_as: &str) -> String {
     if service.is_empty() { String::new() } else { text(&words::what(service, run_as)) }
@@ -120,14 +129,15 @@ fn looks(facts: &Facts, clock: Clock) -> String {
     let mut lines = Vec::new();
     for it in facts.overdue() {
         let due = it.due.map(|due| format!(", due {}", minute(clock, due))).unwrap_or_default();
-        let what = format!("{} {}", text(&it.rule), what(&it.service, &it.run_as));
+        let what = what(&it.service, &it.run_as);
+        let what = if what.is_empty() { text(&it.rule) } else { format!("{} ({what})", text(&it.rule)) };
         lines.push(look(
             "bad",
             "overdue",
             &format!(
                 "<b>{}</b> took the emergency {} and nobody has reviewed it{due}: <code>{}</code>",
                 text(&it.user),
-                what.trim(),
+                what,
                 text(&it.id)
             ),
         ));

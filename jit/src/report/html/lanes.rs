@@ -1,6 +1,6 @@
 //! Who held what when: a lane for each person and service.
 
-use super::{kind_words, length, minute, text, what};
+use super::{kind_words, length, minute, what};
 use crate::report::facts::Facts;
 use crate::report::timeline::{KINDS, Row, Run, SLOTS};
 use crate::show::times::Clock;
@@ -36,7 +36,7 @@ pub fn section(facts: &Facts, clock: Clock) -> String {
         let is_first = user != before;
         before = user;
         let first = if is_first { " first" } else { "" };
-        let name = if is_first { text(user) } else { String::new() };
+        let name = if is_first { super::name(user) } else { String::new() };
         let _ = writeln!(
             page,
             "<div class=\"who{first}\">{name}</div><div class=\"what{first}\">{}</div><div class=\"lane{first}\">{}</div><div class=\"sum{first}\">{}</div>",
@@ -58,6 +58,7 @@ fn shape(kind: usize) -> (u32, u32) {
         Some(&"emergency") => (2, 20),
         Some(&"legacy") => (16, 4),
         Some(&"repetitive") => (9, 6),
+        Some(&"login") => (8, 8),
         Some(_) | None => (6, 12),
     }
 }

@@ -1,6 +1,6 @@
 //! The tables of the page.
 
-use super::{kind_class, kind_words, length, minute, text, what};
+use super::{kind_class, kind_words, length, minute, name, text, what};
 use crate::report::facts::{Emergency, Facts, Past, Verdict};
 use crate::show::times::Clock;
 use crate::show::words;
@@ -71,8 +71,12 @@ pub fn optouts(facts: &Facts, clock: Clock) -> String {
 }
 
 fn emergency(it: &Emergency, now: i64, clock: Clock) -> Vec<Cell> {
-    let note =
-        |note: &Option<String>| note.as_deref().map(|note| format!(" <span class=\"why\">“{}”</span>", text(note))).unwrap_or_default();
+    let note = |note: &Option<String>| {
+        note.as_deref()
+            .filter(|note| !note.is_empty())
+            .map(|note| format!(" <span class=\"why\">“{}”</span>", text(note)))
+            .unwrap_or_default()
+    };
     let review = match &it.verdict {
         Verdict::Given { by, verdict, note: words, .. } if verdict == "fine" => {
             format!("<span class=\"tag ok\">fine</span> {}{}", text(by), note(words))
@@ -87,7 +91,7 @@ fn emergency(it: &Emergency, now: i64, clock: Clock) -> Vec<Cell> {
     };
     vec![
         ("t", it.at.map_or_else(|| "earlier".to_owned(), |at| minute(clock, at))),
-        ("who", text(&it.user)),
+        ("who", name(&it.user)),
         ("w", what(&it.service, &it.run_as)),
         reason(&it.reason),
         ("", review),
@@ -112,7 +116,7 @@ fn by_rule(facts: &Facts, clock: Clock) -> String {
             }
         };
         vec![
-            ("who", text(rule)),
+            ("who", name(rule)),
             ("w", kind_words(kind).to_owned()),
             ("", owner),
             ("w", ends),
@@ -156,9 +160,9 @@ pub fn grants(facts: &Facts, clock: Clock) -> String {
             kind_words(&grant.kind)
         );
         vec![
-            ("who", text(&grant.user)),
+            ("who", name(&grant.user)),
             ("w", what(&grant.service, &grant.run_as)),
-            ("", kind),
+            ("w", kind),
             ("t", minute(clock, grant.from.unwrap_or(grant.issued))),
             ("n", length(past.held_ms)),
             number(grant.sessions),
@@ -193,7 +197,7 @@ pub fn denials(facts: &Facts, clock: Clock) -> String {
             .map(|it| {
                 vec![
                     ("t", minute(clock, it.at)),
-                    ("who", text(&it.user)),
+                    ("who", name(&it.user)),
                     ("w", what(&it.service, &it.run_as)),
                     reason(&it.reason),
                     ("", text(&it.by)),
@@ -217,9 +221,9 @@ pub fn denials(facts: &Facts, clock: Clock) -> String {
             .take(ROWS)
             .map(|((user, service, why), it)| {
                 vec![
-                    ("who", text(user)),
+                    ("who", name(user)),
                     ("w", text(&words::service(service))),
-                    ("", text(why)),
+                    ("", name(why)),
                     number(it.count),
                     ("t", minute(clock, it.last)),
                 ]
@@ -240,9 +244,9 @@ pub fn people(facts: &Facts) -> String {
     people.sort_by_key(|(name, _)| *name);
     let rows: Vec<_> = people
         .iter()
-        .map(|(name, it)| {
+        .map(|(who, it)| {
             vec![
-                ("who", text(name)),
+                ("who", name(who)),
                 number(it.grants),
                 ("n", length(it.held_ms)),
                 number(it.sessions),
@@ -267,7 +271,7 @@ pub fn people(facts: &Facts) -> String {
         .deciders
         .iter()
         .take(PEOPLE)
-        .map(|(name, it)| vec![("who", text(name)), number(it.approved), number(it.denied), number(it.revoked), number(it.reviewed)])
+        .map(|(who, it)| vec![("who", name(who)), number(it.approved), number(it.denied), number(it.revoked), number(it.reviewed)])
         .collect();
     let deciders = if rows.is_empty() { "<p>Nobody decided anything.</p>\n".to_owned() } else { table(&columns, &rows) };
     format!("<section><h2>People</h2>\n<h3>What they held</h3>\n{holders}<h3>What they decided</h3>\n{deciders}</section>\n")

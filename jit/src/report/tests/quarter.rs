@@ -48,7 +48,7 @@ impl Quarter {
             _ => "ops-root",
         };
         self.say(at, "grant.issued", format!(r#"{{"id":"{id}","user":"{user}","service":"{service}","as":"{run_as}","until":"{until}","by":[{by}],"reason":"{reason}","rule":"{rule}","kind":"{kind}","waits_for_s":null,"starts":null}}"#));
-        for session in 0..=self.dice.below(5) {
+        for session in 0..=self.dice.below(if kind == "approved" { 14 } else { 4 }) {
             self.say(at + session * 120_000 + 1, "session.opened", format!(r#"{{"id":"S-1","grant":"{id}","user":"{user}"}}"#));
         }
         let end_event = if self.dice.below(9) == 0 { "grant.dropped" } else { "grant.expired" };
