@@ -62,7 +62,7 @@ fn deny_revoke_and_review_by_key() {
     carol.press(&["d"]);
     carol.type_text("use the staging host");
     carol.press(&["Enter"]);
-    carol.shows("reads \"use the staging host\"");
+    carol.shows("is denied: alice may not sudo as root, and reads \"use the staging");
     carol.press(&["y"]);
     host.user("alice").run("jit wait").exits(1).says("use the staging host");
 
@@ -228,13 +228,19 @@ fn the_screens_of_the_documents() {
         carol.shows("cores only");
         carol.shows("yes, do that");
         keep(&carol, "approve");
-        carol.press(&["n", "Escape", "Enter"]);
+        carol.press(&["n"]);
+        carol.shows("empty it");
+        carol.press(&["Escape"]);
+        carol.shows("Nothing was done.");
+        carol.press(&["Enter"]);
         carol.shows("What happened");
         keep(&carol, "detail");
-        carol.press(&["Escape", "?"]);
+        carol.press(&["q"]);
+        carol.shows("q quit");
+        carol.press(&["?"]);
         carol.shows("What you can do");
         keep(&carol, "help");
-        carol.press(&["Escape"]);
+        carol.press(&["q"]);
         alice.press_ctrl_c();
         let _ = alice.finish();
     }

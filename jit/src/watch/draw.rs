@@ -167,11 +167,7 @@ fn shown(model: &Model, pane: Pane, look: Look, width: u16) -> Shown {
         }
         Pane::Grants => {
             let rows: Vec<_> = picture.grants.iter().map(|it| rows::grant(clock, look.glyphs, it, width)).collect();
-            Shown {
-                title: titled(rows.len()),
-                rows,
-                empty: "Nobody holds access. A grant comes here with a bar of the time that it has left.",
-            }
+            Shown { title: titled(rows.len()), rows, empty: "Nobody holds access. A grant comes here with a bar of the time left." }
         }
         Pane::Sessions => {
             let rows: Vec<_> = picture.sessions.iter().map(|it| rows::session(clock, it)).collect();
@@ -317,10 +313,10 @@ fn foot(model: &Model, look: Look, width: u16) -> Vec<Line<'static>> {
                 ("d", "deny"),
                 ("r", "revoke"),
                 ("v", "review"),
-                ("Enter", "all of it"),
-                ("Tab", "next part"),
+                ("Enter", "details"),
+                ("Tab", "next"),
                 ("?", "help"),
-                ("q", "leave"),
+                ("q", "quit"),
             ];
             vec![message, keys(&all, look)]
         }
@@ -330,10 +326,11 @@ fn foot(model: &Model, look: Look, width: u16) -> Vec<Line<'static>> {
 fn help(look: Look) -> Vec<Line<'static>> {
     let bold = Style::new().add_modifier(Modifier::BOLD);
     let sudo = what("sudo", "root");
-    let about = format!("somebody asked for access ({sudo}, say). Marked \"for you\": you may answer it.");
+    let about = format!("somebody asked for access: {sudo}, for example.");
     let said = [
         ("", "What you see", true),
         ("Waiting", about.as_str(), false),
+        ("", "Marked \"for you\": you may answer it. \"yours\": you asked.", false),
         ("", "REVIEW: an emergency was taken without asking; you are to judge it.", false),
         ("Grants", "who may come in now, by whose word, and the time that is left.", false),
         ("Sessions", "who is in.", false),
@@ -349,8 +346,10 @@ fn help(look: Look) -> Vec<Line<'static>> {
         ("Tab", "the next part; arrows or j and k choose in it; Ctrl-C leaves at once", false),
     ];
     let line = |(key, words, is_title): &(&str, &str, bool)| {
-        let style = if *is_title { bold } else { Style::new() };
-        Line::from(vec![Span::styled(format!("  {key:<10}"), look.key()), Span::styled((*words).to_owned(), style)])
+        if *is_title {
+            return Line::styled(format!("  {words}"), bold);
+        }
+        Line::from(vec![Span::styled(format!("  {key:<10}"), look.key()), Span::raw((*words).to_owned())])
     };
     said.iter().map(line).collect()
 }

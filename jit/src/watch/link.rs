@@ -1,6 +1,7 @@
 //! Threads that listen to jitd, and ask it. The screen never waits for it.
 
 use super::model::{Link, News, Order, Picture};
+use super::rows;
 use super::screen::Heard;
 use crate::failing::Failing;
 use crate::show::lines::{self, Reader};
@@ -99,7 +100,7 @@ fn sheet(talk: &Talk, id: &str) -> Result<Vec<String>, Failing> {
     let mut lines: Vec<String> = full::shown(clock, &shown).lines().map(str::to_owned).collect();
     lines.push(String::new());
     lines.push("What happened".to_owned());
-    lines.extend(events.iter().map(|event| format!("  {}", full::event(event, |moment| clock.second(moment)))));
+    lines.extend(events.iter().map(|event| format!("  {}", rows::event(clock, event).plain())));
     if let Shown::Request(request) = &shown
         && request.state == "pending"
     {

@@ -34,6 +34,14 @@ pub struct Row {
     pub weight: Weight,
 }
 
+impl Row {
+    /// The row as a line of any length.
+    pub fn plain(&self) -> String {
+        let cells: String = self.cells.iter().map(|(cell, width)| format!("{cell:<width$} ")).collect();
+        cells + &self.rest
+    }
+}
+
 /// What bars are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glyphs {
@@ -191,8 +199,9 @@ pub fn event(clock: Clock, it: &EventView) -> Row {
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => None,
     };
     said.extend(by.filter(|by| !by.is_empty()).map(|by| format!("by {by}")));
-    said.extend(["verdict", "rule", "why"].iter().filter_map(|key| text(key)).take(1).map(safe));
-    said.extend(["reason", "note"].iter().filter_map(|key| text(key)).take(1).map(quoted));
+    said.extend(["verdict", "why"].iter().filter_map(|key| text(key)).map(safe));
+    said.extend(["reason", "note"].iter().filter_map(|key| text(key)).map(quoted));
+    said.extend(text("rule").map(safe));
     let weight = match it.event.as_str() {
         "optout.taken" if text("kind") == Some("emergency") => Weight::Urgent,
         "optout.overdue" | "access.breakglass" | "store.failed" | "syslog.lost" => Weight::Urgent,

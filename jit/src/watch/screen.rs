@@ -178,6 +178,10 @@ fn keys(heard: &Sender<Heard>) {
 
 #[allow(clippy::wildcard_enum_match_arm, reason = "a terminal has many keys, and another library names them")]
 fn key_of(key: KeyEvent) -> Option<Key> {
+    if key.modifiers.contains(KeyModifiers::ALT) {
+        // An Esc with a key right behind it; neither of the two may be guessed.
+        return None;
+    }
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
         KeyCode::Char('c') if control => Some(Key::Quit),
