@@ -34,6 +34,7 @@ pub struct Out {
     /// The width of the terminal; none: the output goes elsewhere.
     width: Option<u16>,
     terminal: bool,
+    #[cfg(feature = "watch")]
     dumb: bool,
     colour: bool,
 }
@@ -47,7 +48,15 @@ impl Out {
         let says_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_none_or(|value| value == "dumb");
         let form = if json { Form::Json } else { Form::Human };
-        Self { form, clock: Clock::local(), width, terminal, dumb, colour: terminal && !says_no && !dumb }
+        Self {
+            form,
+            clock: Clock::local(),
+            width,
+            terminal,
+            #[cfg(feature = "watch")]
+            dumb,
+            colour: terminal && !says_no && !dumb,
+        }
     }
 
     /// The form that is wanted.
