@@ -261,8 +261,8 @@ fn said(note: Option<&str>) -> String {
 fn running(open: usize) -> String {
     match open {
         0 => " No session of it runs.".to_owned(),
-        1 => " 1 session of it runs.".to_owned(),
-        many => format!(" {many} sessions of it run."),
+        1 => " 1 session of it ends.".to_owned(),
+        many => format!(" {many} sessions of it end."),
     }
 }
 

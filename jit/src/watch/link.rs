@@ -124,7 +124,7 @@ fn act(talk: &Talk, order: Order) -> Result<String, Failing> {
             Ok(lines::granted(clock, Reader::Other, &request, grant.as_ref()))
         }
         Order::Deny { id, note } => Ok(lines::denied_by_you(&talk.request(Act::Deny { id, note: Some(note) })?)),
-        Order::Revoke { id, note } => grants(Act::Revoke { target: Target::Grant(id), note }, lines::revoked),
+        Order::Revoke { id, note } => grants(Act::Revoke { target: Target::Grant(id), note, now: false }, lines::revoked),
         Order::Review { id, verdict, note } => grants(Act::Review { id, verdict, note }, lines::reviewed),
         Order::Look | Order::Show(_) => Ok(String::new()),
     }

@@ -185,7 +185,7 @@ fn a_grant_is_revoked_from_its_row_or_from_that_of_its_session() {
         press(&mut model, walk);
         press(&mut model, "r\n");
         let shown = screen(&model);
-        assert!(shown.contains("G-0123ABCD ends now: alice may no longer sudo as root. 1 session of it runs."), "{shown}");
+        assert!(shown.contains("G-0123ABCD ends now: alice may no longer sudo as root. 1 session of it ends."), "{shown}");
         assert_eq!(press(&mut model, "y"), Some(Order::Revoke { id: "G-0123ABCD".to_owned(), note: None }));
     }
 }
