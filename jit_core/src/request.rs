@@ -203,7 +203,23 @@ pub enum Request {
     Decided(DecidedRequest),
 }
 
+/// How far a request has come. Two looks at a request show the same if this is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    decided: bool,
+    approvals: usize,
+    approvers: usize,
+}
+
 impl Request {
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let approvals = self.stages().iter().map(|stage| stage.approvals.len()).sum();
+        let approvers = self.stages().iter().map(|stage| stage.stage.by.len()).sum();
+        Progress { decided: matches!(self, Self::Decided(_)), approvals, approvers }
+    }
+
     /// What was asked.
     #[must_use]
     pub fn ask(&self) -> &Ask {

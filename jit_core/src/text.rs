@@ -44,6 +44,17 @@ pub fn any_of(names: &[String]) -> String {
     }
 }
 
+/// The same; of many, the first few: `carol, dave or 7 others`.
+#[must_use]
+pub fn any_of_first(most: usize, mut names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(most);
+    if more > 1 {
+        names.truncate(most);
+        names.push(format!("{more} others"));
+    }
+    any_of(&names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

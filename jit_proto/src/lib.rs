@@ -1,6 +1,7 @@
 //! The words on jitd's two sockets, and how they are framed and sent.
 //!
 //! - [`pam`]: what the PAM module asks, on `/run/jit/pam.sock`.
+//! - [`ask`]: what it puts for somebody who has no grant, on the same socket.
 //! - [`user`]: what people ask, on `/run/jit/user.sock`; [`view`] is what they are shown.
 //! - [`place`]: the cgroup of a session, which one end makes and the other ends.
 //! - [`frame`]: one version byte, four bytes of length, at most 64 KiB of content.
@@ -14,6 +15,7 @@
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
 )]
 
+pub mod ask;
 pub mod client;
 pub mod frame;
 pub mod pam;

@@ -3,10 +3,11 @@
 //! Names are turned into accounts by the daemon, never by the module: a name service can hang, and the
 //! module runs inside sudo and sshd.
 
+use crate::ask::{Ask, Told};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// One question, on a connection of its own.
+/// One question, on a connection of its own; but for [`Question::Ask`], where the next one may follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PamAsk {
     /// Comes back in the answer, so that an answer to somebody else's question is known for what it is.
@@ -43,6 +44,8 @@ pub enum Question {
         /// The session, as [`Verdict::Opened`] named it.
         session: String,
     },
+    /// They may not come in, and can be asked why they should.
+    Ask(Ask),
 }
 
 /// Who is at the door.
@@ -133,4 +136,6 @@ pub enum Verdict {
     },
     /// It was noted, and there is nothing to decide.
     Noted,
+    /// What is said to somebody who asks.
+    Asked(Told),
 }

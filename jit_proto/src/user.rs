@@ -122,7 +122,7 @@ pub enum Act {
         now: bool,
     },
     /// Wait for a request of one's own (none: the newest) to be decided. Answers: [`UserAnswer::Waiting`] at
-    /// once if it is pending, then [`UserAnswer::Request`].
+    /// once if it is pending, and again whenever an approval or an escalation changes it, then [`UserAnswer::Request`].
     Wait(Option<String>),
     /// What there is. Answers: [`UserAnswer::Listing`] until one says that no more follows.
     List(Which),

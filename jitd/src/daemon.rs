@@ -6,6 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
 use crate::keeper::Keeper;
+use crate::limits::Acts;
 use crate::meter::Meter;
 use crate::privileges::{Identity, set_umask};
 use crate::settings::Settings;
@@ -66,7 +67,8 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
     let Sockets { pam, user, .. } = sockets;
     let (pam, user) = (listener(pam)?, listener(user)?);
-    let pam = tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone(), meter.clone()));
+    let acts = Acts::default();
+    let pam = tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone(), meter.clone(), acts.clone()));
     let about = user_door::About {
         engine: engine.clone(),
         directory: directory.clone(),
@@ -76,6 +78,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         policy: settings.policy.clone(),
         since: began.wall.as_millis(),
         meter,
+        acts,
     };
     let user = tokio::spawn(user_door::serve(user, about));
     let _ = sd_notify::notify(&[NotifyState::Ready]);

@@ -15,6 +15,7 @@ use jit_core::id::{DenialId, RequestId};
 use jit_core::policy::Policy;
 use jit_core::policy::load::Mistake;
 use jit_core::refusal::Refusal;
+use jit_core::request::Progress;
 use jit_core::state::State;
 use jit_core::subject::Entry;
 use jit_core::time::{Now, WallTime};
@@ -67,8 +68,8 @@ pub(crate) enum Job {
     Query(Query),
     /// Put this policy in force, if it is valid.
     Policy { read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>> },
-    /// Say when this request is decided.
-    Watch { id: RequestId, decided: oneshot::Sender<()> },
+    /// Say when this request has come farther than this.
+    Watch { id: RequestId, seen: Progress, changed: oneshot::Sender<()> },
     /// Go on with another record, or without one.
     Adopt { begun: Box<Begun>, writer: Writer },
     /// The way to the record, and the time.
@@ -139,9 +140,9 @@ impl Handle {
         self.ask(|answer| Job::Policy { read, by, answer }).await.unwrap_or(Err(Refusal::Busy))
     }
 
-    /// Waits until a request is decided.
-    pub async fn decided(&self, id: RequestId) {
-        self.ask(|decided| Job::Watch { id, decided }).await;
+    /// Waits until a request has come farther than it was seen to be: nothing is done meanwhile.
+    pub async fn changed(&self, id: RequestId, seen: Progress) {
+        self.ask(|changed| Job::Watch { id, seen, changed }).await;
     }
 
     /// The way to the record, and the time.

@@ -9,6 +9,7 @@
 )]
 
 mod begin;
+mod behind;
 mod breakglass;
 pub mod cli;
 pub mod clock;

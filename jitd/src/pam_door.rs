@@ -3,6 +3,7 @@
 //! Every question is answered within 800 ms, if only by "busy": silence would let the module believe
 //! that the daemon is away, and some administrators let people in then.
 
+mod ask;
 mod knock;
 
 use crate::clock::KernelEntropy;
@@ -10,9 +11,10 @@ use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::engine::access::Knock;
 use crate::keeper::Keeper;
-use crate::limits::{Door, Slot, Slots, Standing, Turns};
+use crate::limits::{Acts, Door, Slot, Slots, Standing, Turns};
 use crate::meter::{Answer, Meter};
 use crate::wire;
+use ask::Desk;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
 use jit_core::grant::Grant;
 use jit_core::id::{DenialId, GrantId, SessionId};
@@ -52,11 +54,13 @@ struct Service {
     door: Door,
     turns: Turns,
     meter: Arc<Meter>,
+    desk: Desk,
 }
 
 /// Serves the PAM socket for ever.
-pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory, keeper: Keeper, meter: Arc<Meter>) {
-    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default(), meter };
+pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory, keeper: Keeper, meter: Arc<Meter>, acts: Acts) {
+    let desk = Desk::new(engine.clone(), directory.clone(), keeper.clone(), acts);
+    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default(), meter, desk };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -66,10 +70,10 @@ pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory,
     }
 }
 
-/// One connection: one question, one answer.
+/// One connection: one question, one answer; or somebody who asks, for as long as they do.
 async fn connection(mut stream: UnixStream, service: Service) {
     let Some(pid) = trusted_peer(&stream) else { return };
-    let Some(_slot) = slot(&service.door, pid) else {
+    let Some(slot) = slot(&service.door, pid) else {
         service.meter.checked(Phase::Account, Answer::Busy, None);
         let _ = tokio::time::timeout(ANSWER, wire::write(&mut stream, &busy(UNREAD))).await;
         return;
@@ -88,6 +92,11 @@ async fn connection(mut stream: UnixStream, service: Service) {
         }
     };
     let token = ask.token;
+    if let Question::Ask(first) = ask.question {
+        // Whoever asks has a place of another kind, for as long as they do.
+        drop(slot);
+        return service.desk.receive(stream, pid, token, first).await;
+    }
     let (phase, observes, began) = (phase_of(&ask.question), ask.observe, Instant::now());
     let answered = service.answer(ask, pid);
     let verdict = match tokio::time::timeout(ANSWER, answered).await {
@@ -103,7 +112,7 @@ async fn connection(mut stream: UnixStream, service: Service) {
     }
     let opened = match &verdict {
         Verdict::Opened { session, .. } => session.parse().ok(),
-        Verdict::Allowed | Verdict::Denied { .. } | Verdict::Noted => None,
+        Verdict::Allowed | Verdict::Denied { .. } | Verdict::Noted | Verdict::Asked(_) => None,
     };
     let written = tokio::time::timeout(ARRIVE, wire::write(&mut stream, &PamAnswer { token, verdict })).await;
     if let (Some(session), true) = (opened, !matches!(written, Ok(Ok(())))) {
@@ -121,7 +130,7 @@ fn phase_of(question: &Question) -> Option<Phase> {
     match question {
         Question::Check(_) => Some(Phase::Account),
         Question::Open { .. } => Some(Phase::Session),
-        Question::Enter { .. } | Question::Close { .. } => None,
+        Question::Enter { .. } | Question::Close { .. } | Question::Ask(_) => None,
     }
 }
 
@@ -129,9 +138,11 @@ fn phase_of(question: &Question) -> Option<Phase> {
 fn answer_of(verdict: &Verdict, observes: bool) -> Answer {
     match verdict {
         Verdict::Denied { message } if message == BUSY => Answer::Busy,
-        Verdict::Allowed | Verdict::Opened { .. } | Verdict::Denied { .. } | Verdict::Noted if observes => Answer::Observed,
+        Verdict::Allowed | Verdict::Opened { .. } | Verdict::Denied { .. } | Verdict::Noted | Verdict::Asked(_) if observes => {
+            Answer::Observed
+        }
         Verdict::Denied { .. } => Answer::Denied,
-        Verdict::Allowed | Verdict::Opened { .. } | Verdict::Noted => Answer::Allowed,
+        Verdict::Allowed | Verdict::Opened { .. } | Verdict::Noted | Verdict::Asked(_) => Answer::Allowed,
     }
 }
 
@@ -178,6 +189,8 @@ impl Service {
                 }
                 Verdict::Noted
             }
+            // It has a conversation of its own.
+            Question::Ask(_) => busy(UNREAD).verdict,
         }
     }
 

@@ -4,9 +4,9 @@ mod acts;
 mod archive;
 mod looks;
 mod metrics;
-mod optouts;
+pub(crate) mod optouts;
 mod peer;
-mod views;
+pub(crate) mod views;
 mod watch;
 
 use crate::clock::KernelEntropy;
@@ -57,6 +57,8 @@ pub struct About {
     pub since: i64,
     /// What is counted.
     pub meter: Arc<Meter>,
+    /// How often each user acts, here or in a prompt.
+    pub acts: Acts,
 }
 
 /// What a connection is served with.
@@ -65,12 +67,11 @@ struct Service {
     about: Arc<About>,
     door: Door,
     watchers: Door,
-    acts: Acts,
 }
 
 /// Serves the user socket for ever.
 pub async fn serve(listener: UnixListener, about: About) {
-    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), watchers: Door::new(WATCHERS), acts: Acts::default() };
+    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), watchers: Door::new(WATCHERS) };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -180,7 +181,7 @@ impl Service {
             Ok(actor) => actor,
             Err(unknown) => return line.fail(FailureCode::Refused, unknown.to_string(), None).await,
         };
-        if changes_something(&ask.act) && !self.acts.allow(actor.subject.uid, Instant::now()) {
+        if changes_something(&ask.act) && !self.about.acts.allow(actor.subject.uid, Instant::now()) {
             return line.refuse(&Refusal::TooOften { most: ACTS_A_MINUTE }).await;
         }
         self.act(line, actor, ask.act).await

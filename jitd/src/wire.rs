@@ -26,8 +26,30 @@ impl From<io::Error> for Unread {
 /// # Errors
 /// The peer is gone, or what it sent makes no sense.
 pub async fn read<T: DeserializeOwned>(stream: &mut UnixStream) -> Result<T, Unread> {
-    let mut header = [0; HEADER];
-    stream.read_exact(&mut header).await?;
+    let first = first_byte(stream).await?;
+    read_after(first, stream).await
+}
+
+/// Waits for the first byte of a message. Nothing is lost when it is given up.
+///
+/// # Errors
+/// The peer is gone.
+pub async fn first_byte(stream: &mut UnixStream) -> Result<u8, Unread> {
+    let mut byte = [0];
+    match stream.read(&mut byte).await? {
+        0 => Err(Unread::Gone),
+        _ => Ok(u8::from_ne_bytes(byte)),
+    }
+}
+
+/// Reads the message that begins with this byte.
+///
+/// # Errors
+/// The peer is gone, or what it sent makes no sense.
+pub async fn read_after<T: DeserializeOwned>(first: u8, stream: &mut UnixStream) -> Result<T, Unread> {
+    let mut header = [first; HEADER];
+    let [_, rest @ ..] = &mut header;
+    stream.read_exact(rest).await?;
     let length = frame::content_length(header).map_err(Unread::Wrong)?;
     let mut content = vec![0; length];
     stream.read_exact(&mut content).await?;

@@ -1,6 +1,7 @@
 //! The account phase: may they come in? It changes nothing, and runs for every sudo and every log-in.
 
 use crate::arguments::Arguments;
+use crate::ask::{self, Answer};
 use crate::breakglass::{self, Keyhole};
 use crate::daemon::Daemon;
 use crate::host::{Caller, Forgotten, Host, Priority};
@@ -27,9 +28,36 @@ pub(crate) fn ask_account(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &
     };
     match daemon.ask(Question::Check(entry.clone()), observes(host, arguments)) {
         Ok(Verdict::Allowed) => Outcome::Allowed,
-        Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Account, &message),
-        Ok(Verdict::Opened { .. } | Verdict::Noted) => fail(host, arguments, Phase::Account, "an answer that fits no check"),
+        Ok(Verdict::Denied { message }) => denied(host, daemon, arguments, entry, &message),
+        Ok(Verdict::Opened { .. } | Verdict::Noted | Verdict::Asked(_)) => {
+            fail(host, arguments, Phase::Account, "an answer that fits no check")
+        }
         Err(trouble) => without_daemon(host, arguments, Phase::Account, &entry, &trouble, keyhole),
+    }
+}
+
+/// jitd said no. Whoever may ask can be asked why they should come in, if the line says so and there is somebody to be
+/// asked; then the whole check decides again. What is denied stays denied whatever fails from here on.
+fn denied(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments, entry: Entry, message: &str) -> Outcome {
+    let asks = arguments.ask && !observes(host, arguments);
+    let Some(mut desk) = (if asks { daemon.desk(&entry) } else { None }) else {
+        return deny(host, arguments, Phase::Account, message);
+    };
+    if let Answer::Denied(words) = ask::ask(host, &mut *desk, arguments.wait, message) {
+        return deny(host, arguments, Phase::Account, &words);
+    }
+    match daemon.ask(Question::Check(entry), false) {
+        // Looked at last: whoever waited must be there to come in.
+        Ok(Verdict::Allowed) if desk.is_there() => Outcome::Allowed,
+        Ok(Verdict::Allowed) => deny(host, arguments, Phase::Account, report::GONE),
+        Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Account, &message),
+        Ok(Verdict::Opened { .. } | Verdict::Noted | Verdict::Asked(_)) => {
+            fail(host, arguments, Phase::Account, "an answer that fits no check")
+        }
+        Err(trouble) => {
+            host.log(Priority::Warning, &format!("account: what was asked for cannot be checked: {trouble}"));
+            deny(host, arguments, Phase::Account, report::AWAY)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveDate};
 use std::ffi::CStr;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ pub const OBSERVE_DAYS: u64 = 90;
 const SOCKET: &str = "/run/jit/pam.sock";
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The daemon answers within 800 ms whatever it has to do; a shorter patience would call it away when it is not.
-const TIMEOUTS: std::ops::RangeInclusive<u64> = 1..=60;
+const TIMEOUTS: RangeInclusive<u64> = 1..=60;
+const WAIT: Duration = Duration::from_secs(90);
+const WAITS: RangeInclusive<u64> = 1..=3600;
 
 /// The arguments of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub struct Arguments {
     pub socket: PathBuf,
     /// `timeout=`: how long one waits for it.
     pub timeout: Duration,
+    /// `ask`: whoever may ask is asked, where there is somebody to be asked.
+    pub ask: bool,
+    /// `wait=`: how long one waits for the answer.
+    pub wait: Duration,
     /// `observe=`: until when everybody is let in, and it is only noted what would have been.
     pub observe: Option<NaiveDate>,
     /// `quiet`: the user is told nothing.
@@ -47,7 +54,17 @@ impl fmt::Display for Wrong {
 
 impl Default for Arguments {
     fn default() -> Self {
-        Self { socket: PathBuf::from(SOCKET), timeout: TIMEOUT, observe: None, quiet: false, debug: false, enter: false, wrong: None }
+        Self {
+            socket: PathBuf::from(SOCKET),
+            timeout: TIMEOUT,
+            ask: false,
+            wait: WAIT,
+            observe: None,
+            quiet: false,
+            debug: false,
+            enter: false,
+            wrong: None,
+        }
     }
 }
 
@@ -76,14 +93,16 @@ impl Arguments {
             ("quiet", None) => self.quiet = true,
             ("debug", None) => self.debug = true,
             ("enter", None) => self.enter = true,
+            ("ask", None) => self.ask = true,
             ("socket", Some(path)) if path.starts_with('/') => self.socket = PathBuf::from(path),
             ("socket", Some(_)) => return Err("not an absolute path"),
-            ("timeout", Some(text)) => self.timeout = seconds(text).ok_or("not a time from 1s to 60s")?,
+            ("timeout", Some(text)) => self.timeout = seconds(text, TIMEOUTS).ok_or("not a time from 1s to 60s")?,
+            ("wait", Some(text)) => self.wait = seconds(text, WAITS).ok_or("not a time from 1s to 3600s")?,
             ("observe", Some(text)) => {
                 self.observe = Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "not a date, YYYY-MM-DD")?);
             }
-            ("socket" | "timeout" | "observe", None) => return Err("it needs a value"),
-            ("quiet" | "debug" | "enter", Some(_)) => return Err("it takes no value"),
+            ("socket" | "timeout" | "wait" | "observe", None) => return Err("it needs a value"),
+            ("quiet" | "debug" | "enter" | "ask", Some(_)) => return Err("it takes no value"),
             _ => return Err("it is not known"),
         }
         Ok(())
@@ -103,9 +122,9 @@ impl Arguments {
     }
 }
 
-fn seconds(text: &str) -> Option<Duration> {
+fn seconds(text: &str, possible: RangeInclusive<u64>) -> Option<Duration> {
     let number: u64 = text.strip_suffix('s')?.parse().ok()?;
-    (TIMEOUTS.contains(&number) && !text.starts_with('+')).then(|| Duration::from_secs(number))
+    (possible.contains(&number) && !text.starts_with('+')).then(|| Duration::from_secs(number))
 }
 
 #[cfg(test)]
@@ -125,10 +144,12 @@ mod tests {
     #[test]
     fn no_argument_gives_the_defaults_and_each_can_be_given() {
         assert_eq!(read(""), Arguments::default());
-        let all = read("enter socket=/x/y timeout=5s observe=2026-12-01 quiet debug");
+        let all = read("enter socket=/x/y timeout=5s ask wait=120s observe=2026-12-01 quiet debug");
         let expected = Arguments {
             socket: "/x/y".into(),
             timeout: Duration::from_secs(5),
+            ask: true,
+            wait: Duration::from_secs(120),
             observe: Some(day("2026-12-01")),
             quiet: true,
             debug: true,
@@ -158,8 +179,13 @@ mod tests {
             "observe",
             "quiet quiet",
             "socket=/a socket=/b",
-            "ask",
-            "wait=90s",
+            "ask=yes",
+            "wait",
+            "wait=90",
+            "wait=2m",
+            "wait=0s",
+            "wait=3601s",
+            "wait=-1s",
             "Quiet",
             "timeout=99999999999999999999s",
             "=",

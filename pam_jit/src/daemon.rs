@@ -1,8 +1,10 @@
 //! Asking jitd.
 
 use crate::arguments::Arguments;
+use crate::ask::Desk;
+use crate::ask::counter::Counter;
 use jit_proto::client::{Away, Connection, Patience, Trouble, Trust};
-use jit_proto::pam::{PamAnswer, PamAsk, Question, UNREAD, Verdict};
+use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ pub trait Daemon {
     /// # Errors
     /// The daemon is proved away, or something on our side failed.
     fn ask(&self, question: Question, observe: bool) -> Result<Verdict, Trouble>;
+
+    /// Where somebody at the door can be asked why they should come in; none: nobody can be asked there.
+    fn desk(&self, entry: &Entry) -> Option<Box<dyn Desk + '_>>;
 }
 
 /// jitd, behind its socket.
@@ -43,6 +48,10 @@ impl Daemon for Jitd<'_> {
         }
         self.once(&ask, &mut patience)
     }
+
+    fn desk(&self, entry: &Entry) -> Option<Box<dyn Desk + '_>> {
+        Counter::before(self.socket, self.timeout, entry).map(|counter| Box::new(counter) as Box<dyn Desk>)
+    }
 }
 
 impl Jitd<'_> {
@@ -55,7 +64,7 @@ impl Jitd<'_> {
 }
 
 /// The verdict, if it answers this question.
-fn checked(ask: &PamAsk, answer: PamAnswer) -> Result<Verdict, Trouble> {
+pub(crate) fn checked(ask: &PamAsk, answer: PamAnswer) -> Result<Verdict, Trouble> {
     let nonsense = |why: &str| Err(Trouble::Away(Away::Nonsense(why.to_owned())));
     let unread_denial = answer.token == UNREAD && matches!(answer.verdict, Verdict::Denied { .. });
     if answer.token != ask.token && !unread_denial {
@@ -67,15 +76,17 @@ fn checked(ask: &PamAsk, answer: PamAnswer) -> Result<Verdict, Trouble> {
         (Question::Open { .. }, Verdict::Allowed) => ask.observe,
         (Question::Open { .. }, Verdict::Opened { .. }) => !ask.observe,
         (Question::Enter { .. } | Question::Close { .. }, Verdict::Noted) => true,
-        (Question::Check(_), Verdict::Opened { .. } | Verdict::Noted) => false,
-        (Question::Open { .. }, Verdict::Noted) => false,
-        (Question::Enter { .. } | Question::Close { .. }, Verdict::Allowed | Verdict::Opened { .. }) => false,
+        (Question::Ask(_), Verdict::Asked(_)) => true,
+        (Question::Check(_), Verdict::Opened { .. } | Verdict::Noted | Verdict::Asked(_)) => false,
+        (Question::Open { .. }, Verdict::Noted | Verdict::Asked(_)) => false,
+        (Question::Enter { .. } | Question::Close { .. }, Verdict::Allowed | Verdict::Opened { .. } | Verdict::Asked(_)) => false,
+        (Question::Ask(_), Verdict::Allowed | Verdict::Opened { .. } | Verdict::Noted) => false,
     };
     if fits { Ok(answer.verdict) } else { nonsense("it does not fit the question") }
 }
 
 /// A token that no other question has.
-fn token() -> Result<u64, Trouble> {
+pub(crate) fn token() -> Result<u64, Trouble> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|error| Trouble::Ours(format!("no random bytes: {error}")))?;
     Ok(u64::from_ne_bytes(bytes).max(UNREAD.saturating_add(1)))

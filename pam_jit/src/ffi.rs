@@ -3,7 +3,7 @@
 use crate::host::{Forgotten, Host, Item, Memory, Odd, Priority, Variable};
 use chrono::{DateTime, NaiveDate};
 use nix::time::{ClockId, clock_gettime};
-use pam::constants::PAM_ERROR_MSG;
+use pam::constants::{PAM_ERROR_MSG, PAM_PROMPT_ECHO_ON};
 use pam::conv::Conv;
 use pam::items;
 use pam::module::PamHandle;
@@ -91,6 +91,13 @@ impl Host for LibPam<'_> {
             // Some hosts answer a message with an error, or with nothing: it is said all the same.
             let _ = conversation.send(PAM_ERROR_MSG, line);
         }
+    }
+
+    fn prompt(&mut self, question: &str) -> Option<String> {
+        let conversation = self.handle.get_item::<Conv<'_>>().ok().flatten()?;
+        // The answer may be a password that was typed into the wrong question: its buffers are wiped.
+        let answer = conversation.send(PAM_PROMPT_ECHO_ON, question).ok().flatten()?;
+        answer.as_str().ok().map(str::to_owned)
     }
 
     fn log(&mut self, priority: Priority, line: &str) {

@@ -129,6 +129,9 @@ pub trait Host {
     /// Tells the user. Whether it arrives is the host's business.
     fn tell(&mut self, line: &str);
 
+    /// Asks the user for a line, which is shown as it is typed; none: there is nobody to answer, or they do not want to.
+    fn prompt(&mut self, question: &str) -> Option<String>;
+
     /// Writes to the log, in the host's name.
     fn log(&mut self, priority: Priority, line: &str);
 

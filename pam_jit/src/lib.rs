@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod arguments;
+pub mod ask;
 pub mod breakglass;
 pub mod cgroup;
 pub mod daemon;

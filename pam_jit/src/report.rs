@@ -10,6 +10,8 @@ pub const FAILED: &str = "jit: the access check failed; nobody is let in. Tell y
 pub const MISCONFIGURED: &str = "jit: the access check is not configured as it must be; nobody is let in. Tell your administrator.";
 /// What the user is told when the rule wants a cgroup for the session, and there is none.
 pub const UNBOUND: &str = "jit: the rule wants a session in a cgroup, and none can be made here. Tell your administrator.";
+/// What is said of somebody who left while they waited.
+pub const GONE: &str = "jit: the terminal that asked is gone, so nobody is let in.";
 /// The longest line for a user, in bytes; libpam takes 512.
 pub const LONGEST: usize = 400;
 

@@ -53,7 +53,9 @@ pub(crate) fn ask_open(
         }
         Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
         Ok(Verdict::Allowed) if observe => unguarded(host, Outcome::Allowed),
-        Ok(Verdict::Allowed | Verdict::Noted) => fail(host, arguments, Phase::Session, "an answer that opens no session"),
+        Ok(Verdict::Allowed | Verdict::Noted | Verdict::Asked(_)) => {
+            fail(host, arguments, Phase::Session, "an answer that opens no session")
+        }
         Err(trouble) => {
             let outcome = without_daemon(host, arguments, Phase::Session, &entry, &trouble, keyhole);
             match outcome {
@@ -145,7 +147,9 @@ fn enter_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments
     match daemon.ask(Question::Enter { session, held }, false) {
         Ok(Verdict::Noted) => Outcome::Allowed,
         Ok(Verdict::Denied { message }) => deny(host, arguments, Phase::Session, &message),
-        Ok(Verdict::Allowed | Verdict::Opened { .. }) => fail(host, arguments, Phase::Session, "an answer that enters no session"),
+        Ok(Verdict::Allowed | Verdict::Opened { .. } | Verdict::Asked(_)) => {
+            fail(host, arguments, Phase::Session, "an answer that enters no session")
+        }
         Err(trouble) => {
             // jitd let this session in a moment ago, knows its process since, and finds its cgroup by its name.
             host.log(Priority::Warning, &format!("the session could not be entered: {trouble}"));

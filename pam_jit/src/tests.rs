@@ -2,6 +2,7 @@
 
 use crate::account::{ask_account, conclude};
 use crate::arguments::Arguments;
+use crate::ask::Desk;
 use crate::breakglass::Keyhole;
 use crate::cgroup::{Cgroups, Unbound};
 use crate::daemon::Daemon;
@@ -11,7 +12,7 @@ use crate::subject::Phase;
 use crate::verdict::Outcome;
 use chrono::NaiveDate;
 use jit_proto::client::{Away, Trouble};
-use jit_proto::pam::{Held, Hold, Keeper, Question, Verdict, Who};
+use jit_proto::pam::{Entry, Held, Hold, Keeper, Question, Verdict, Who};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -83,6 +84,10 @@ impl Host for Script {
         self.told.push(line.to_owned());
     }
 
+    fn prompt(&mut self, _: &str) -> Option<String> {
+        None
+    }
+
     fn log(&mut self, _: Priority, line: &str) {
         self.logged.push(line.to_owned());
     }
@@ -109,6 +114,10 @@ impl Daemon for Answers {
     fn ask(&self, question: Question, _: bool) -> Result<Verdict, Trouble> {
         self.asked.borrow_mut().push(question);
         self.answers.borrow_mut().pop_front().expect("the daemon was asked more often than it should be")
+    }
+
+    fn desk(&self, _: &Entry) -> Option<Box<dyn Desk + '_>> {
+        None
     }
 }
 
@@ -366,6 +375,9 @@ fn a_session_that_cannot_be_remembered_is_closed_and_nobody_comes_in() {
         }
         fn tell(&mut self, line: &str) {
             self.0.tell(line);
+        }
+        fn prompt(&mut self, question: &str) -> Option<String> {
+            self.0.prompt(question)
         }
         fn log(&mut self, priority: Priority, line: &str) {
             self.0.log(priority, line);

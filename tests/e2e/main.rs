@@ -9,6 +9,7 @@
 )]
 
 mod approval;
+mod ask;
 mod attacks;
 mod away;
 mod callers;

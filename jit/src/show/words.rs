@@ -50,13 +50,7 @@ pub fn principal(named: &str) -> String {
 
 /// `carol or dave`; of many, the first few.
 pub fn any_of(named: &[String]) -> String {
-    let mut names: Vec<_> = named.iter().map(|name| principal(name)).collect();
-    let more = names.len().saturating_sub(NAMES);
-    if more > 1 {
-        names.truncate(NAMES);
-        names.push(format!("{more} others"));
-    }
-    text::any_of(&names)
+    text::any_of_first(NAMES, named.iter().map(|name| principal(name)).collect())
 }
 
 /// `carol and dave`.

@@ -2,6 +2,7 @@
 //! those events changes anything.
 
 mod approve;
+mod ask;
 mod check;
 mod effect;
 mod emergency;
@@ -12,6 +13,7 @@ mod request;
 mod see;
 mod session;
 
+pub use ask::{Askable, askable};
 pub use check::{Admission, Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;

@@ -17,7 +17,7 @@ use jit_core::policy::Policy;
 use jit_core::policy::change::Change;
 use jit_core::policy::load::Mistake;
 use jit_core::refusal::Refusal;
-use jit_core::request::Request;
+use jit_core::request::{Progress, Request};
 use jit_core::span::Span;
 use jit_core::state::State;
 use jit_core::subject::Entry;
@@ -87,7 +87,8 @@ pub struct Task<C> {
     notes: Vec<Fresh>,
     /// When the first of the notes was made.
     noted: Now,
-    watchers: BTreeMap<RequestId, Vec<oneshot::Sender<()>>>,
+    /// Who waits for a request, and how far it had come when they looked.
+    watchers: BTreeMap<RequestId, Vec<(Progress, oneshot::Sender<()>)>>,
     drift: i64,
     last: Now,
     swept: Now,
@@ -251,9 +252,12 @@ impl<C: Clock> Task<C> {
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
             Job::Query(look) => look(&self.snapshot()),
             Job::Policy { read, by, answer } => self.read_policy(read, by, answer),
-            Job::Watch { id, decided } => match self.state.request(id) {
-                Some(Request::Pending(_)) => self.watchers.entry(id).or_default().push(decided),
-                Some(Request::Decided(_)) | None => drop(decided.send(())),
+            Job::Watch { id, seen, changed } => match self.state.request(id).map(Request::progress) {
+                // What a batch has changed is told once it is stored.
+                Some(progress) if progress == seen || self.flight.is_some() => {
+                    self.watchers.entry(id).or_default().push((seen, changed));
+                }
+                Some(_) | None => drop(changed.send(())),
             },
             Job::Writer { answer } => drop(answer.send((self.writer.clone(), self.clock.now().wall))),
             Job::Base { done } => {
@@ -436,7 +440,6 @@ impl<C: Clock> Task<C> {
                     Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
                 };
                 self.say(flight.then, &kept);
-                self.tell_watchers();
             }
             Err(why) => {
                 self.state.take_back();
@@ -446,6 +449,7 @@ impl<C: Clock> Task<C> {
                 }
             }
         }
+        self.tell_watchers();
         for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
             self.check(entry, observe, answer);
         }
@@ -470,13 +474,10 @@ impl<C: Clock> Task<C> {
     fn tell_watchers(&mut self) {
         let state = &self.state;
         self.watchers.retain(|id, watchers| {
-            watchers.retain(|watcher| !watcher.is_closed());
-            let pending = matches!(state.request(*id), Some(Request::Pending(_)));
-            if !pending {
-                for watcher in watchers.drain(..) {
-                    // Whoever waited may have gone.
-                    let _ = watcher.send(());
-                }
+            let progress = state.request(*id).map(Request::progress);
+            for (_, watcher) in watchers.extract_if(.., |(seen, watcher)| progress != Some(*seen) || watcher.is_closed()) {
+                // Whoever waited may have gone.
+                let _ = watcher.send(());
             }
             !watchers.is_empty()
         });

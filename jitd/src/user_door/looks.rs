@@ -9,7 +9,7 @@ use jit_core::id::{GrantId, IdPrefix, RequestId};
 use jit_core::policy::Policy;
 use jit_core::record::Record;
 use jit_core::refusal::Refusal;
-use jit_core::request::Request;
+use jit_core::request::{Progress, Request};
 use jit_core::subject::Subject;
 use jit_core::time::WallTime;
 use jit_proto::user::{EventFilter, UserAnswer, Which};
@@ -156,16 +156,19 @@ pub async fn wait(about: &About, line: &mut Line, actor: Actor, id: Option<&str>
         (Ok(None), None) => return line.refuse(&Refusal::NoneOfYours { what: "request" }).await,
         (Err(refusal), _) => return line.refuse(&refusal).await,
     };
-    let pending = about.engine.query(move |snapshot| matches!(snapshot.state.request(id), Some(Request::Pending(_)))).await;
-    if pending == Ok(true) {
+    while let Ok(Some(seen)) = about.engine.query(move |snapshot| pending(snapshot.state.request(id))).await {
         show_request(about, line, id, UserAnswer::Waiting).await?;
-        let engine = about.engine.clone();
         tokio::select! {
-            () = engine.decided(id) => {}
+            () = about.engine.changed(id, seen) => {}
             () = line.hung_up() => return Err(Gone),
         }
     }
     show_request(about, line, id, UserAnswer::Request).await
+}
+
+/// How far a request has come, while it is pending.
+fn pending(request: Option<&Request>) -> Option<Progress> {
+    request.filter(|request| matches!(request, Request::Pending(_))).map(Request::progress)
 }
 
 pub async fn list(about: &About, line: &mut Line, actor: Actor, which: Which) -> Result<(), Gone> {

@@ -2,10 +2,12 @@
 
 use super::acts::{do_it, for_whom, id_of, remark, wish_of};
 use super::{About, Gone, Line, views};
-use crate::engine::Snapshot;
+use crate::directory::Directory;
+use crate::engine::{Done, Handle, Snapshot};
 use crate::terminal;
+use crate::writer::Kept;
 use jit_core::actor::{Actor, Behind};
-use jit_core::engine::{Command, Reply, STALE, Viewer, approvers_in_words, taken_within};
+use jit_core::engine::{Command, Reply, STALE, Viewer, Wish, approvers_in_words, taken_within};
 use jit_core::grant::Kind;
 use jit_core::id::GrantId;
 use jit_core::name::{GroupName, RuleName, Uid, UserName};
@@ -17,30 +19,30 @@ use jit_proto::user::{self, UserAnswer};
 use jit_proto::view::{OptoutView, TakenView};
 use std::collections::BTreeSet;
 
-/// Takes an emergency, and tells at once who must know.
+/// Takes an emergency, for somebody on the socket.
 pub async fn emergency(about: &About, line: &mut Line, actor: Actor, wish: user::Wish) -> Result<(), Gone> {
     let wish = for_whom(wish_of(wish), &actor.subject.name);
-    let done = match about.engine.command(Command::Emergency(actor.clone(), wish)).await {
-        Ok(done) => done,
-        Err(refusal) => return line.refuse(&refusal).await,
-    };
-    remark(line, &done.kept).await?;
-    let taken = match done.reply {
-        Reply::Grants(ids) => ids.first().copied(),
-        Reply::Refused(refusal) => return line.refuse(&refusal).await,
-        Reply::Request(_) | Reply::Session(..) | Reply::Denied(_) | Reply::Done => None,
-    };
-    let Some(id) = taken else { return line.refuse(&Refusal::Busy).await };
-    let found = about.engine.query(move |snapshot| Taken::of(snapshot, &actor, id)).await;
-    match found {
-        Ok(Some(taken)) => {
-            let told = taken.tell(about).await;
-            let TakenView { grant, reviewers, left, times, per_s, .. } = taken.view;
-            line.send(&UserAnswer::Taken(Box::new(TakenView { grant, told, reviewers, left, times, per_s }))).await
+    match take(&about.engine, &about.directory, actor, wish).await {
+        Ok((taken, kept)) => {
+            remark(line, &kept).await?;
+            line.send(&UserAnswer::Taken(Box::new(taken))).await
         }
-        Ok(None) => line.refuse(&Refusal::Busy).await,
         Err(refusal) => line.refuse(&refusal).await,
     }
+}
+
+/// Takes an emergency, and tells at once who must know.
+pub(crate) async fn take(engine: &Handle, directory: &Directory, actor: Actor, wish: Wish) -> Result<(TakenView, Kept), Refusal> {
+    let Done { reply, kept } = engine.command(Command::Emergency(actor.clone(), wish)).await?;
+    let taken = match reply {
+        Reply::Grants(ids) => ids.first().copied(),
+        Reply::Refused(refusal) => return Err(refusal),
+        Reply::Request(_) | Reply::Session(..) | Reply::Denied(_) | Reply::Done => None,
+    };
+    let id = taken.ok_or(Refusal::Busy)?;
+    let taken = engine.query(move |snapshot| Taken::of(snapshot, &actor, id)).await?.ok_or(Refusal::Busy)?;
+    let told = taken.tell(directory).await;
+    Ok((TakenView { told, ..taken.view }, kept))
 }
 
 /// An emergency that was just taken.
@@ -75,18 +77,18 @@ impl Taken {
     }
 
     /// The people of `alert`, but for whoever took it; answers whom a terminal of theirs could tell.
-    async fn tell(&self, about: &About) -> Vec<String> {
+    async fn tell(&self, directory: &Directory) -> Vec<String> {
         let mut people: Vec<(Uid, UserName)> = Vec::new();
         for principal in &self.alert {
             let names = match principal {
                 Principal::User(name) => vec![name.clone()],
-                Principal::Group(group) => about.directory.members(GroupName::new(group.as_str())).await,
-                Principal::Uid(uid) => about.directory.by_uid(*uid).await.map(|subject| vec![subject.name]).unwrap_or_default(),
+                Principal::Group(group) => directory.members(GroupName::new(group.as_str())).await,
+                Principal::Uid(uid) => directory.by_uid(*uid).await.map(|subject| vec![subject.name]).unwrap_or_default(),
                 // Everybody is nobody in particular: the log tells them.
                 Principal::Any => Vec::new(),
             };
             for name in names {
-                if let Ok(subject) = about.directory.about(name).await {
+                if let Ok(subject) = directory.about(name).await {
                     people.push((subject.uid, subject.name));
                 }
             }

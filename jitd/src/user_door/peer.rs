@@ -5,18 +5,18 @@
 //! opened by number. The ask then brings back a nonce that was sent afterwards, on a message to which the
 //! kernel attaches its sender: that process was alive after it was held, so its number is its own.
 
+use crate::behind::Seen;
 use crate::directory::Directory;
 use crate::keeper::Keeper;
-use jit_core::actor::{Actor, Behind, Humans, LoginUid};
+use jit_core::actor::Actor;
 use jit_core::name::Uid;
 use jit_host::accounts::AccountTrouble;
-use jit_host::process::{self, Pinned};
+use jit_host::process::Pinned;
 use jit_proto::frame::{self, HEADER};
 use jit_proto::user::UserAsk;
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::{PassCred, PeerCredentials, PeerPidfd};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, getsockopt, recvmsg, setsockopt};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
@@ -113,41 +113,12 @@ impl Peer {
         Ok(())
     }
 
-    /// Everything that is known of whoever acts. What `/proc` says counts only if the process was alive after it was
-    /// read.
+    /// Everything that is known of whoever acts.
     pub async fn actor(&self, directory: &Directory, keeper: &Keeper) -> Result<Actor, Unknown> {
-        let pid = self.process.pid();
-        let (ancestry, uids) = process::lineage(pid);
-        let login = process::login_uid(pid);
-        let within = keeper.sessions_around(pid);
-        if !self.process.is_alive() {
-            return Err(Unknown::Gone);
-        }
+        let seen = Seen::of(&self.process, keeper).ok_or(Unknown::Gone)?;
         let subject = directory.by_uid(self.uid).await.map_err(Unknown::Account)?;
-        let login = match login {
-            process::LoginUid::Unset => LoginUid::Unset,
-            process::LoginUid::Unreadable => LoginUid::Unreadable,
-            process::LoginUid::Set(uid) => match directory.by_uid(uid).await {
-                Ok(subject) => LoginUid::Set(uid, Some(subject.name)),
-                Err(AccountTrouble::NoSuch) => LoginUid::Set(uid, None),
-                Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
-            },
-        };
-        Ok(Actor { subject, login, ancestry, worn: accounts(directory, uids).await, within })
+        Ok(seen.actor(directory, subject).await)
     }
-}
-
-/// The accounts of these uids; one that has none is a number alone.
-async fn accounts(directory: &Directory, uids: BTreeSet<Uid>) -> Behind {
-    let mut humans = Humans::default();
-    for uid in uids {
-        match directory.by_uid(uid).await {
-            Ok(subject) => humans.add(uid, &subject.name),
-            Err(AccountTrouble::NoSuch) => _ = humans.uids.insert(uid),
-            Err(AccountTrouble::Failed(_)) => return Behind::Anybody,
-        }
-    }
-    Behind::Known(humans)
 }
 
 /// Reads what is there, with the kernel's word of who sent it.
