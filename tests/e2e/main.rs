@@ -10,6 +10,7 @@
 
 mod approval;
 mod ask;
+mod ask_ssh;
 mod attacks;
 mod away;
 mod callers;

@@ -2,7 +2,7 @@
 
 use crate::Output;
 use crate::daemon::Reaped;
-use crate::wait::wait_until;
+use crate::wait::{wait_until, wait_until_or};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ impl Terminal {
     pub fn expect(&mut self, text: &str) {
         let what = format!("\"{text}\" on the terminal of {}", self.command);
         let (screen, seen) = (&self.screen, self.seen);
-        let found = wait_until(&what, || {
+        let found = wait_until_or(&|| format!("{what}; it shows {}", String::from_utf8_lossy(&screen.lock().unwrap())), || {
             let shown = screen.lock().unwrap();
             let rest = String::from_utf8_lossy(&shown[seen..]).into_owned();
             rest.find(text).map(|place| place + text.len())
