@@ -44,6 +44,12 @@ pub enum Verb {
     /// Ask for access
     #[command(after_help = "Example:\n  jit request sudo --for 1h --reason \"INC-42 disk full\" --wait=15m")]
     Request(RequestArgs),
+    /// Run a command by sudo: ask for access, wait for it, then run
+    #[command(after_help = "Examples:\n  jit run --reason \"INC-42 disk full\" -- systemctl restart db\n  \
+                      pg_dump shop | jit run --reason INC-42 -u postgres -- psql archive\n\n\
+                      What you hold or have asked for already is used. Output and exit code are the command's;\n\
+                      125 if it was not run.")]
+    Run(RunArgs),
     /// Wait for a request of yours to be decided
     #[command(after_help = "Example:\n  jit wait R-7F3KQ2ZD\n\nExit code 0 if it is granted, 1 if it is denied, cancelled or lapsed.")]
     Wait {
@@ -255,6 +261,23 @@ pub struct RequestArgs {
     pub wait: Option<Option<Span>>,
 }
 
+/// `jit run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// For how long to ask: 90s, 30m, 2h30m [default: what the policy says]
+    #[arg(long = "for", value_name = "D")]
+    pub time: Option<Span>,
+    /// Why: shown to the approver and kept; never a password
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// As whom [default: root]
+    #[arg(short = 'u', long = "user", value_name = "U")]
+    pub user: Option<String>,
+    /// The command, and what stands behind it
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
 /// `jit emergency`.
 #[derive(Debug, Args)]
 pub struct EmergencyArgs {
@@ -289,6 +312,9 @@ pub struct EnableArgs {
     /// Let everybody in until this day, at most 90 days ahead, and only write down what would have been [default: 30 days]
     #[arg(long, value_name = "YYYY-MM-DD", num_args = 0..=1, require_equals = true)]
     pub observe: Option<Option<chrono::NaiveDate>>,
+    /// Ask inside the prompt: whoever is denied and may ask says why, and waits for the answer
+    #[arg(long)]
+    pub ask: bool,
     /// Show the lines, and change nothing
     #[arg(long)]
     pub print: bool,

@@ -18,6 +18,8 @@ pub enum Exit {
     TimedOut,
     /// No such id, or not the user's to see.
     NotFound,
+    /// `jit run` did not come to run the command, whose own codes may be any other.
+    NotRun,
 }
 
 impl From<Exit> for ExitCode {
@@ -29,6 +31,7 @@ impl From<Exit> for ExitCode {
             Exit::Unreachable => 3,
             Exit::TimedOut => 4,
             Exit::NotFound => 5,
+            Exit::NotRun => 125,
         })
     }
 }

@@ -58,9 +58,24 @@ fn not_understood(error: &clap::Error) -> Exit {
         let _ = error.print();
         return Exit::Done;
     }
+    let exit = if wants_to_run() { Exit::NotRun } else { Exit::Usage };
     if wants_json {
-        return Out::new(true).failed(failing::from_usage(&error.render().to_string()));
+        Out::new(true).failed(failing::from_usage(&error.render().to_string()));
+    } else {
+        let _ = error.print();
     }
-    let _ = error.print();
-    Exit::Usage
+    exit
+}
+
+/// Whether the verb is `run`, whose own failures have a code of their own.
+fn wants_to_run() -> bool {
+    let mut words = std::env::args_os().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--socket" {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            return word == "run";
+        }
+    }
+    false
 }

@@ -147,6 +147,16 @@ impl Out {
         let _ = std::io::stderr().lock().write_all(lines(words).as_bytes());
     }
 
+    /// A line on the terminal that is written over as time passes; none where there is no terminal that can.
+    pub fn live(&self) -> Option<Live> {
+        let stderr = std::io::stderr();
+        let dumb = std::env::var_os("TERM").is_none_or(|value| value == "dumb");
+        if dumb || !stderr.is_terminal() {
+            return None;
+        }
+        Some(Live { width: terminal_size::terminal_size_of(&stderr).map_or(80, |(width, _)| width.0) })
+    }
+
     /// Asks for a line. None: there will be no answer.
     pub fn ask(&self, prompt: &str) -> Result<Option<String>, Failing> {
         let mut stderr = std::io::stderr().lock();
@@ -180,6 +190,36 @@ impl Out {
                 Exit::Refused
             }
         }
+    }
+}
+
+/// A line on standard error that is written over. It is gone when this is.
+#[derive(Debug)]
+pub struct Live {
+    width: u16,
+}
+
+impl Live {
+    /// Shows this instead.
+    pub fn show(&self, words: &str) {
+        let line: String = text::printable(words, usize::MAX).chars().take(usize::from(self.width.saturating_sub(1))).collect();
+        self.write(&line);
+    }
+
+    /// Shows nothing.
+    pub fn clear(&self) {
+        self.write("");
+    }
+
+    fn write(&self, line: &str) {
+        // A terminal that is gone is told nothing.
+        let _ = std::io::stderr().lock().write_all(format!("\r\x1b[K{line}").as_bytes());
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

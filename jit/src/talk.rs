@@ -200,13 +200,11 @@ impl Conversation<'_> {
         self.receive(&mut Patience::of(ANSWER)).map_err(|trouble| self.talk.away(&trouble))?
     }
 
-    /// The next answer if it comes within this time (none: however long it takes). None: it did not come.
+    /// The next answer if it comes within this time (none: however long it takes). None: it did not come. Nothing is
+    /// done meanwhile.
     pub fn next_within(&self, time: Option<Duration>) -> Result<Option<UserAnswer>, Failing> {
-        match self.receive(&mut time.map_or_else(Patience::endless, Patience::of)) {
-            Ok(answer) => answer.map(Some),
-            Err(Trouble::Away(Away::Silence)) => Ok(None),
-            Err(trouble) => Err(self.talk.away(&trouble)),
-        }
+        let speaks = self.connection.speaks_within(time).map_err(|trouble| self.talk.away(&trouble))?;
+        if speaks { self.next().map(Some) } else { Ok(None) }
     }
 
     /// Every part of the events that are answered.

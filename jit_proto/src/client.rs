@@ -208,6 +208,35 @@ impl Connection {
         frame::decode(&content).map_err(nonsense)
     }
 
+    /// Waits until there is something to receive, in one poll: for a program whose time nobody disputes. None: however
+    /// long it takes. False: nothing came.
+    ///
+    /// # Errors
+    /// Something on our side failed.
+    pub fn speaks_within(&self, time: Option<Duration>) -> Result<bool, Trouble> {
+        let ends = match time {
+            Some(time) => Some(now()?.saturating_add(time)),
+            None => None,
+        };
+        loop {
+            let left = match ends {
+                Some(ends) => Some(ends.saturating_sub(now()?)),
+                None => None,
+            };
+            let timeout = left.map_or(PollTimeout::NONE, |left| {
+                let ms = i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+                PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
+            });
+            match poll(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)], timeout) {
+                // The time may be longer than a poll can be; the last one takes none.
+                Ok(0) if left.is_none_or(|left| !left.is_zero()) => {}
+                Ok(ready) => return Ok(ready > 0),
+                Err(Errno::EINTR | Errno::EAGAIN) => {}
+                Err(errno) => return Err(ours("poll")(errno)),
+            }
+        }
+    }
+
     fn fill(&self, buffer: &mut [u8], patience: &mut Patience) -> Result<(), Trouble> {
         let mut filled = 0_usize;
         let mut last_look = false;

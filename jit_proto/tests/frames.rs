@@ -10,15 +10,18 @@
     reason = "tests say what went wrong by panicking"
 )]
 
+use jit_proto::ask::{Ask, May, MayRequest, MayTake, Step, Told, Waits};
 use jit_proto::frame::{self, HEADER, Wrong};
 use jit_proto::pam::{Entry, Held, Hold, Keeper, PamAnswer, PamAsk, Question, Verdict, Who};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::{Debug, Write};
 
 const PROTOCOL_1: &str = include_str!("frames/protocol-1.txt");
+/// What came to protocol 1 later: messages that whoever does not know them refuses, and that change no other.
+const PROTOCOL_1_ASKING: &str = include_str!("frames/protocol-1-asking.txt");
 
 fn recorded(name: &str) -> Vec<u8> {
-    let line = PROTOCOL_1.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let line = PROTOCOL_1.lines().chain(PROTOCOL_1_ASKING.lines()).find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let hex = line.unwrap_or_else(|| panic!("{name} was not recorded"));
     (0..hex.len()).step_by(2).map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap()).collect()
 }
@@ -81,6 +84,46 @@ fn answers_of_protocol_1_are_written_and_read_as_they_were() {
     is_as_recorded("denied", &answer(9, Verdict::Denied { message: "jit: no grant for sudo. D-7F3KQ2ZD".to_owned() }));
     is_as_recorded("denied-unread", &answer(0, Verdict::Denied { message: "jit: busy".to_owned() }));
     is_as_recorded("noted", &answer(10, Verdict::Noted));
+}
+
+fn asks() -> Vec<(&'static str, PamAsk)> {
+    let ask = |token, entry, target: Option<&str>, step| PamAsk {
+        token,
+        observe: false,
+        question: Question::Ask(Ask { entry, target: target.map(str::to_owned), step }),
+    };
+    let id = || "R-7F3KQ2ZD".to_owned();
+    vec![
+        ("ask-look", ask(12, by_sudo(), Some("postgres"), Step::Look)),
+        ("ask-request", ask(13, by_sshd("10.1.2.3"), None, Step::Request { reason: Some("INC-42".to_owned()) })),
+        ("ask-emergency", ask(14, by_sudo(), Some("#70"), Step::Emergency { reason: "down".to_owned() })),
+        ("ask-wait", ask(15, by_sudo(), None, Step::Wait { id: id() })),
+    ]
+}
+
+fn told() -> Vec<(&'static str, PamAnswer)> {
+    let answer = |token, told| PamAnswer { token, verdict: Verdict::Asked(told) };
+    let text = |text: &str| text.to_owned();
+    let request =
+        MayRequest { approvers: text("carol or dave"), time: text("30m"), reason_required: true, reason_rule: text("at least 10 letters") };
+    let emergency = MayTake { rule: text("oncall"), time: text("15m"), alert: text("group leads"), reviewers: text("group security") };
+    let may = May { what: text("sudo as root"), request: Some(request), emergency: Some(emergency) };
+    vec![
+        ("told-may", answer(12, Told::May(may))),
+        ("told-waits", answer(13, Told::Waits(Waits { id: text("R-7F3KQ2ZD"), approvers: text("carol"), left_s: 3600 }))),
+        ("told-granted", answer(14, Told::Granted { words: text("Approved by carol") })),
+        ("told-over", answer(15, Told::Over { words: text("Denied by carol. R-7F3KQ2ZD is over.") })),
+        ("told-refused", answer(16, Told::Refused { words: text("the reason is too short"), again: true })),
+    ]
+}
+
+#[test]
+fn asking_in_protocol_1_is_written_and_read_as_it_was() {
+    asks().iter().for_each(|(name, ask)| is_as_recorded(name, ask));
+    told().iter().for_each(|(name, answer)| is_as_recorded(name, answer));
+    let names: Vec<_> = PROTOCOL_1_ASKING.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let known: Vec<_> = asks().iter().map(|(name, _)| *name).chain(told().iter().map(|(name, _)| *name)).collect();
+    assert_eq!(names, known);
 }
 
 #[test]

@@ -235,12 +235,22 @@ fn walk(
     Ok(())
 }
 
+/// What stands behind the module's name, each with a space before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Behind {
+    /// In every line.
+    pub everywhere: String,
+    /// In the account line alone.
+    pub account: String,
+}
+
 /// What stands in a file for us: the lines, without their ends.
 #[must_use]
-pub fn block(found: Found, arguments: &str) -> (Vec<String>, Vec<String>) {
-    let line = |kind: &str, more: &str| format!("{kind:<9}required  {MODULE}{more}{arguments}");
-    let first = [(found.account, "account"), (found.session, "session")];
-    let top = first.iter().filter(|(there, _)| *there == 0).map(|(_, kind)| line(kind, "")).collect();
+pub fn block(found: Found, arguments: &Behind) -> (Vec<String>, Vec<String>) {
+    let Behind { everywhere, account } = arguments;
+    let line = |kind: &str, more: &str| format!("{kind:<9}required  {MODULE}{more}{everywhere}");
+    let first = [(found.account, "account", account.as_str()), (found.session, "session", "")];
+    let top = first.iter().filter(|(there, _, _)| *there == 0).map(|(_, kind, more)| line(kind, more)).collect();
     let bottom = if found.enter == 0 { vec![line("session", " enter")] } else { Vec::new() };
     (top, bottom)
 }
@@ -249,7 +259,7 @@ pub fn block(found: Found, arguments: &str) -> (Vec<String>, Vec<String>) {
 ///
 /// # Errors
 /// The file is not understood.
-pub fn add(file: &str, bytes: &[u8], found: Found, arguments: &str) -> Result<Vec<u8>, NotUnderstood> {
+pub fn add(file: &str, bytes: &[u8], found: Found, arguments: &Behind) -> Result<Vec<u8>, NotUnderstood> {
     let text = text(file, bytes)?;
     for line in lines(file, text) {
         line?;

@@ -31,6 +31,24 @@ pub fn being_waited_for(clock: Clock, request: &RequestView) -> String {
     format!("{} Leave this (Ctrl-C); later: jit wait {}", waiting(clock, request), safe(&request.id))
 }
 
+/// What has changed of a request that is waited for; nothing if nothing has.
+pub fn moved(clock: Clock, before: &RequestView, now: &RequestView) -> Option<String> {
+    let approvals = |request: &RequestView| -> Vec<_> {
+        request.stages.iter().flat_map(|stage| &stage.approved).map(|approval| approval.by.clone()).collect()
+    };
+    let new = approvals(now).split_off(approvals(before).len().min(approvals(now).len()));
+    if new.is_empty() && before.approvers == now.approvers {
+        return None;
+    }
+    let approved = if new.is_empty() { String::new() } else { format!("Approved by {}. ", all_of(&new)) };
+    Some(format!("{approved}{}", waiting(clock, now)))
+}
+
+/// Who can approve, and how long one still waits: what is written over as time passes.
+pub fn left(request: &RequestView, secs: u64) -> String {
+    format!("{} can approve; {} left", approvers(&request.approvers, &request.stages), jit_core::span::Span::from_secs(secs))
+}
+
 /// One's approval is on it, and more are needed.
 pub fn approved_in_part(clock: Clock, request: &RequestView) -> String {
     format!("Your approval is on it. {} See it: jit show {}", waiting(clock, request), safe(&request.id))
@@ -178,6 +196,20 @@ mod tests {
             being_waited_for(clock(), &sample::pending()),
             "R-7F3KQ2ZD waits for carol or dave (group leads) until 15:04. Leave this (Ctrl-C); later: jit wait R-7F3KQ2ZD"
         );
+    }
+
+    #[test]
+    fn what_moves_while_one_waits_is_said_once() {
+        let first = sample::pending();
+        assert_eq!(moved(clock(), &first, &first), None);
+        let mut second = first.clone();
+        second.stages[0].approved = sample::granted().stages[0].approved.clone();
+        second.stages[0].count = 2;
+        let said = moved(clock(), &first, &second).unwrap();
+        assert!(said.starts_with("Approved by carol. R-7F3KQ2ZD waits for "), "{said}");
+        let wider = RequestView { approvers: vec!["erin".to_owned()], ..first.clone() };
+        assert!(moved(clock(), &first, &wider).unwrap().starts_with("R-7F3KQ2ZD waits for erin"));
+        assert_eq!(left(&first, 3599), "carol or dave (group leads) can approve; 59m59s left");
     }
 
     #[test]

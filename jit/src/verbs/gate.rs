@@ -5,7 +5,7 @@ use crate::cli::EnableArgs;
 use crate::doctor::Check;
 use crate::failing::{Exit, Failing};
 use crate::gate::pending::{self, Changed, Pending, PutBack};
-use crate::gate::stack::{self, Found, NotUnderstood};
+use crate::gate::stack::{self, Behind, Found, NotUnderstood};
 use crate::gate::{Places, family, files, sound};
 use crate::out::Form;
 use crate::show::words;
@@ -65,7 +65,7 @@ fn lock(places: &Places) -> Result<Flock<File>, Failing> {
 }
 
 /// What would be changed for this service.
-fn plan(places: &Places, service: &str, arguments: &str) -> Result<Vec<Edit>, Failing> {
+fn plan(places: &Places, service: &str, arguments: &Behind) -> Result<Vec<Edit>, Failing> {
     let usual = |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) && !name.starts_with('.');
     if !usual(service)
         || service.is_empty()
@@ -127,7 +127,8 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
         Some(Some(day)) => format!(" observe={day}"),
         Some(None) => format!(" observe={}", Utc::now().date_naive().checked_add_days(Days::new(OBSERVE_DAYS)).unwrap_or_default()),
     };
-    let edits = plan(&places, &args.service, &observe)?;
+    let account = if args.ask { " ask".to_owned() } else { String::new() };
+    let edits = plan(&places, &args.service, &Behind { everywhere: observe, account })?;
     let within_s = args.confirm_within.map_or(CONFIRM_WITHIN_S, Span::as_secs);
     let told =
         |within| Told { service: &args.service, files: edits.iter().map(|edit| edit.file.clone()).collect(), confirm_within_s: within };

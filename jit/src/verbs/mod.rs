@@ -16,6 +16,7 @@ mod policy_check;
 mod policy_test;
 mod report;
 mod request;
+mod run;
 mod verify;
 mod wait;
 #[cfg(feature = "watch")]
@@ -45,6 +46,7 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
     match verb {
         Verb::Status => look::status(context),
         Verb::Request(args) => request::request(context, args),
+        Verb::Run(args) => run::run(context, args),
         Verb::Wait { id } => wait::wait(context, id.as_deref()),
         Verb::Drop { id } => own::drop_grant(context, id.as_deref()),
         Verb::Cancel { id } => own::cancel(context, id.as_deref()),

@@ -12,11 +12,7 @@ use jit_proto::view::RequestView;
 
 /// Asks, and waits for the answer if that is wanted.
 pub fn request(context: &Context, args: RequestArgs) -> Ended {
-    let reason = match args.reason {
-        Some(reason) => Some(reason),
-        None if context.out.can_ask() => ask_reason(context, &args.service, args.run_as.as_deref())?,
-        None => None,
-    };
+    let reason = reason(context, args.reason, &args.service, args.run_as.as_deref().unwrap_or("root"))?;
     let for_s = args.time.map(Span::as_secs);
     let wish = Wish {
         service: args.service,
@@ -37,9 +33,13 @@ pub fn request(context: &Context, args: RequestArgs) -> Ended {
     }
 }
 
-/// Asks for the reason; none: nothing was typed, and the policy says whether that will do.
-fn ask_reason(context: &Context, service: &str, run_as: Option<&str>) -> Result<Option<String>, Failing> {
-    let what = words::what(Service::as_typed(service).as_str(), run_as.unwrap_or("root"));
+/// The reason: the one that was given, or else what is typed where somebody is there to be asked. None: there is none,
+/// and the policy says whether that will do.
+pub fn reason(context: &Context, given: Option<String>, service: &str, run_as: &str) -> Result<Option<String>, Failing> {
+    if given.is_some() || !context.out.can_ask() {
+        return Ok(given);
+    }
+    let what = words::what(Service::as_typed(service).as_str(), run_as);
     let prompt = format!("Reason for {what}, shown to the approver and kept; never a password: ");
     match context.out.ask(&prompt)? {
         Some(reason) => Ok(Some(reason).filter(|reason| !reason.is_empty())),

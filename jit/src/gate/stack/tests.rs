@@ -7,7 +7,7 @@ const FEDORA_SUDO: &str = "#%PAM-1.0\nauth       include      system-auth\naccou
 const ODD: &str = "-session optional pam_systemd.so\naccount [success=1 default=ignore] pam_unix.so\naccount\tsubstack\tcommon-account\n";
 
 fn added(text: &str) -> String {
-    String::from_utf8(add("x", text.as_bytes(), Found::default(), "").unwrap()).unwrap()
+    String::from_utf8(add("x", text.as_bytes(), Found::default(), &Behind::default()).unwrap()).unwrap()
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn marks_that_do_not_match_and_lines_that_go_on_are_left_to_a_human() {
         "",
         "auth required \u{0}.so\n",
     ] {
-        assert!(add("x", text.as_bytes(), Found::default(), "").is_err(), "{text}");
+        assert!(add("x", text.as_bytes(), Found::default(), &Behind::default()).is_err(), "{text}");
     }
-    assert!(add("x", b"auth required \xff.so\n", Found::default(), "").is_err());
+    assert!(add("x", b"auth required \xff.so\n", Found::default(), &Behind::default()).is_err());
 }
 
 fn files(files: &[(&str, &str)]) -> impl Fn(&str) -> Option<Vec<u8>> {
@@ -97,7 +97,8 @@ fn a_missing_file_and_files_that_include_one_another_are_said() {
 
 #[test]
 fn only_what_is_missing_is_added() {
-    let made = add("x", DEBIAN_SUDO.as_bytes(), Found { account: 1, session: 0, enter: 1 }, " quiet").unwrap();
+    let quiet = Behind { everywhere: " quiet".to_owned(), account: " ask".to_owned() };
+    let made = add("x", DEBIAN_SUDO.as_bytes(), Found { account: 1, session: 0, enter: 1 }, &quiet).unwrap();
     let made = String::from_utf8(made).unwrap();
     assert_eq!(made.matches("pam_jit.so").count(), 1);
     assert!(made.contains("session  required  pam_jit.so quiet\n"));
@@ -117,4 +118,12 @@ fn disorder_is_named_line_by_line() {
     let only = "account required pam_jit.so quiet\nsession required pam_unix.so\n";
     assert_eq!(said(only), ["the line \"session\" is missing", "the line \"session ... enter\" is missing"]);
     assert_eq!(arguments("x", &files(&[("x", only)])), Ok(vec![vec!["quiet".to_owned()]]));
+}
+
+#[test]
+fn asking_stands_in_the_account_line_alone() {
+    let behind = Behind { everywhere: " observe=2026-12-01".to_owned(), account: " ask".to_owned() };
+    let (top, bottom) = block(Found::default(), &behind);
+    assert_eq!(top, ["account  required  pam_jit.so ask observe=2026-12-01", "session  required  pam_jit.so observe=2026-12-01"]);
+    assert_eq!(bottom, ["session  required  pam_jit.so enter observe=2026-12-01"]);
 }

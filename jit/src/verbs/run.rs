@@ -1,0 +1,109 @@
+//! `jit run`: ask for sudo, wait, and then run the command with it.
+
+use super::{Context, Ended, request, wait};
+use crate::cli::RunArgs;
+use crate::failing::{Exit, Failing};
+use crate::out::Form;
+use crate::show::lines::{self, Reader};
+use jit_core::span::Span;
+use jit_proto::user::{Act, Wish};
+use jit_proto::view::{GrantView, RequestView, StatusView};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The service that runs it.
+const SUDO: &str = "sudo";
+
+/// Runs a command by sudo, in place of this program: its exit code is the command's. What fails before that is ours.
+pub fn run(context: &Context, args: RunArgs) -> Ended {
+    let failing = obtain(context, &args).and_then(|()| Err(exec(&args)));
+    Ok(failing.map_or_else(
+        |failing: Failing| {
+            context.out.failed(failing);
+            Exit::NotRun
+        },
+        |never: std::convert::Infallible| match never {},
+    ))
+}
+
+/// Sees to it that sudo lets one in: by a grant that one holds, by a request that waits already, or by a new one.
+fn obtain(context: &Context, args: &RunArgs) -> Result<(), Failing> {
+    let status = context.talk.status()?;
+    let run_as = args.run_as(&status);
+    if let Some(held) = status.grants.iter().find(|grant| is_good(grant, run_as)) {
+        return say_held(context, held);
+    }
+    let same = |request: &&RequestView| request.state == "pending" && request.service == SUDO && request.run_as == run_as;
+    let filed = match status.requests.iter().find(same) {
+        Some(request) => request.clone(),
+        None => file(context, args, run_as)?,
+    };
+    let decided = if filed.state == "pending" { wait::decision(context, Some(&filed.id), None)? } else { filed };
+    say(context, &decided)
+}
+
+fn is_good(grant: &GrantView, run_as: &str) -> bool {
+    // One that waits for its first use is good; one that is scheduled has a start.
+    let begun = grant.state == "active" || (grant.state == "waiting" && grant.starts.is_none());
+    let uses_left = grant.uses.max.is_none_or(|most| grant.uses.taken < most);
+    begun && uses_left && grant.service == SUDO && grant.run_as == run_as
+}
+
+fn file(context: &Context, args: &RunArgs, run_as: &str) -> Result<RequestView, Failing> {
+    let reason = request::reason(context, args.reason.clone(), SUDO, run_as)?;
+    let for_s = args.time.map(Span::as_secs);
+    context.talk.request(Act::Request(Wish {
+        service: SUDO.to_owned(),
+        run_as: Some(run_as.to_owned()),
+        for_s,
+        uses: None,
+        start: None,
+        reason,
+    }))
+}
+
+/// The output is the command's: what we have to say goes beside it.
+fn say(context: &Context, decided: &RequestView) -> Result<(), Failing> {
+    if context.out.form() == Form::Json {
+        context.out.json(decided)?;
+    }
+    if decided.state != "granted" {
+        return Err(Failing::refused(lines::not_granted(context.out.clock(), decided), "nothing was run"));
+    }
+    let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
+    context.out.aside(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()));
+    if let Some(who) = lines::who_approved(decided) {
+        context.out.aside(&who);
+    }
+    Ok(())
+}
+
+/// A grant that one held already says nothing, but to a program that wants its request.
+fn say_held(context: &Context, held: &GrantView) -> Result<(), Failing> {
+    let (Form::Json, Some(id)) = (context.out.form(), held.request_id.as_deref()) else { return Ok(()) };
+    match context.talk.show(id)? {
+        (jit_proto::view::Shown::Request(request), _) => context.out.json(&request),
+        _ => Ok(()),
+    }
+}
+
+/// Becomes sudo. It returns only if that fails.
+fn exec(args: &RunArgs) -> Failing {
+    let mut sudo = Command::new(SUDO);
+    if let Some(user) = &args.user {
+        sudo.args(["-u", user]);
+    }
+    let error = sudo.arg("--").args(&args.command).exec();
+    Failing::refused(format!("sudo cannot be run: {error}"), "is it installed, and in PATH?")
+}
+
+impl RunArgs {
+    /// As whom, as grants say it.
+    fn run_as<'a>(&'a self, status: &StatusView) -> &'a str {
+        match self.user.as_deref() {
+            None => "root",
+            Some(user) if user == status.user => "self",
+            Some(user) => user,
+        }
+    }
+}
