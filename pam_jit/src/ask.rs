@@ -79,6 +79,20 @@ pub enum Answer {
 /// Why asking ended without a grant, as `Err` of its steps.
 type Ended = Answer;
 
+/// What is filled in before something is filed.
+struct Form<'a> {
+    /// The question for the reason, behind what was wrong with the one before.
+    reason: &'a dyn Fn(&str) -> String,
+    /// Whether there must be one.
+    required: bool,
+    /// All of it, to be confirmed.
+    confirm: &'a dyn Fn(Option<&str>) -> String,
+    /// What Enter alone means.
+    usual: words::Usual,
+    /// What is put to jitd.
+    step: fn(Option<String>) -> Step,
+}
+
 /// Somebody who asks.
 struct Asker<'a> {
     host: &'a mut dyn Host,
@@ -109,8 +123,8 @@ impl Asker<'_> {
         match told {
             Told::Granted { words } => self.granted(&words),
             Told::Waits(waits) => self.wait(waits),
-            Told::Over { words } | Told::Refused { words, .. } => return Err(self.refused(&words)),
-            Told::May(_) => return Err(self.give_up()),
+            Told::Over { words } | Told::Refused { words, .. } => Err(self.refused(&words)),
+            Told::May(_) => Err(self.give_up()),
         }
     }
 
@@ -132,26 +146,36 @@ impl Asker<'_> {
     }
 
     fn request(&mut self, may: &May, request: &MayRequest) -> Result<Told, Ended> {
-        let mut refused = String::new();
-        for _ in 0..TRIES {
-            let reason = self.reason(&words::reason(may, request, &refused), request.reason_required)?;
-            self.confirm(&words::confirm(may, request, reason.as_deref()), words::Usual::Yes)?;
-            match self.put(Step::Request { reason })? {
-                Told::Refused { words, again: true } => refused = words,
-                told => return Ok(told),
-            }
-        }
-        Err(self.refused(&refused))
+        self.fill_in(&Form {
+            reason: &|refused| words::reason(may, request, refused),
+            required: request.reason_required,
+            confirm: &|reason| words::confirm(may, request, reason),
+            usual: words::Usual::Yes,
+            step: |reason| Step::Request { reason },
+        })
     }
 
     fn emergency(&mut self, may: &May, emergency: &MayTake) -> Result<Told, Ended> {
+        self.fill_in(&Form {
+            reason: &|refused| words::emergency_reason(may, emergency, refused),
+            required: true,
+            confirm: &|reason| words::confirm_emergency(may, emergency, reason),
+            usual: words::Usual::No,
+            step: |reason| Step::Emergency { reason: reason.unwrap_or_default() },
+        })
+    }
+
+    /// Asks for the reason, shows everything back, and files it; again where another reason might do.
+    fn fill_in(&mut self, form: &Form<'_>) -> Result<Told, Ended> {
         let mut refused = String::new();
         for _ in 0..TRIES {
-            let reason = self.reason(&words::emergency_reason(may, emergency, &refused), true)?.unwrap_or_default();
-            self.confirm(&words::confirm_emergency(may, emergency, &reason), words::Usual::No)?;
-            match self.put(Step::Emergency { reason })? {
+            let reason = self.reason(&(form.reason)(&refused), form.required)?;
+            self.confirm(&(form.confirm)(reason.as_deref()), form.usual)?;
+            match self.put((form.step)(reason))? {
                 Told::Refused { words, again: true } => refused = words,
-                told => return Ok(told),
+                told @ (Told::May(_) | Told::Waits(_) | Told::Granted { .. } | Told::Over { .. } | Told::Refused { .. }) => {
+                    return Ok(told);
+                }
             }
         }
         Err(self.refused(&refused))

@@ -181,16 +181,16 @@ impl Waiter<'_> {
             let request = snapshot.state.request(id)?;
             let mine = request.ask().uid == subject.uid && request.ask().user == subject.name;
             mine.then(|| match request {
-                Request::Pending(pending) => Ok((Pending::of(pending, snapshot.now), request.progress())),
-                Request::Decided(decided) => Err(words::decided(decided)),
+                Request::Pending(pending) => Looked::Pending(Pending::of(pending, snapshot.now), request.progress()),
+                Request::Decided(decided) => Looked::Decided(words::decided(decided)),
             })
         };
         match self.desk.engine.query(look).await {
-            Ok(Some(Ok((pending, progress)))) => {
+            Ok(Some(Looked::Pending(pending, progress))) => {
                 let approvers = self.named(&pending.by, pending.missing).await;
                 Ok((Told::Waits(Waits { id: id.to_string(), approvers, left_s: pending.left_s }), Some(progress)))
             }
-            Ok(Some(Err(told))) => Ok((told, None)),
+            Ok(Some(Looked::Decided(told))) => Ok((told, None)),
             Ok(None) => Ok((words::refused(&Refusal::NoSuch { what: id.to_string() }), None)),
             Err(_) => Err(Gone),
         }
@@ -279,6 +279,12 @@ impl Waiter<'_> {
             }
         }
     }
+}
+
+/// A look at a request.
+enum Looked {
+    Pending(Pending, Progress),
+    Decided(Told),
 }
 
 /// A request that waits: for whom of whom, and how long.

@@ -173,7 +173,7 @@ impl Desk for Counter<'_> {
                 }
                 Err(trouble) => self.away(trouble),
             },
-            woken => Ok(heard(woken)),
+            woken @ (Woken::Stopped | Woken::Gone | Woken::Time(_)) => Ok(heard(woken)),
         }
     }
 

@@ -86,8 +86,8 @@ pub fn confirm(may: &May, request: &MayRequest, reason: Option<&str>) -> String 
 }
 
 /// The whole emergency.
-pub fn confirm_emergency(may: &May, emergency: &MayTake, reason: &str) -> String {
-    let (what, time, rule, reason) = (safe(&may.what), safe(&emergency.time), safe(&emergency.rule), quoted(Some(reason)));
+pub fn confirm_emergency(may: &May, emergency: &MayTake, reason: Option<&str>) -> String {
+    let (what, time, rule, reason) = (safe(&may.what), safe(&emergency.time), safe(&emergency.rule), quoted(reason));
     let told = if emergency.alert.is_empty() { String::new() } else { format!(" {} will be told.", safe(&emergency.alert)) };
     format!("Take the emergency {rule} for {what}, {time}, {reason}?{told} [y/N]")
 }
