@@ -99,7 +99,7 @@ impl Arguments {
             ("timeout", Some(text)) => self.timeout = seconds(text, TIMEOUTS).ok_or("not a time from 1s to 60s")?,
             ("wait", Some(text)) => self.wait = seconds(text, WAITS).ok_or("not a time from 1s to 3600s")?,
             ("observe", Some(text)) => {
-                self.observe = Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "not a date, YYYY-MM-DD")?);
+                self.observe = Some(date(text).ok_or("not a date, YYYY-MM-DD")?);
             }
             ("socket" | "timeout" | "wait" | "observe", None) => return Err("it needs a value"),
             ("quiet" | "debug" | "enter" | "ask", Some(_)) => return Err("it takes no value"),
@@ -125,6 +125,16 @@ impl Arguments {
 fn seconds(text: &str, possible: RangeInclusive<u64>) -> Option<Duration> {
     let number: u64 = text.strip_suffix('s')?.parse().ok()?;
     (possible.contains(&number) && !text.starts_with('+')).then(|| Duration::from_secs(number))
+}
+
+/// `2026-12-01`. chrono's own parser takes a tenth of the module's code.
+fn date(text: &str) -> Option<NaiveDate> {
+    let number = |range: std::ops::Range<usize>| {
+        text.get(range).filter(|digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+    };
+    let whole = text.len() == 10 && text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+    let (year, month, day): (u32, u32, u32) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day).filter(|_| whole)
 }
 
 #[cfg(test)]
@@ -176,6 +186,10 @@ mod tests {
             "timeout=2ms",
             "observe=tomorrow",
             "observe=2026-13-01",
+            "observe=2026-02-30",
+            "observe=2026-1-1",
+            "observe=+026-01-01",
+            "observe=2026-01-01x",
             "observe",
             "quiet quiet",
             "socket=/a socket=/b",

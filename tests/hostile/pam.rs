@@ -1,6 +1,7 @@
 //! The PAM socket, as root: what no module would ask.
 
 use super::patience;
+use jit_proto::ask::{Ask, Step, Told};
 use jit_proto::client::{Connection, Trust};
 use jit_proto::frame;
 use jit_proto::pam::{Entry, Held, PamAnswer, PamAsk, Question, UNREAD, Verdict, Who};
@@ -11,6 +12,8 @@ use std::path::Path;
 /// Tries all of it.
 pub fn all_refused(socket: &Path) {
     odd_entries(socket);
+    odd_asks(socket);
+    a_place_of_somebody_elses(socket);
     sessions_that_are_none(socket);
     a_question_twice(socket);
     other_versions(socket);
@@ -64,6 +67,48 @@ fn sessions_that_are_none(socket: &Path) {
         assert!(is_denied(answer.as_ref()), "{answer:?}");
         // A session that is not there is over.
         assert_eq!(ask(socket, Question::Close { session: session.to_owned() }), Some(Verdict::Noted));
+    }
+}
+
+fn asking(target: Option<&str>, step: Step) -> Ask {
+    let entry = Entry { service: "sudo".to_owned(), who: Who::Uid(1001), run_as: None, from: None, tty: None };
+    Ask { entry, target: target.map(str::to_owned), step }
+}
+
+/// Nothing comes of a wish that makes no sense, nor of one about somebody else's request.
+fn odd_asks(socket: &Path) {
+    let long = "x".repeat(10_000);
+    for text in [long.as_str(), "a\nb\u{1b}[2J\u{202e}\0", "", "#", "#4294967295", "#99999999999999999999", "-u"] {
+        let steps = [
+            Step::Look,
+            Step::Request { reason: Some(text.to_owned()) },
+            Step::Emergency { reason: text.to_owned() },
+            Step::Request { reason: None },
+        ];
+        for step in steps {
+            let answer = ask(socket, Question::Ask(asking(Some(text), step.clone())));
+            let Some(Verdict::Asked(Told::Refused { words, .. })) = &answer else { panic!("{step:?} as {text:.20?}: {answer:?}") };
+            assert!(words.len() < 400 && !words.contains(char::is_control), "{words}");
+        }
+        // What is no id ends the conversation.
+        assert_eq!(ask(socket, Question::Ask(asking(None, Step::Wait { id: text.to_owned() }))), None);
+    }
+    let answer = ask(socket, Question::Ask(asking(None, Step::Wait { id: "R-00000000".to_owned() })));
+    assert!(matches!(&answer, Some(Verdict::Asked(Told::Refused { words, again: false })) if words.contains("not there")), "{answer:?}");
+}
+
+/// A place is its taker's alone, and a connection that was taken for asking is for nothing else.
+fn a_place_of_somebody_elses(socket: &Path) {
+    let first = asking(None, Step::Look);
+    let mut anothers = first.clone();
+    anothers.entry.who = Who::Uid(1002);
+    for second in [Question::Ask(anothers), Question::Ask(asking(Some("carol"), Step::Look)), Question::Check(first.entry.clone())] {
+        let connection = Connection::open(socket, Trust::Anyone, &mut patience()).unwrap();
+        let put = |token, question| connection.send(&PamAsk { token, observe: false, question }, &mut patience()).unwrap();
+        put(7, Question::Ask(first.clone()));
+        assert!(connection.receive::<PamAnswer>(&mut patience()).is_ok());
+        put(8, second);
+        assert!(connection.receive::<PamAnswer>(&mut patience()).is_err());
     }
 }
 

@@ -8,7 +8,7 @@ use jit_core::time::WallTime;
 /// Services that people come in by, and what they are without lines of ours while the other has them.
 const PAIRS: [(&str, Option<&str>); 5] = [("sudo", None), ("sudo-i", Some("sudo")), ("su", None), ("su-l", Some("su")), ("sshd", None)];
 /// The arguments that take no value.
-const WORDS: [&str; 3] = ["enter", "quiet", "debug"];
+const WORDS: [&str; 4] = ["enter", "quiet", "debug", "ask"];
 
 /// One check for each service that has a line of ours, or should.
 pub fn checks(now: WallTime) -> Vec<Check> {
@@ -67,11 +67,8 @@ fn understood(argument: &str, today: NaiveDate) -> Result<Option<i64>, String> {
     match argument.split_once('=') {
         None if WORDS.contains(&argument) => Ok(None),
         Some(("socket", path)) if path.starts_with('/') => Ok(None),
-        Some(("timeout", time))
-            if time.strip_suffix('s').and_then(|time| time.parse().ok()).is_some_and(|time: u64| (1..=60).contains(&time)) =>
-        {
-            Ok(None)
-        }
+        Some(("timeout", time)) if seconds(time).is_some_and(|time| (1..=60).contains(&time)) => Ok(None),
+        Some(("wait", time)) if seconds(time).is_some_and(|time| (1..=3600).contains(&time)) => Ok(None),
         Some(("observe", day)) => match day.parse::<NaiveDate>() {
             Ok(day) if today.checked_add_days(Days::new(90)).is_some_and(|latest| day > latest) => {
                 Err(format!("observe={day} is more than 90 days ahead: everybody is denied"))
@@ -84,6 +81,10 @@ fn understood(argument: &str, today: NaiveDate) -> Result<Option<i64>, String> {
     }
 }
 
+fn seconds(time: &str) -> Option<u64> {
+    time.strip_suffix('s')?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,13 +92,24 @@ mod tests {
     #[test]
     fn an_argument_that_the_module_would_not_take_is_named() {
         let today = "2026-11-23".parse().unwrap();
-        for fine in ["enter", "quiet", "debug", "socket=/run/jit/pam.sock", "timeout=2s", "observe=2026-11-22"] {
+        for fine in ["enter", "quiet", "debug", "socket=/run/jit/pam.sock", "timeout=2s", "ask", "wait=90s", "observe=2026-11-22"] {
             assert_eq!(understood(fine, today), Ok(None), "{fine}");
         }
         assert_eq!(understood("observe=2026-12-03", today), Ok(Some(10)));
-        for wrong in
-            ["quite", "timeout=2", "timeout=0s", "timeout=61s", "socket=run/x", "observe=soon", "observe=2027-03-01", "observe", "enter=1"]
-        {
+        for wrong in [
+            "quite",
+            "ask=1",
+            "wait=0s",
+            "wait=2m",
+            "timeout=2",
+            "timeout=0s",
+            "timeout=61s",
+            "socket=run/x",
+            "observe=soon",
+            "observe=2027-03-01",
+            "observe",
+            "enter=1",
+        ] {
             assert!(understood(wrong, today).is_err(), "{wrong}");
         }
     }

@@ -1,28 +1,22 @@
 //! The terminal of whoever waits: whether it is still there, and a wait that ends as soon as it is not.
 //!
-//! sudo's own handlers only take note of a signal (PAM-FACTS 19), so a signal that comes between two polls would be lost
-//! to us. While one waits the signals that mean "leave" are held back, but for the polls: each ends the poll that it falls
-//! into, or the next one. What the host does with them is its own; its mask is as before when the wait is over.
+//! In account sudo's own handlers only take note of a signal, and the poll that it falls into ends (PAM-FACTS 19); su and
+//! sudo-rs have no handlers there, and end themselves. One that falls between two polls is lost to us: some millionths of
+//! a second in each tenth. Holding signals back would close that gap, and change the host.
 
 use jit_proto::client::Trouble;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::sys::termios::tcgetsid;
-use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{getpgrp, getsid, tcgetpgrp};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// The longest single poll.
-const SLICE: Duration = Duration::from_millis(100);
-/// What makes somebody leave.
-const LEAVE: [Signal; 5] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP];
-/// What does not, though the host may have a handler for it.
-const OTHERS: [Signal; 6] = [Signal::SIGCHLD, Signal::SIGALRM, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH, Signal::SIGCONT];
+/// The longest single poll, in milliseconds.
+const SLICE_MS: u8 = 100;
 
 /// What a poll ended with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,30 +35,6 @@ pub enum Woken {
 #[derive(Debug)]
 pub struct Seat {
     terminal: OwnedFd,
-    held: Option<Held>,
-}
-
-/// Signals that are held back; the mask of before.
-#[derive(Debug)]
-struct Held {
-    before: SigSet,
-}
-
-impl Held {
-    fn back() -> Result<Self, Errno> {
-        let before = SigSet::thread_get_mask()?;
-        let mut held = before;
-        LEAVE.into_iter().for_each(|signal| held.add(signal));
-        held.thread_set_mask()?;
-        Ok(Self { before })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // It was the host's a moment ago, so it can be set.
-        let _ = self.before.thread_set_mask();
-    }
 }
 
 impl Seat {
@@ -75,7 +45,7 @@ impl Seat {
         let terminal = open("/dev/tty", flags, Mode::empty()).ok()?;
         // Never one of the host's standard streams, were they closed.
         let terminal = if terminal.as_raw_fd() > 2 { terminal } else { terminal.try_clone().ok()? };
-        let seat = Self { terminal, held: None };
+        let seat = Self { terminal };
         let foreground = tcgetpgrp(&seat.terminal).is_ok_and(|group| group == getpgrp());
         (foreground && seat.is_there()).then_some(seat)
     }
@@ -93,19 +63,12 @@ impl Seat {
     ///
     /// # Errors
     /// Something on our side failed.
-    pub fn wait(&mut self, on: Option<BorrowedFd<'_>>) -> Result<Woken, Trouble> {
+    pub fn wait(&self, on: Option<BorrowedFd<'_>>) -> Result<Woken, Trouble> {
         let ours = |errno: Errno| Trouble::Ours(format!("waiting: {}", errno.desc()));
-        let held = match self.held.take() {
-            Some(held) => held,
-            None => Held::back().map_err(ours)?,
-        };
-        let mut during = held.before;
-        OTHERS.into_iter().for_each(|signal| during.add(signal));
-        self.held = Some(held);
         let terminal = PollFd::new(self.terminal.as_fd(), PollFlags::empty());
         let mut polled: Vec<_> = [terminal].into_iter().chain(on.map(|fd| PollFd::new(fd, PollFlags::POLLIN))).collect();
         let before = now().map_err(ours)?;
-        match ppoll(&mut polled, Some(TimeSpec::from_duration(SLICE)), Some(during)) {
+        match poll(&mut polled, PollTimeout::from(SLICE_MS)) {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(if self.is_there() { Woken::Stopped } else { Woken::Gone }),
             Err(errno) => return Err(ours(errno)),
@@ -114,7 +77,10 @@ impl Seat {
         match polled.as_slice() {
             [terminal, ..] if spoke(terminal) => Ok(Woken::Gone),
             [_, connection] if spoke(connection) => Ok(Woken::Readable),
-            _ => Ok(Woken::Time(now().map_err(ours)?.saturating_sub(before).min(SLICE))),
+            _ => {
+                let slice = Duration::from_millis(u64::from(SLICE_MS));
+                Ok(Woken::Time(now().map_err(ours)?.saturating_sub(before).min(slice)))
+            }
         }
     }
 }

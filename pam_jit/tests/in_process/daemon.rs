@@ -45,6 +45,7 @@ pub fn welcome(question: &Question) -> Verdict {
         Question::Check(_) => Verdict::Allowed,
         Question::Open { .. } => Verdict::Opened { session: "S-00000001".to_owned(), hold: Hold::Tree },
         Question::Enter { .. } | Question::Close { .. } => Verdict::Noted,
+        Question::Ask(_) => Verdict::Denied { message: String::new() },
     }
 }
 
