@@ -471,19 +471,21 @@ fn thirty_two_wait_and_the_thirty_third_is_told_and_a_check_costs_what_it_did() 
 
 #[test]
 fn a_waiters_password_ticket_is_not_held_against_their_other_terminals() {
-    let host = host();
-    let mut first = host.user("frank").terminal("sudo id -un");
-    first.expect("password for frank");
-    first.type_line(PASSWORD);
-    file(&mut first, "INC-42");
-    let mut second = host.user("frank").terminal("sudo id -un");
-    second.expect("password for frank");
-    second.type_line(PASSWORD);
-    second.expect(" waits for ");
-    approve(&host);
-    for mut shell in [first, second] {
-        shell.expect("root\r\n");
-        shell.finish().succeeds();
+    for kind in ["tty", "global"] {
+        let host = Host::with(|host| asking(host).sudoers(&format!("Defaults timestamp_type={kind}\n"))).start();
+        let mut first = host.user("frank").terminal("sudo id -un");
+        first.expect("password for frank");
+        first.type_line(PASSWORD);
+        file(&mut first, "INC-42");
+        let mut second = host.user("frank").terminal("sudo id -un");
+        second.expect("password for frank");
+        second.type_line(PASSWORD);
+        second.expect(" waits for ");
+        approve(&host);
+        for mut shell in [first, second] {
+            shell.expect("root\r\n");
+            shell.finish().succeeds();
+        }
     }
 }
 

@@ -171,6 +171,8 @@ fn printing_changes_nothing_and_what_is_no_service_is_refused() {
     let host = installed();
     let before = files(&host);
     host.root().run("jit enable sudo --print").succeeds().says("last:   session  required  pam_jit.so enter");
+    let asking = host.root().run("jit enable sudo --ask --print").succeeds().says("first:  account  required  pam_jit.so ask");
+    asking.does_not_say("session  required  pam_jit.so ask");
     for odd in ["common-auth", "../passwd", "other", "''", "no-such-service"] {
         host.root().run(&format!("jit enable {odd}")).fails();
     }
