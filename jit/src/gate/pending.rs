@@ -164,7 +164,7 @@ mod tests {
         let places = Places { pam: folder.path().join("pam.d"), state: folder.path().join("state") };
         std::fs::create_dir(&places.pam).unwrap();
         std::fs::write(places.pam.join("sudo"), SUDO).unwrap();
-        let after = stack::add("sudo", SUDO, stack::Found::default(), "").unwrap();
+        let after = stack::add("sudo", SUDO, stack::Found::default(), &stack::Behind::default()).unwrap();
         let changed = Changed { file: "sudo".to_owned(), before: digest(SUDO), after: digest(&after) };
         let pending = Pending { service: "sudo".to_owned(), files: vec![changed], boot_id: boot_id(), made: 0, until: 0 };
         write(&places, &pending, &[("sudo".to_owned(), SUDO.to_vec())]).unwrap();
