@@ -4,16 +4,16 @@ use jit_tests::{Host, PASSWORD, Plan, Terminal, wait_until};
 use std::time::{Duration, Instant};
 
 /// Everybody is asked at sudo's prompt, and waits for so long.
-fn asking(plan: Plan) -> Plan {
+pub fn asking(plan: Plan) -> Plan {
     plan.people().arguments("ask wait=60s")
 }
 
-fn host() -> Host {
+pub fn host() -> Host {
     Host::with(asking).start()
 }
 
 /// The id of the only request that waits.
-fn pending(host: &Host) -> String {
+pub fn pending(host: &Host) -> String {
     wait_until("a request that waits", || {
         let listed = host.root().run("jit list --pending --json").succeeds().json();
         listed["requests"][0]["id"].as_str().map(str::to_owned)
@@ -21,7 +21,7 @@ fn pending(host: &Host) -> String {
 }
 
 /// Types a reason and says yes, and waits until the request is filed.
-fn file(shell: &mut Terminal, reason: &str) {
+pub fn file(shell: &mut Terminal, reason: &str) {
     shell.expect("never a password. Empty: give up.");
     shell.expect("Reason: ");
     shell.type_line(reason);
@@ -31,7 +31,7 @@ fn file(shell: &mut Terminal, reason: &str) {
     shell.expect(" waits for ");
 }
 
-fn approve(host: &Host) -> Instant {
+pub fn approve(host: &Host) -> Instant {
     let id = pending(host);
     let began = Instant::now();
     host.user("carol").run(&format!("jit approve {id}")).succeeds();
@@ -39,7 +39,7 @@ fn approve(host: &Host) -> Instant {
 }
 
 /// What came late is said; only what is far off fails, since other tests run at the same time.
-fn soon(what: &str, since: Instant) {
+pub fn soon(what: &str, since: Instant) {
     let took = since.elapsed();
     println!("{what}: {} ms", took.as_millis());
     assert!(took < Duration::from_secs(2), "{what} took {took:?}");
@@ -160,105 +160,6 @@ fn who_decides_otherwise_is_named_with_their_words() {
     host.user("alice").run("jit cancel").succeeds();
     shell.expect(&format!("jit: {id} was taken back."));
     shell.finish().fails().does_not_say("root\r\n");
-}
-
-#[test]
-fn a_jitd_that_is_restarted_or_killed_is_waited_for_and_the_request_is_kept() {
-    let host = host();
-    let mut shell = host.user("alice").terminal("sudo id -un");
-    file(&mut shell, "INC-42");
-    for ended in ["TERM", "KILL"] {
-        if ended == "TERM" {
-            host.jitd().stop()
-        } else {
-            host.jitd().kill()
-        }
-        shell.expect("jitd went away; waiting for it to come back.");
-        host.jitd().start();
-        shell.expect("waits for carol or dave; here for");
-    }
-    approve(&host);
-    shell.expect("root\r\n");
-    shell.finish().succeeds();
-}
-
-#[test]
-fn one_that_is_restarted_while_a_reason_is_typed_takes_it_all_the_same() {
-    let host = host();
-    let mut shell = host.user("alice").terminal("sudo id -un");
-    shell.expect("Reason: ");
-    host.jitd().restart();
-    shell.type_line("INC-42");
-    shell.expect("Y/n: ");
-    host.jitd().restart();
-    shell.type_line("y");
-    shell.expect(" waits for ");
-    approve(&host);
-    shell.expect("root\r\n");
-    shell.finish().succeeds();
-}
-
-#[test]
-fn a_jitd_that_stays_away_lets_nobody_in_whatever_stands_in_the_line() {
-    let host = Host::with(|host| {
-        let host = host.people().file("jit/breakglass", 0o600, "alice sudo\n");
-        host.control("[success=ok authinfo_unavail=ignore default=die]").arguments("ask wait=2s timeout=1s")
-    })
-    .start();
-    let mut shell = host.user("alice").terminal("sudo id -un");
-    file(&mut shell, "INC-42");
-    host.jitd().kill();
-    shell.expect("jit: no answer yet.");
-    shell.finish().fails().does_not_say("root\r\n");
-}
-
-#[test]
-fn approved_in_the_same_instant_as_given_up_is_one_or_the_other() {
-    let host = host();
-    for round in 0..4 {
-        let mut shell = host.user("alice").terminal("sudo id -un");
-        file(&mut shell, "INC-42");
-        let id = pending(&host);
-        std::thread::scope(|scope| {
-            let approval = scope.spawn(|| host.user("carol").run(&format!("jit approve {id}")).succeeds());
-            // The approval's own program takes about as long to start.
-            std::thread::sleep(Duration::from_millis(round * 12));
-            shell.press_ctrl_c();
-            drop(approval.join().unwrap());
-        });
-        let output = shell.finish();
-        let (came_in, left) = (output.stdout.contains("root\r\n"), output.stdout.contains("stays pending"));
-        assert!(!(came_in && left), "{}", output.stdout);
-        host.user("alice").run("sudo -n id -un").succeeds().says("root");
-        host.user("alice").run("jit drop").succeeds();
-    }
-}
-
-#[test]
-fn a_waiter_whose_terminal_is_gone_is_never_let_in() {
-    // The second one's session leader, and sudo with it, ignores the hang-up.
-    for line in ["sudo touch /tmp/came-in", "trap '' HUP; sudo touch /tmp/came-in; sleep 1; exit"] {
-        let host = host();
-        let mut shell = host.user("alice").terminal(line);
-        file(&mut shell, "INC-42");
-        host.root().run("pkill -KILL -x script").succeeds();
-        approve(&host);
-        wait_until("sudo to end", || host.root().run("pgrep -x sudo").stdout.is_empty().then_some(()));
-        host.root().run("test -e /tmp/came-in").fails();
-        assert!(!host.syslog().iter().any(|line| line.contains("session.opened")), "{line}");
-    }
-}
-
-#[test]
-fn one_who_was_stopped_when_the_terminal_went_is_not_let_in_either() {
-    let host = host();
-    let mut shell = host.user("alice").terminal("trap '' HUP; sudo touch /tmp/came-in; sleep 1; exit");
-    file(&mut shell, "INC-42");
-    host.root().run("pkill -STOP -x sudo").succeeds();
-    approve(&host);
-    host.root().run("pkill -KILL -x script; pkill -CONT -x sudo").succeeds();
-    wait_until("sudo to end", || host.root().run("pgrep -x sudo").stdout.is_empty().then_some(()));
-    host.root().run("test -e /tmp/came-in").fails();
 }
 
 #[test]
@@ -400,96 +301,6 @@ fn a_choice_is_given_only_where_there_is_one_and_a_request_is_the_usual() {
 }
 
 #[test]
-fn three_of_one_user_wait_and_the_fourth_is_told_and_others_are_let_in_meanwhile() {
-    let host = host();
-    let mut shells = Vec::new();
-    for number in 0..3 {
-        let mut shell = host.user("alice").terminal("sudo id -un");
-        if number == 0 {
-            file(&mut shell, "INC-42")
-        } else {
-            shell.expect(" waits for ")
-        }
-        shells.push(shell);
-    }
-    let mut fourth = host.user("alice").terminal("sudo id -un");
-    fourth.expect("jit: no more prompts can wait now (3 of one user, 32 in all). no grant for sudo. Ask: jit request");
-    fourth.finish().fails();
-    host.grant("bob", "sudo", "carol");
-    host.user("bob").run("sudo -n id -un").succeeds().says("root");
-    approve_of(&host, "alice");
-    for mut shell in shells {
-        shell.expect("root\r\n");
-        shell.finish().succeeds();
-    }
-    let mut fifth = host.user("frank").terminal("sudo id -un");
-    fifth.expect("password");
-}
-
-/// Approves the request of this user.
-fn approve_of(host: &Host, user: &str) {
-    let listed = host.root().run("jit list --pending --json").succeeds().json();
-    let id =
-        listed["requests"].as_array().unwrap().iter().find(|request| request["user"] == user).unwrap()["id"].as_str().unwrap().to_owned();
-    host.user("carol").run(&format!("jit approve {id}")).succeeds();
-}
-
-#[test]
-fn thirty_two_wait_and_the_thirty_third_is_told_and_a_check_costs_what_it_did() {
-    let names: Vec<_> = (0..11).map(|number| format!("user{number}")).collect();
-    let host = Host::with(|host| {
-        let host = names.iter().fold(asking(host), |host, name| host.user(name, &["ops"]));
-        host.sudoers(&format!("{} ALL=(ALL:ALL) NOPASSWD: ALL\n", names.join(",")))
-    })
-    .start();
-    for name in &names {
-        host.user(name).run("jit request --reason INC-42").succeeds();
-    }
-    host.grant("bob", "sudo", "carol");
-    let mut shells = Vec::new();
-    for place in 0..32 {
-        let mut shell = host.user(&names[place / 3]).terminal("sudo id -un");
-        shell.expect(" waits for ");
-        shells.push(shell);
-    }
-    let mut last = host.user(&names[10]).terminal("sudo id -un");
-    last.expect("no more prompts can wait now");
-    last.finish().fails();
-    let ticks = || -> u64 {
-        let stat = host.root().run("cut -d' ' -f14,15 /proc/$(pgrep -x jitd)/stat").succeeds().stdout;
-        stat.split_whitespace().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
-    };
-    let before = ticks();
-    host.user("bob").run("sudo -n id -un").succeeds().says("root");
-    std::thread::sleep(Duration::from_secs(1));
-    assert!(ticks() - before < 20, "32 waiters cost {} hundredths of a second of jitd in a second", ticks() - before);
-    drop(shells.pop());
-    host.root().run("pkill -KILL -n -x sudo").succeeds();
-    let mut next = host.user(&names[10]).terminal("sudo id -un");
-    next.expect(" waits for ");
-}
-
-#[test]
-fn a_waiters_password_ticket_is_not_held_against_their_other_terminals() {
-    for kind in ["tty", "global"] {
-        let host = Host::with(|host| asking(host).sudoers(&format!("Defaults timestamp_type={kind}\n"))).start();
-        let mut first = host.user("frank").terminal("sudo id -un");
-        first.expect("password for frank");
-        first.type_line(PASSWORD);
-        file(&mut first, "INC-42");
-        let mut second = host.user("frank").terminal("sudo id -un");
-        second.expect("password for frank");
-        second.type_line(PASSWORD);
-        second.expect(" waits for ");
-        approve(&host);
-        for mut shell in [first, second] {
-            shell.expect("root\r\n");
-            shell.finish().succeeds();
-        }
-    }
-}
-
-#[test]
 fn su_asks_for_its_target() {
     let host = host();
     let mut shell = host.user("alice").terminal("su carol -c 'id -un'; echo back at the shell; sleep 1");
@@ -538,87 +349,6 @@ fn sudo_rs_asks_like_sudo() {
     approve(&host);
     wait_until("sudo to end", || host.root().run("pgrep -x sudo").stdout.is_empty().then_some(()));
     host.root().run("test -e /tmp/came-in").fails();
-}
-
-#[test]
-fn jit_run_asks_waits_with_the_approvers_in_view_and_passes_the_commands_code_on() {
-    let host = Host::with(|host| host.people()).start();
-    let mut shell = host.user("alice").variable("TERM=xterm").terminal("jit run --for 10m -- sh -c 'id -un; exit 7'");
-    shell.expect("Reason for sudo as root, shown to the approver and kept; never a password: ");
-    shell.type_line("INC-42");
-    shell.expect("waits for carol or dave (group leads) until");
-    shell.expect("carol or dave (group leads) can approve; 59m5");
-    let began = approve(&host);
-    shell.expect("Granted: you may sudo as root until");
-    shell.expect("root\r\n");
-    soon("from the approver's command to that of jit run", began);
-    shell.finish().exits(7);
-}
-
-#[test]
-fn jit_run_works_in_a_pipe_and_uses_what_is_held_or_asked_for_already() {
-    let host = Host::with(|host| host.people()).start();
-    let alice = host.user("alice");
-    std::thread::scope(|scope| {
-        let line = "echo data | jit run --reason INC-42 -- cat | tr a-z A-Z; jit run -- id -un";
-        let ran = scope.spawn(|| host.user("alice").run(line).succeeds());
-        approve(&host);
-        let ran = ran.join().unwrap();
-        assert_eq!(ran.stdout, "DATA\nroot\n");
-        assert!(ran.stderr.contains("waits for carol or dave") && ran.stderr.contains("Approved by carol."), "{}", ran.stderr);
-    });
-    // One that waits already is gone on with, and as whom is asked for as sudo will be called.
-    alice.run("jit request --as carol --reason INC-43").succeeds();
-    std::thread::scope(|scope| {
-        let ran = scope.spawn(|| host.user("alice").run("jit run -u carol -- id -un").succeeds());
-        let id = pending(&host);
-        host.user("dave").run(&format!("jit approve {id}")).succeeds();
-        assert_eq!(ran.join().unwrap().stdout, "carol\n");
-    });
-    alice.run("jit run -- false").exits(1);
-    alice.run("jit run --json -- id -un").succeeds().says("\"state\":\"granted\"").says("root");
-}
-
-#[test]
-fn what_fails_before_the_command_runs_is_125() {
-    let host = Host::with(|host| host.people()).start();
-    let bob = host.user("bob");
-    bob.run("jit run -- id -un").exits(125).says("reason").does_not_say("root\n");
-    bob.run("jit run id -un").exits(125);
-    bob.run("jit run --reason x").exits(125);
-    host.user("erin").run("jit run --reason x -- id -un").exits(125).says("no rule lets erin");
-    std::thread::scope(|scope| {
-        let ran = scope.spawn(|| host.user("bob").run("jit run --reason INC-42 -- id -un"));
-        let id = pending(&host);
-        host.user("carol").run(&format!("jit deny {id} --note no")).succeeds();
-        ran.join().unwrap().exits(125).says("Denied by carol: \"no\"").does_not_say("root\n");
-    });
-    host.grant("bob", "sudo", "carol");
-    bob.run("PATH=/nowhere /usr/local/bin/jit run -- id").exits(125).says("sudo cannot be run");
-    host.jitd().stop();
-    bob.run("jit run --reason x -- id -un").exits(125).says("jitd cannot be reached");
-}
-
-#[test]
-fn jit_wait_says_each_approval_as_it_comes_and_costs_nothing_meanwhile() {
-    let policy = "version = 1\n[[grant]]\nname = \"two\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] }, { by = [\"user:erin\"] } ]\n";
-    let host = Host::with(|host| host.people().policy(policy)).start();
-    host.user("bob").run("jit request --reason INC-42").succeeds();
-    let id = pending(&host);
-    let mut shell = host.user("bob").terminal("jit wait");
-    shell.expect("waits for alice-adm, carol or dave (group leads) until");
-    let switches = || -> u64 {
-        let status = host.root().run("grep voluntary_ctxt_switches /proc/$(pgrep -x jit)/status | head -1 | tr -dc 0-9").succeeds().stdout;
-        status.trim().parse().unwrap()
-    };
-    let before = switches();
-    std::thread::sleep(Duration::from_millis(700));
-    assert_eq!(switches(), before, "it woke up while nothing happened");
-    host.user("carol").run(&format!("jit approve {id}")).succeeds();
-    shell.expect(&format!("Approved by carol. {id} waits for erin until"));
-    host.user("erin").run(&format!("jit approve {id}")).succeeds();
-    shell.expect("Granted: you may sudo as root until");
-    shell.finish().succeeds();
 }
 
 #[test]

@@ -10,6 +10,8 @@
 
 mod approval;
 mod ask;
+mod ask_ends;
+mod ask_limits;
 mod ask_ssh;
 mod attacks;
 mod away;
@@ -33,6 +35,7 @@ mod optouts;
 mod packages;
 mod policy;
 mod record;
+mod run;
 mod see;
 mod session_places;
 mod sessions;
