@@ -3,7 +3,7 @@
 //! WAL with `synchronous=FULL`: a commit that returned survives a power cut.
 
 use crate::StoreTrouble;
-use crate::layout;
+use crate::layout::{self, Found};
 use crate::prune::{self, Pruned};
 use crate::read::{self, Digest};
 use crate::replay::{self, Base};
@@ -14,7 +14,7 @@ use jit_core::record::{Head, Record};
 use jit_core::state::{State, needs};
 use jit_core::time::WallTime;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
 
 /// Up to this size all pages of the file are checked at the start, in bytes; those of a larger one soon after it.
@@ -23,13 +23,18 @@ const CHECKED_AT_ONCE: u64 = 32 * 1024 * 1024;
 /// Records with fewer events than this are read whole at each start: then nothing is to be compared later.
 const READ_WHOLE: u64 = 20_000;
 
+/// The event of older events that were archived.
+const PRUNED: &str = "audit.pruned";
+
 /// It waits for nobody who reads.
 const SETTLE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// The store, open for writing. There is one in a process, and one process on a store.
 #[derive(Debug)]
 pub struct Store {
-    connection: Connection,
+    path: PathBuf,
+    /// None while the one before was given up, and no other could be had yet.
+    connection: Option<Connection>,
     head: Head,
 }
 
@@ -59,24 +64,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<(Self, State, Option<Base>), StoreTrouble> {
         let failed = |error| StoreTrouble::of(path.to_owned(), error);
         let damaged = |why: String| StoreTrouble::Damaged { path: path.to_owned(), why };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        // What is not ours is left as it is: even closing it would move what lies in its WAL.
-        let keep_wal = |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop);
-        keep_wal(true).map_err(failed)?;
-        let found = layout::recognise(&connection, path)?;
-        if found == layout::Found::Empty {
-            // On a store that is there it would write, which a full disk does not let it.
-            connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(failed)?;
-        }
-        connection
-            .execute_batch(
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
-                 PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;",
-            )
-            .map_err(failed)?;
-        // SQLite is content with reading where it may not write, and would stay so when the disk is back.
-        connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(failed)?;
+        let (connection, found) = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         if std::fs::metadata(path).is_ok_and(|about| about.len() <= CHECKED_AT_ONCE) {
             read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
         }
@@ -113,22 +101,51 @@ impl Store {
             // With a base that is seen when it is compared with the events.
             chain.end().map_err(|broken| damaged(broken.to_string()))?;
         }
-        keep_wal(false).map_err(failed)?;
-        if found == layout::Found::Empty {
+        keep_wal(&connection, false).map_err(failed)?;
+        if found == Found::Empty {
             // From now on a file without events is not a new one.
             connection.execute_batch(SETTLE).map_err(failed)?;
         }
-        Ok((Self { connection, head: chain.head() }, state, base))
+        Ok((Self { path: path.to_owned(), connection: Some(connection), head: chain.head() }, state, base))
+    }
+
+    /// The connection; where the one before was given up, another.
+    fn connection(&mut self) -> Result<&mut Connection, StoreTrouble> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let (connection, head) = reconnect(&self.path, self.head)?;
+                self.head = head;
+                connection
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Sorts what SQLite said. Where it may be the connection that cannot be used, it is given up: one that was opened while
+    /// the disk was read-only stays so, and so does one to a file that is gone. Of what failed nothing must be left in the
+    /// WAL, where a start would find it: another connection is tried for at once.
+    fn failed(&mut self, error: rusqlite::Error) -> StoreTrouble {
+        match error.sqlite_error_code() {
+            // It takes up no space to wait for some.
+            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OutOfMemory) => {}
+            Some(_) | None => {
+                self.stay_open_on_disk();
+                self.connection = None;
+                // Where there is none now, whoever writes next tries again.
+                let _ = self.connection();
+            }
+        }
+        StoreTrouble::of(self.path.clone(), error)
     }
 
     /// Stores a batch, whole or not at all, and returns it as it stands in the chain.
     ///
     /// # Errors
     /// The disk: then nothing of it is stored.
-    pub fn append(&mut self, batch: &[Fresh]) -> Result<Vec<Record>, rusqlite::Error> {
-        let transaction = self.connection.transaction()?;
-        let (records, head) = append_in(&transaction, self.head, batch)?;
-        transaction.commit()?;
+    pub fn append(&mut self, batch: &[Fresh]) -> Result<Vec<Record>, StoreTrouble> {
+        let before = self.head;
+        let (records, head) = append_on(self.connection()?, before, batch).map_err(|error| self.failed(error))?;
         self.head = head;
         Ok(records)
     }
@@ -137,52 +154,46 @@ impl Store {
     ///
     /// # Errors
     /// The disk: then it stays where it is.
-    pub fn settle(&self) -> Result<(), rusqlite::Error> {
-        self.connection.execute_batch(SETTLE)
+    pub fn settle(&mut self) -> Result<(), StoreTrouble> {
+        self.connection()?.execute_batch(SETTLE).map_err(|error| self.failed(error))
     }
 
     /// Has what lies beside the file stay there when the store is closed: on a full disk nobody could make it again.
     pub fn stay_open_on_disk(&self) {
         // Otherwise a start needs some space, as it does elsewhere.
-        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        let _ = self.connection.as_ref().map(|connection| keep_wal(connection, true));
     }
 
     /// Stores which events the state rests on.
     ///
     /// # Errors
     /// The disk: then the list before it stays.
-    pub fn put_base(&mut self, base: &Base) -> Result<(), rusqlite::Error> {
-        replay::put(&self.connection, base)
+    pub fn put_base(&mut self, base: &Base) -> Result<(), StoreTrouble> {
+        replay::put(self.connection()?, base).map_err(|error| self.failed(error))
     }
 
     /// Takes out what was archived up to this event, and records that, all or nothing.
     ///
     /// # Errors
     /// The disk; inside, why it is not possible now.
-    pub fn prune(
-        &mut self,
-        upto: Head,
-        before: WallTime,
-        by: UserName,
-        at: WallTime,
-    ) -> Result<Result<Vec<Record>, String>, rusqlite::Error> {
-        let transaction = self.connection.transaction()?;
-        let Pruned { archived, kept, kept_digest } = match prune::take_out(&transaction, upto)? {
-            Ok(pruned) => pruned,
-            Err(why) => return Ok(Err(why)),
+    pub fn prune(&mut self, upto: Head, before: WallTime, by: UserName, at: WallTime) -> Result<Result<Vec<Record>, String>, StoreTrouble> {
+        let head = self.head;
+        let event = |Pruned { archived, kept, kept_digest }| {
+            Event::from(event::AuditPruned { by, upto: upto.seq, upto_hash: upto.hash.to_string(), before, archived, kept, kept_digest })
         };
-        let pruned = event::AuditPruned { by, upto: upto.seq, upto_hash: upto.hash.to_string(), before, archived, kept, kept_digest };
-        let event = Event::from(pruned);
-        let data = match event.data() {
-            Ok(data) => data,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let (records, head) = append_in(&transaction, self.head, &[Fresh { at, event: event.name(), data }])?;
-        transaction.commit()?;
-        self.head = head;
-        // The space goes back to the disk where the file was made for that; elsewhere it is used again.
-        let _ = self.connection.execute_batch("PRAGMA incremental_vacuum");
-        Ok(Ok(records))
+        match prune_on(self.connection()?, head, upto, at, event) {
+            Ok(Ok((records, head))) => {
+                self.head = head;
+                Ok(Ok(records))
+            }
+            Ok(Err(why)) => Ok(Err(why)),
+            Err(error) => {
+                let trouble = self.failed(error);
+                // It may be done all the same: see `reconnect`.
+                let found = self.connection.as_ref().map(|connection| read::one(connection, head.seq.saturating_add(1)));
+                if let Some(Ok(Some(pruned))) = found { Ok(Ok(vec![pruned])) } else { Err(trouble) }
+            }
+        }
     }
 
     /// Where the chain stands.
@@ -192,7 +203,86 @@ impl Store {
     }
 }
 
-fn append_in(transaction: &Transaction<'_>, mut head: Head, batch: &[Fresh]) -> Result<(Vec<Record>, Head), rusqlite::Error> {
+fn keep_wal(connection: &Connection, keep: bool) -> Result<(), rusqlite::Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}
+
+/// Opens the file, and says what it holds. What is not ours is left as it is: even closing it would move what lies in its WAL.
+fn connect(path: &Path, create: OpenFlags) -> Result<(Connection, Found), StoreTrouble> {
+    let failed = |error| StoreTrouble::of(path.to_owned(), error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    keep_wal(&connection, true).map_err(failed)?;
+    let found = layout::recognise(&connection, path)?;
+    if found == Found::Empty {
+        // On a store that is there it would write, which a full disk does not let it.
+        connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(failed)?;
+    }
+    let settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
+        PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;";
+    connection.execute_batch(settings).map_err(failed)?;
+    Ok((connection, found))
+}
+
+/// Another connection to a store that was open. What stands in the file after the last event that was acknowledged is of a
+/// commit that failed, and is taken out, unless it is the archiving of older events: those cannot be brought back. That it
+/// can be written is proved by writing: SQLite is content with reading.
+fn reconnect(path: &Path, head: Head) -> Result<(Connection, Head), StoreTrouble> {
+    let failed = |error| StoreTrouble::of(path.to_owned(), error);
+    let (mut connection, found) = connect(path, OpenFlags::empty())?;
+    let exchanged = || StoreTrouble::Foreign { path: path.to_owned(), what: "not the record that jitd had open".to_owned() };
+    if found != Found::Store(layout::LAYOUT) {
+        return Err(exchanged());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    if head.seq > 0 && read::one(&transaction, head.seq).map_err(failed)?.is_none_or(|newest| newest.head() != head) {
+        return Err(exchanged());
+    }
+    let next = read::one(&transaction, head.seq.saturating_add(1)).map_err(failed)?;
+    let head = next.filter(|next| next.event == PRUNED && next.prev == head.hash).map_or(head, |pruned| pruned.head());
+    let seq = i64::try_from(head.seq).unwrap_or(i64::MAX);
+    for sql in ["DELETE FROM about WHERE seq > ?1", "DELETE FROM events WHERE seq > ?1"] {
+        transaction.execute(sql, [seq]).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", layout::LAYOUT).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    keep_wal(&connection, false).map_err(failed)?;
+    Ok((connection, head))
+}
+
+fn append_on(connection: &mut Connection, before: Head, batch: &[Fresh]) -> Result<Appended, rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    let appended = append_in(&transaction, before, batch)?;
+    transaction.commit()?;
+    Ok(appended)
+}
+
+type Appended = (Vec<Record>, Head);
+
+fn prune_on(
+    connection: &mut Connection,
+    head: Head,
+    upto: Head,
+    at: WallTime,
+    event: impl FnOnce(Pruned) -> Event,
+) -> Result<Result<Appended, String>, rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    let event = match prune::take_out(&transaction, upto)? {
+        Ok(pruned) => event(pruned),
+        Err(why) => return Ok(Err(why)),
+    };
+    let data = match event.data() {
+        Ok(data) => data,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let appended = append_in(&transaction, head, &[Fresh { at, event: event.name(), data }])?;
+    transaction.commit()?;
+    // The space goes back to the disk where the file was made for that; elsewhere it is used again.
+    let _ = connection.execute_batch("PRAGMA incremental_vacuum");
+    Ok(Ok(appended))
+}
+
+fn append_in(transaction: &Transaction<'_>, mut head: Head, batch: &[Fresh]) -> Result<Appended, rusqlite::Error> {
     let mut records = Vec::with_capacity(batch.len());
     for fresh in batch {
         let record = Record::chained(head, fresh.at, fresh.event, fresh.data.clone());

@@ -68,7 +68,8 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let Sockets { pam, user, .. } = sockets;
     let (pam, user) = (listener(pam)?, listener(user)?);
     let acts = Acts::default();
-    let pam = tokio::spawn(pam_door::serve(pam, engine.clone(), directory.clone(), keeper.clone(), meter.clone(), acts.clone()));
+    let doors = pam_door::Doors { engine: engine.clone(), directory: directory.clone(), keeper: keeper.clone(), meter: meter.clone(), acts: acts.clone() };
+    let pam = tokio::spawn(pam_door::serve(pam, doors, settings.record));
     let about = user_door::About {
         engine: engine.clone(),
         directory: directory.clone(),

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod batch;
+mod flight;
 mod task;
 
 pub(crate) use task::policy_event;

@@ -145,13 +145,14 @@ impl Acts {
     }
 }
 
-/// How many sessions one user may open at once, and how far apart they are once there were so many.
+/// How many sessions one user may open, or checks they may cause, at once, and how far apart they are once there were so many.
 pub const SESSIONS_AT_ONCE: u32 = 600;
 const SESSION_EVERY: Duration = Duration::from_millis(100);
 /// The longest that a session waits for its turn: well within the time in which an answer is given.
 const LONGEST_TURN: Duration = Duration::from_millis(300);
 
-/// How fast each user opens sessions. Each is two events: a loop would fill a disk, and no work needs one.
+/// How fast each user opens sessions, or is checked where each check is an event: a loop would fill a disk, and no work
+/// needs one.
 #[derive(Debug, Clone, Default)]
 pub struct Turns {
     /// When all that a user opened would have been opened, had each waited for the one before.

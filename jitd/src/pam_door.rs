@@ -13,6 +13,7 @@ use crate::engine::access::Knock;
 use crate::keeper::Keeper;
 use crate::limits::{Acts, Door, Slot, Slots, Standing, Turns};
 use crate::meter::{Answer, Meter};
+use crate::settings::RecordChecks;
 use crate::wire;
 use ask::Desk;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
@@ -55,12 +56,33 @@ struct Service {
     turns: Turns,
     meter: Arc<Meter>,
     desk: Desk,
+    /// Where each check is an event of its own: how fast each user asks. Otherwise what they ask again is only counted.
+    checks: Option<Turns>,
+}
+
+/// What the PAM socket is served with.
+pub struct Doors {
+    /// The way to the engine.
+    pub engine: Handle,
+    /// Accounts and groups.
+    pub directory: Directory,
+    /// What holds the processes of sessions.
+    pub keeper: Keeper,
+    /// Where checks are counted.
+    pub meter: Arc<Meter>,
+    /// How many acts each user has left.
+    pub acts: Acts,
 }
 
 /// Serves the PAM socket for ever.
-pub async fn serve(listener: UnixListener, engine: Handle, directory: Directory, keeper: Keeper, meter: Arc<Meter>, acts: Acts) {
+pub async fn serve(listener: UnixListener, doors: Doors, record: RecordChecks) {
+    let checks = match record {
+        RecordChecks::Grouped => None,
+        RecordChecks::BeforeAnswer => Some(Turns::default()),
+    };
+    let Doors { engine, directory, keeper, meter, acts } = doors;
     let desk = Desk::new(engine.clone(), directory.clone(), keeper.clone(), acts);
-    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default(), meter, desk };
+    let service = Service { engine, directory, keeper, door: Door::new(SLOTS), turns: Turns::default(), meter, desk, checks };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
@@ -174,8 +196,9 @@ impl Service {
             Question::Open { entry, auth, cgroups } => match knock::entry(&self.directory, entry, Phase::Session).await {
                 Ok(entry) if ask.observe => self.check(entry, true).await,
                 Ok(entry) => {
-                    let Some(turn) = self.turns.next(entry.subject.uid, Instant::now()) else { return busy(UNREAD).verdict };
-                    tokio::time::sleep(turn).await;
+                    if !in_turn(&self.turns, entry.subject.uid).await {
+                        return busy(UNREAD).verdict;
+                    }
                     let auth = auth.map(|auth| knock::auth_in_short(&auth));
                     let bound = if cgroups { self.keeper.bound() } else { Bound::Tree };
                     self.open(Arrival { entry, process: identify(pid), bound, auth }).await
@@ -194,7 +217,18 @@ impl Service {
         }
     }
 
+    /// Whether the record takes one more check of this user.
+    async fn may_be_checked(&self, uid: Uid) -> bool {
+        match &self.checks {
+            Some(turns) => in_turn(turns, uid).await,
+            None => true,
+        }
+    }
+
     async fn check(&self, entry: Entry, observe: bool) -> Verdict {
+        if !self.may_be_checked(entry.subject.uid).await {
+            return busy(UNREAD).verdict;
+        }
         let asked = entry.clone();
         let Some(checked) = self.engine.check(entry, observe).await else { return busy(UNREAD).verdict };
         match checked.admission {
@@ -269,6 +303,9 @@ impl Service {
 
     async fn turn_away(&self, unknown: Unknown) -> Verdict {
         let Unknown { knock, entry, denial } = unknown;
+        if !self.may_be_checked(entry.subject.uid).await {
+            return busy(UNREAD).verdict;
+        }
         let id = self.engine.turned_away(knock, denial.clone()).await;
         let id = id.unwrap_or_else(|| DenialId::random(&mut KernelEntropy));
         Verdict::Denied { message: denial.line(&entry, id) }
@@ -278,6 +315,13 @@ impl Service {
 /// Its grant ended between its first line and its last.
 fn over_already() -> Verdict {
     Verdict::Denied { message: "jit: the grant has just ended.".to_owned() }
+}
+
+/// Waits until it is this user's turn. False: too many of theirs wait already.
+async fn in_turn(turns: &Turns, uid: Uid) -> bool {
+    let Some(turn) = turns.next(uid, Instant::now()) else { return false };
+    tokio::time::sleep(turn).await;
+    true
 }
 
 fn unknown_session() -> Verdict {

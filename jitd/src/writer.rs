@@ -12,7 +12,7 @@ use jit_core::name::UserName;
 use jit_core::record::{Head, Record};
 use jit_core::state::needs::Picker;
 use jit_core::time::WallTime;
-use jit_store::{Base, Fresh, Reserve, Store, pick};
+use jit_store::{Base, Fresh, Reserve, Store, StoreTrouble, pick};
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -329,7 +329,7 @@ impl Scribe {
             }
             Work::Base(base, done) => {
                 if let Err(error) = self.store.put_base(&base) {
-                    self.fails(&error.to_string());
+                    self.fails(&in_short(error));
                 }
                 let _ = done.send(());
             }
@@ -382,7 +382,7 @@ impl Scribe {
         if let Some(Failing { refused, late, lost }) = self.failing {
             all.push(fresh(now, &event::StoreBack { refused, late, lost }.into())?);
         }
-        let records = self.store.append(&all).map_err(|error| error.to_string())?;
+        let records = self.store.append(&all).map_err(in_short)?;
         self.late.clear();
         self.failing = None;
         self.publish(&records);
@@ -426,7 +426,7 @@ impl Scribe {
 
     fn prune(&mut self, archived: Archived) -> Result<(), String> {
         let Archived { upto, before, by, at } = archived;
-        let records = self.store.prune(upto, before, by, at).map_err(|error| error.to_string())??;
+        let records = self.store.prune(upto, before, by, at).map_err(in_short)??;
         self.publish(&records);
         Ok(())
     }
@@ -463,10 +463,18 @@ impl Scribe {
                 self.head.send_replace(self.store.head().seq);
             }
             Err(error) => {
-                self.fails(&error.to_string());
+                self.fails(&in_short(error));
                 self.keep_for_later(vec![fresh], false);
             }
         }
+    }
+}
+
+/// What to do about a disk is said by whoever gives the refusal.
+fn in_short(trouble: StoreTrouble) -> String {
+    match trouble {
+        StoreTrouble::Disk { error, .. } => error.to_string(),
+        other @ (StoreTrouble::Foreign { .. } | StoreTrouble::Damaged { .. }) => other.to_string(),
     }
 }
 

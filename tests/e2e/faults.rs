@@ -79,7 +79,8 @@ fn is_sound(host: &Host, case: &str) {
         let status = host.user("bob").run("jit status");
         (status.code == 0 && !status.text().contains("Attention")).then_some(())
     });
-    host.user("bob").run("jit request su --as erin --reason x && jit drop").succeeds();
+    let act = host.user("bob").run("jit request su --as erin --reason x && jit drop");
+    assert_eq!(act.code, 0, "{case}: {}", act.text());
     host.root().run("jit audit verify").succeeds().says("whole");
 }
 

@@ -238,7 +238,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
 
     let pruned = store
         .prune(
-            Head { seq: 20_000, hash: read::one(&store.connection, 20_000).unwrap().unwrap().hash },
+            Head { seq: 20_000, hash: read::one(store.connection.as_ref().unwrap(), 20_000).unwrap().unwrap().hash },
             WallTime::from_millis(0),
             UserName::new("root"),
             WallTime::from_millis(1),
@@ -268,4 +268,38 @@ fn the_reserve_is_real_space_and_comes_and_goes() {
     reserve.give_up();
     assert!(!reserve.is_held() && std::fs::metadata(&file).unwrap().blocks() == 0);
     assert!(reserve.take().is_ok() && reserve.is_held());
+}
+
+#[test]
+fn what_a_failed_commit_left_is_gone_when_the_store_is_connected_to_again() {
+    let place = Place::new("failed-commit");
+    let (mut store, _) = place.open().unwrap();
+    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    let acknowledged = store.head();
+    // On disk, though nobody was told so.
+    append_on(store.connection.as_mut().unwrap(), acknowledged, &[fresh("R-00000002", "mallory")]).unwrap();
+    store.connection = None;
+    let third = store.append(&[fresh("R-00000003", "carol")]).unwrap();
+    drop(store);
+    let (store, after) = place.open().unwrap();
+    assert_eq!((after.len(), &after[1..], store.head().seq), (2, third.as_slice(), 2));
+    assert!(ids_beginning(&open_to_read(&place.file()).unwrap(), "R-00000002").unwrap().is_empty());
+}
+
+#[test]
+fn another_record_in_the_place_of_the_open_one_is_not_gone_on_with_and_none_is_made_anew() {
+    let (place, other) = (Place::new("exchanged"), Place::new("exchanged-other"));
+    let (mut store, _) = place.open().unwrap();
+    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    let (mut theirs, _) = other.open().unwrap();
+    theirs.append(&[fresh("R-00000002", "mallory")]).unwrap();
+    drop(theirs);
+    store.connection = None;
+    std::fs::rename(place.file(), place.0.join("mine")).unwrap();
+    assert!(matches!(store.append(&[fresh("R-00000003", "carol")]), Err(StoreTrouble::Disk { .. })));
+    assert!(!place.file().exists());
+    std::fs::copy(other.file(), place.file()).unwrap();
+    assert!(matches!(store.append(&[fresh("R-00000003", "carol")]), Err(StoreTrouble::Foreign { .. })));
+    std::fs::rename(place.0.join("mine"), place.file()).unwrap();
+    assert_eq!(store.append(&[fresh("R-00000003", "carol")]).unwrap()[0].seq, 2);
 }

@@ -1,5 +1,7 @@
-//! The record of checks: the same subject, service and answer are one event a minute, with a count.
+//! The record of checks: the same subject, service and answer are one event a minute, with a count; or each is an event,
+//! where each is to be on record before it is answered.
 
+use crate::settings::RecordChecks;
 use jit_core::engine::{Admission, Denial};
 use jit_core::event::{self, Event};
 use jit_core::id::{DenialId, Entropy};
@@ -9,8 +11,6 @@ use jit_core::time::{BootTime, Now};
 use jit_core::{id::GrantId, span::Span};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long checks are counted together.
 const WINDOW: Span = Span::from_secs(60);
@@ -75,39 +75,44 @@ struct Window {
     knock: Knock,
     told: Told,
     more: u32,
-    /// Whether its first event could not be stored: then the next check is the first.
-    lost: Arc<AtomicBool>,
 }
 
 /// The checks of the last minute.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AccessLog {
+    record: RecordChecks,
     windows: BTreeMap<Key, Window>,
 }
 
 impl AccessLog {
-    /// Counts one more, and returns the id under which a denial can be quoted, and the event if this is the
-    /// first of its minute.
+    /// A log that is kept so.
+    #[must_use]
+    pub fn new(record: RecordChecks) -> Self {
+        Self { record, windows: BTreeMap::new() }
+    }
+
+    /// Counts one more, and returns the id under which a denial can be quoted, and the event if there is one for this check:
+    /// it is the first of its minute, or each is one.
     pub fn note(&mut self, knock: Knock, told: Told, now: Now, entropy: &mut dyn Entropy) -> (DenialId, Option<Event>) {
         let key = key_of(&knock, &told);
         if let Some(window) = self.windows.get_mut(&key) {
-            if window.lost.swap(false, Ordering::Relaxed) {
-                return (window.denial, Some(event_of(window.denial, &knock, &told, 1)));
+            match self.record {
+                RecordChecks::Grouped => {
+                    window.more = window.more.saturating_add(1);
+                    return (window.denial, None);
+                }
+                RecordChecks::BeforeAnswer => {
+                    window.since = now.boot;
+                    return (window.denial, Some(event_of(window.denial, &knock, &told, 1)));
+                }
             }
-            window.more = window.more.saturating_add(1);
-            return (window.denial, None);
         }
         let denial = DenialId::random(entropy);
         let first = event_of(denial, &knock, &told, 1);
         if self.windows.len() < MOST {
-            self.windows.insert(key, Window { since: now.boot, denial, knock, told, more: 0, lost: Arc::default() });
+            self.windows.insert(key, Window { since: now.boot, denial, knock, told, more: 0 });
         }
         (denial, Some(first))
-    }
-
-    /// Where it is noted that the first event of this window could not be stored.
-    pub fn lost(&self, denial: DenialId) -> Arc<AtomicBool> {
-        self.windows.values().find(|window| window.denial == denial).map(|window| window.lost.clone()).unwrap_or_default()
     }
 
     /// The events of minutes that are over. A check that goes on keeps its window and its id.
@@ -218,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_thousand_equal_checks_in_a_minute_are_two_events_with_one_id() {
-        let (mut log, mut entropy) = (AccessLog::default(), Counter(0));
+        let (mut log, mut entropy) = (AccessLog::new(RecordChecks::Grouped), Counter(0));
         let (id, first) = log.note(knock("alice"), denied(), at(0), &mut entropy);
         assert_eq!(count(&first.unwrap()), 1);
         for _ in 0..999 {
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn another_subject_or_answer_is_another_event() {
-        let (mut log, mut entropy) = (AccessLog::default(), Counter(0));
+        let (mut log, mut entropy) = (AccessLog::new(RecordChecks::Grouped), Counter(0));
         for (knock, told) in [
             (knock("alice"), denied()),
             (knock("bob"), denied()),
@@ -242,5 +247,17 @@ mod tests {
         ] {
             assert!(log.note(knock, told, at(0), &mut entropy).1.is_some());
         }
+    }
+
+    #[test]
+    fn where_each_check_is_to_be_on_record_each_is_an_event_with_the_id_of_the_first() {
+        let (mut log, mut entropy) = (AccessLog::new(RecordChecks::BeforeAnswer), Counter(0));
+        let (id, _) = log.note(knock("alice"), denied(), at(0), &mut entropy);
+        for second in [1, 50, 100] {
+            let (again, event) = log.note(knock("alice"), denied(), at(second), &mut entropy);
+            assert_eq!((again, event.as_ref().map(count)), (id, Some(1)));
+            assert!(log.finished(at(second)).is_empty());
+        }
+        assert!(log.all().is_empty());
     }
 }

@@ -6,7 +6,8 @@ use jit_core::event::Event;
 use jit_core::policy::Policy;
 use jit_core::refusal::Refusal;
 use jit_core::state::State;
-use jit_core::time::Now;
+use jit_core::time::{Now, WallTime};
+use jit_store::Fresh;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -63,12 +64,29 @@ pub enum Then {
     Policy(Option<Arc<Policy>>, oneshot::Sender<Result<(), Refusal>>),
 }
 
+/// What is handled together.
+#[derive(Default)]
+pub struct Batch {
+    /// For the store.
+    pub fresh: Vec<Fresh>,
+    /// For the state.
+    pub events: Vec<(WallTime, Event)>,
+    /// For those who asked.
+    pub then: Vec<Then>,
+}
+
 /// A batch on its way to the disk.
 pub struct Flight {
     /// Whether it is stored.
     pub stored: oneshot::Receiver<Committed>,
     /// What is said then.
     pub then: Vec<Then>,
+    /// What becomes of it if it cannot be stored.
+    pub recording: Recording,
+    /// When it took off.
+    pub since: Now,
+    /// What was done meanwhile, as the disk did not answer: it stays even if this batch does not.
+    pub meanwhile: Vec<(WallTime, Event)>,
 }
 
 impl Flight {

@@ -4,13 +4,14 @@
 //! those of an account whose grants the batch changes: they wait until it is stored, or taken back.
 
 use super::access::{AccessLog, Knock, Told};
-use super::batch::{Done, Flight, Then, Waiting};
+use super::batch::{Flight, Waiting};
+use super::flight::{PATIENCE, refuse};
 use super::{Checked, Job, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::writer::{Committed, Kept, Writer, fresh};
-use jit_core::engine::{self, Admission, Command, Context, Denial, Recording, Why, effects, has_stale};
+use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
@@ -25,14 +26,13 @@ use jit_core::time::{Now, STEP_MS, WallTime};
 use jit_store::Fresh;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// The longest pause: a suspended machine, or a clock that was set, is noticed within it.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long checks are gathered before they are recorded.
-const GATHER: Span = Span::from_millis(40);
+pub(super) const GATHER: Span = Span::from_millis(40);
 /// How often it is looked whether the processes of sessions are still there.
 const SWEEP: Span = Span::from_secs(10);
 /// How long nothing is tried on a store that has just failed, unless somebody asks.
@@ -43,13 +43,13 @@ const HEAD: Span = Span::from_secs(15 * 60);
 const BASE_EVENTS: u64 = 20_000;
 const BASE_PAUSE: Span = Span::from_secs(30);
 /// The most commands in a batch.
-const MOST_IN_BATCH: usize = 256;
+pub(super) const MOST_IN_BATCH: usize = 256;
 
 /// A check that waits for a batch.
-struct Held {
-    entry: Entry,
-    observe: bool,
-    answer: oneshot::Sender<Checked>,
+pub(super) struct Held {
+    pub(super) entry: Entry,
+    pub(super) observe: bool,
+    pub(super) answer: oneshot::Sender<Checked>,
 }
 
 /// What the engine begins with.
@@ -71,30 +71,32 @@ pub struct Begun {
 
 /// The engine.
 pub struct Task<C> {
-    clock: C,
-    writer: Writer,
-    keeper: Keeper,
+    pub(super) clock: C,
+    pub(super) writer: Writer,
+    pub(super) keeper: Keeper,
     jobs: mpsc::Receiver<Job>,
-    state: State,
-    policy: Option<Arc<Policy>>,
-    policy_since: WallTime,
+    pub(super) state: State,
+    pub(super) policy: Option<Arc<Policy>>,
+    pub(super) policy_since: WallTime,
     trouble: Vec<Mistake>,
     record: RecordChecks,
-    waiting: VecDeque<Waiting>,
-    flight: Option<Flight>,
-    held: Vec<Held>,
+    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) flight: Option<Flight>,
+    pub(super) held: Vec<Held>,
+    /// The last of what was done though the disk did not answer: whether it does now.
+    pub(super) hanging: Option<oneshot::Receiver<Committed>>,
     access: AccessLog,
-    notes: Vec<Fresh>,
+    pub(super) notes: Vec<Fresh>,
     /// When the first of the notes was made.
-    noted: Now,
+    pub(super) noted: Now,
     /// Who waits for a request, and how far it had come when they looked.
     watchers: BTreeMap<RequestId, Vec<(Progress, oneshot::Sender<()>)>>,
     drift: i64,
     last: Now,
     swept: Now,
     counted: Now,
-    store_fails: Option<(Now, String)>,
-    no_record: Option<String>,
+    pub(super) store_fails: Option<(Now, String)>,
+    pub(super) no_record: Option<String>,
     headed: Now,
     /// The last event of the base, and when it was last looked for.
     based: u64,
@@ -118,7 +120,8 @@ impl<C: Clock> Task<C> {
             waiting: VecDeque::new(),
             flight: None,
             held: Vec::new(),
-            access: AccessLog::default(),
+            hanging: None,
+            access: AccessLog::new(begun.record),
             notes: Vec::new(),
             noted: now,
             watchers: BTreeMap::new(),
@@ -165,7 +168,8 @@ impl<C: Clock> Task<C> {
         let retry = self.store_fails.as_ref().is_none_or(|(at, _)| at.boot.until(now.boot) >= BACK_OFF);
         let ended = self.state.next_deadline_in(now) == Some(Span::from_millis(0));
         let due = ended || has_stale(&self.state, self.policy.as_deref(), now.wall);
-        if due && retry && self.flight.is_none() {
+        let hanging = self.is_hanging();
+        if due && (retry || hanging) && (self.flight.is_none() || self.is_late(now)) {
             self.waiting.push_back(Waiting::Own(Command::Tick));
         }
         if self.swept.boot.until(now.boot) >= SWEEP && retry {
@@ -177,7 +181,7 @@ impl<C: Clock> Task<C> {
             let counted = self.access.finished(now);
             self.note(now, counted);
             self.writer.catch_up(now.wall);
-            if self.no_record.is_none() && !self.writer.fails() {
+            if self.no_record.is_none() && !self.writer.fails() && !hanging {
                 self.store_fails = None;
             }
             self.keep_record(now);
@@ -208,7 +212,12 @@ impl<C: Clock> Task<C> {
     fn pause(&self) -> Duration {
         let next = self.state.next_deadline_in(self.last).map_or(PAUSE, |span| Duration::from_millis(span.as_millis()));
         let next = if self.store_fails.is_some() { PAUSE } else { next };
-        let most = if self.notes.is_empty() { PAUSE } else { Duration::from_millis(GATHER.as_millis()) };
+        let waits = !self.waiting.is_empty() || self.flight.as_ref().is_some_and(|flight| flight.recording.otherwise == Otherwise::Done);
+        let most = match (self.notes.is_empty(), waits) {
+            (false, _) => Duration::from_millis(GATHER.as_millis()),
+            (true, true) => Duration::from_millis(PATIENCE.as_millis()),
+            (true, false) => PAUSE,
+        };
         // Never zero: a deadline that has passed is handled in the turn, or waits for a batch to land.
         next.clamp(Duration::from_millis(1), most)
     }
@@ -245,9 +254,7 @@ impl<C: Clock> Task<C> {
             Job::Turned { knock, denial, answer } => {
                 let now = self.clock.now();
                 let (id, event) = self.access.note(knock, Told::Denied(denial), now, &mut KernelEntropy);
-                self.note(now, event);
-                // Whoever knocked may have gone.
-                let _ = answer.send(id);
+                self.answer(now, event, id, answer);
             }
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
             Job::Query(look) => look(&self.snapshot()),
@@ -286,9 +293,8 @@ impl<C: Clock> Task<C> {
         self.based = begun.based;
         self.drift = now.drift_ms();
         self.hold_sessions();
-        for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
-            self.check(entry, observe, answer);
-        }
+        self.hanging = None;
+        self.check_held();
     }
 
     fn snapshot(&self) -> Snapshot<'_> {
@@ -302,8 +308,10 @@ impl<C: Clock> Task<C> {
         }
     }
 
-    fn check(&mut self, entry: Entry, observe: bool, answer: oneshot::Sender<Checked>) {
+    pub(super) fn check(&mut self, entry: Entry, observe: bool, answer: oneshot::Sender<Checked>) {
         if self.flight.is_some() && self.state.is_in_doubt(entry.subject.uid) {
+            // Whose connection was told that the daemon is busy need not wait.
+            self.held.retain(|held| !held.answer.is_closed());
             self.held.push(Held { entry, observe, answer });
             return;
         }
@@ -319,29 +327,28 @@ impl<C: Clock> Task<C> {
             (false, Admission::Grant(_) | Admission::Rule(_)) => Told::Allowed(admission.clone()),
         };
         let (denial, event) = self.access.note(Knock::from(&entry), told, now, &mut KernelEntropy);
-        let checked = Checked { admission, denial };
-        match (self.record, event) {
-            (RecordChecks::BeforeAnswer, Some(event)) => self.answer_when_stored(now, &event, checked, answer),
-            (RecordChecks::Grouped | RecordChecks::BeforeAnswer, event) => {
-                self.note(now, event);
-                let _ = answer.send(checked);
-            }
-        }
+        self.answer(now, event, Checked { admission, denial }, answer);
     }
 
-    /// A check that is answered once it is on disk; one that cannot be stored gets no answer of ours, and its
-    /// connection says that the daemon is busy.
-    fn answer_when_stored(&self, now: Now, event: &Event, checked: Checked, answer: oneshot::Sender<Checked>) {
-        let Ok(fresh) = fresh(now.wall, event) else { return };
-        let stored = self.writer.commit(vec![fresh], Recording::STRICT);
-        let lost = self.access.lost(checked.denial);
-        tokio::spawn(async move {
-            match stored.await {
+    /// Answers a check: where that is asked for, once it is on disk. One that cannot be stored gets no answer of ours, and
+    /// its connection says that the daemon is busy.
+    fn answer<T: Send + 'static>(&mut self, now: Now, event: Option<Event>, reply: T, answer: oneshot::Sender<T>) {
+        match self.record {
+            RecordChecks::Grouped => {
+                self.note(now, event);
                 // Whoever knocked may have gone.
-                Ok(Ok(Kept::Stored | Kept::ByReserve)) => drop(answer.send(checked)),
-                Ok(Ok(Kept::NotYet(_)) | Err(_)) | Err(_) => lost.store(true, Ordering::Relaxed),
+                let _ = answer.send(reply);
             }
-        });
+            RecordChecks::BeforeAnswer => {
+                let batch = event.and_then(|event| fresh(now.wall, &event).ok());
+                let stored = self.writer.commit(batch.into_iter().collect(), Recording::STRICT);
+                tokio::spawn(async move {
+                    if let Ok(Ok(Kept::Stored | Kept::ByReserve)) = stored.await {
+                        let _ = answer.send(reply);
+                    }
+                });
+            }
+        }
     }
 
     /// Keeps events that nobody waits for, until they are stored together.
@@ -364,114 +371,7 @@ impl<C: Clock> Task<C> {
         self.waiting.push_back(Waiting::Policy(event, policy.map(shared), answer));
     }
 
-    /// Handles what waits and sends it to the disk, unless a batch is on its way.
-    fn take_off(&mut self, now: Now) {
-        if self.flight.is_some() {
-            return;
-        }
-        if self.waiting.is_empty() {
-            if self.noted.boot.until(now.boot) >= GATHER && !self.notes.is_empty() {
-                self.writer.note(std::mem::take(&mut self.notes));
-            }
-            return;
-        }
-        if !self.notes.is_empty() {
-            // On their own: what cannot be stored of a batch is refused, but these are kept until they can be.
-            self.writer.note(std::mem::take(&mut self.notes));
-        }
-        self.state.begin();
-        let mut batch = Vec::new();
-        let mut then = Vec::new();
-        let mut together: Option<Recording> = None;
-        for _ in 0..MOST_IN_BATCH {
-            let Some(waiting) = self.waiting.pop_front() else { break };
-            // What may be refused is not stored together with what is done in any case.
-            let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
-            if *together.get_or_insert(recording) != recording {
-                self.waiting.push_front(waiting);
-                break;
-            }
-            if let (Some(why), Waiting::Asked(..)) = (&self.no_record, &waiting) {
-                waiting.refuse(why);
-                continue;
-            }
-            let mut context = Context { now, policy: self.policy.as_deref(), entropy: &mut KernelEntropy };
-            let mut events = match waiting {
-                Waiting::Policy(event, policy, answer) => {
-                    then.push(Then::Policy(policy, answer));
-                    vec![event]
-                }
-                Waiting::Own(command) => engine::handle(&self.state, command, &mut context).map_or(Vec::new(), |(_, events)| events),
-                Waiting::Asked(command, answer) => match engine::handle(&self.state, command, &mut context) {
-                    Ok((reply, events)) => {
-                        then.push(Then::Answer(answer, Ok(reply)));
-                        events
-                    }
-                    Err(refusal) => {
-                        then.push(Then::Answer(answer, Err(refusal)));
-                        Vec::new()
-                    }
-                },
-            };
-            for event in events.drain(..) {
-                self.state.apply(now.wall, &event);
-                // What takes access away does not wait for the disk.
-                effects(&self.state, &event, now).into_iter().for_each(|effect| self.keeper.act(effect));
-                batch.extend(fresh(now.wall, &event).ok());
-            }
-        }
-        if batch.is_empty() {
-            self.state.keep();
-            self.say(then, &Kept::Stored);
-        } else {
-            self.flight = Some(Flight { stored: self.writer.commit(batch, together.unwrap_or(Recording::STRICT)), then });
-        }
-    }
-
-    /// The batch is stored, or is not.
-    fn landed(&mut self, stored: Committed) {
-        let Some(flight) = self.flight.take() else { return };
-        match stored {
-            Ok(kept) => {
-                self.state.keep();
-                self.store_fails = match &kept {
-                    Kept::Stored => None,
-                    Kept::ByReserve => Some((self.clock.now(), "the disk is full".to_owned())),
-                    Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
-                };
-                self.say(flight.then, &kept);
-            }
-            Err(why) => {
-                self.state.take_back();
-                self.store_fails = Some((self.clock.now(), why.clone()));
-                for then in flight.then {
-                    refuse(then, &why);
-                }
-            }
-        }
-        self.tell_watchers();
-        for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
-            self.check(entry, observe, answer);
-        }
-    }
-
-    fn say(&mut self, then: Vec<Then>, kept: &Kept) {
-        for then in then {
-            match then {
-                // Whoever asked may have gone.
-                Then::Answer(answer, reply) => drop(answer.send(reply.map(|reply| Done { reply, kept: kept.clone() }))),
-                Then::Policy(policy, answer) => {
-                    if policy.is_some() {
-                        self.policy = policy;
-                        self.policy_since = self.clock.now().wall;
-                    }
-                    let _ = answer.send(Ok(()));
-                }
-            }
-        }
-    }
-
-    fn tell_watchers(&mut self) {
+    pub(super) fn tell_watchers(&mut self) {
         let state = &self.state;
         self.watchers.retain(|id, watchers| {
             let progress = state.request(*id).map(Request::progress);
@@ -531,13 +431,5 @@ pub(crate) fn policy_event(read: &Read, by: String, before: Option<&Policy>, sta
             let mistakes = u32::try_from(mistakes.len()).unwrap_or(u32::MAX);
             (event::PolicyRejected { by, mistakes, first }.into(), None)
         }
-    }
-}
-
-fn refuse(then: Then, why: &str) {
-    let refusal = Refusal::NotRecorded { why: why.to_owned() };
-    match then {
-        Then::Answer(answer, _) => drop(answer.send(Err(refusal))),
-        Then::Policy(_, answer) => drop(answer.send(Err(refusal))),
     }
 }

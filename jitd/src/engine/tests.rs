@@ -1,9 +1,9 @@
-use super::{Begun, Checked, Handle, Task};
+use super::{Begun, Checked, Handle, Snapshot, Task};
 use crate::clock::Clock;
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::syslog::Syslog;
-use crate::writer::Writer;
+use crate::writer::{Kept, Writer};
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::engine::{Admission, Command, Reply, Wish};
 use jit_core::event::Event;
@@ -65,7 +65,8 @@ impl Bench {
             wall: WallTime::parse("2026-11-23T12:00:00Z").unwrap(),
             boot: BootTime::from_millis(1_000_000),
         })));
-        let text = format!("version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = {approve}\n");
+        let text =
+            format!("version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\", \"user:bob\"]\non = [\"sudo\"]\napprove = {approve}\n");
         let policy = load(&[PolicyFile { file: "p".to_owned(), text }], Around { now: hand.now().wall, zone: None }).unwrap().0;
         let file = file_in(&directory);
         let (store, state, _) = Store::open(&file).unwrap();
@@ -79,6 +80,10 @@ impl Bench {
     }
 
     async fn request(&self) -> Result<Reply, Refusal> {
+        self.request_of(alice()).await
+    }
+
+    async fn request_of(&self, actor: Actor) -> Result<Reply, Refusal> {
         let wish = Wish {
             service: Service::new("sudo"),
             run_as: RunAs::root(),
@@ -87,7 +92,7 @@ impl Bench {
             start: None,
             reason: Some("x".to_owned()),
         };
-        self.engine.command(Command::Request(alice(), wish)).await.map(|done| done.reply)
+        self.engine.command(Command::Request(actor, wish)).await.map(|done| done.reply)
     }
 
     async fn lets_in(&self) -> bool {
@@ -237,10 +242,85 @@ async fn a_check_is_answered_once_it_is_on_record_where_that_is_asked_for_and_no
     let bench = Bench::with("before", "[]", RecordChecks::BeforeAnswer);
     assert!(!bench.lets_in().await);
     assert_eq!(bench.stored_checks(), 1, "already when it was answered");
+    assert!(!bench.lets_in().await);
+    assert_eq!(bench.stored_checks(), 2, "one that is asked again too");
     assert!(matches!(bench.request().await, Ok(Reply::Request(_))));
     bench.sql("ALTER TABLE events RENAME TO away");
     assert!(bench.check().await.is_none(), "the door says that the daemon is busy");
     bench.sql("ALTER TABLE away RENAME TO events");
     assert!(bench.lets_in().await);
-    assert_eq!(bench.stored_checks(), 2);
+    assert_eq!(bench.stored_checks(), 3);
+}
+
+impl Bench {
+    /// A disk that does not answer, until this is told to.
+    fn hang(&self) -> rusqlite::Connection {
+        let other = rusqlite::Connection::open(file_in(&self.directory)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        other
+    }
+
+    /// Drops bob's grant; time passes until that is answered.
+    async fn bob_drops(&self) -> Kept {
+        let engine = self.engine.clone();
+        let dropped = tokio::spawn(async move { engine.command(Command::Drop(somebody("bob", 1002), None)).await });
+        while !dropped.is_finished() {
+            self.hand.pass_millis(10);
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        dropped.await.unwrap().unwrap().kept
+    }
+
+    /// How many grants somebody has, once the disk has answered all: as the engine knows it, and by what is stored.
+    async fn settled(&self, who: Actor) -> usize {
+        let began = std::time::Instant::now();
+        while self.engine.query(|snapshot| snapshot.store_fails.is_some()).await.unwrap() {
+            self.hand.pass_millis(100);
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            assert!(began.elapsed().as_secs() < 20, "it never does");
+        }
+        let stored = self.stored();
+        let look = move |snapshot: &Snapshot<'_>| {
+            assert_eq!(snapshot.state, &stored);
+            snapshot.state.live_of(&who.subject).count()
+        };
+        self.engine.query(look).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_nobody_from_giving_access_up_and_stores_that_when_it_answers() {
+    let bench = Bench::new("hangs");
+    assert!(bench.request_of(somebody("bob", 1002)).await.is_ok());
+    let hung = bench.hang();
+    assert!(matches!(bench.bob_drops().await, Kept::NotYet(_)));
+    let live = bench.engine.query(|snapshot| snapshot.state.live_of(&somebody("bob", 1002).subject).count()).await;
+    assert_eq!(live, Ok(0));
+    hung.execute_batch("COMMIT").unwrap();
+    assert_eq!(bench.settled(somebody("bob", 1002)).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_given_up_while_a_request_hangs_stays_so_whatever_becomes_of_the_request() {
+    for is_stored in [true, false] {
+        let bench = Arc::new(Bench::new(if is_stored { "passes" } else { "passes-not" }));
+        assert!(bench.request_of(somebody("bob", 1002)).await.is_ok());
+        let hung = bench.hang();
+        let asks = {
+            let bench = bench.clone();
+            tokio::spawn(async move { bench.request().await })
+        };
+        while !bench.engine.query(|snapshot| snapshot.state.is_in_doubt(Uid(1001))).await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(bench.bob_drops().await, Kept::NotYet(_)));
+        assert!(!asks.is_finished(), "nothing is granted without the record");
+        hung.execute_batch(if is_stored { "COMMIT" } else { "ALTER TABLE events RENAME TO away; COMMIT" }).unwrap();
+        assert_eq!(asks.await.unwrap().is_ok(), is_stored);
+        if !is_stored {
+            bench.sql("ALTER TABLE away RENAME TO events");
+        }
+        assert_eq!(bench.settled(somebody("bob", 1002)).await, 0);
+        assert_eq!(bench.settled(alice()).await, usize::from(is_stored));
+    }
 }

@@ -1,0 +1,223 @@
+//! What waits is handled together, and is on its way to the disk together: one batch at a time.
+//!
+//! A disk may also not answer at all. Whoever takes access away does not wait for it, nor do those whose grant needs no
+//! record: what is done in any case is done, said to be not on disk yet, and stored in its turn when the disk answers.
+
+use super::batch::{Batch, Done, Flight, Then, Waiting};
+use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
+use crate::clock::{Clock, KernelEntropy};
+use crate::writer::{Committed, Kept, fresh};
+use jit_core::engine::{self, Command, Context, Otherwise, Recording, effects};
+use jit_core::refusal::Refusal;
+use jit_core::span::Span;
+use jit_core::time::Now;
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+
+/// How long the disk may take before what is done in any case is done without it. With the longest turn of a session that
+/// is still less than the time in which the door answers.
+pub(super) const PATIENCE: Span = Span::from_millis(400);
+/// What is said of such a disk.
+const HANGS: &str = "the disk does not answer";
+
+impl<C: Clock> Task<C> {
+    /// Handles what waits and sends it to the disk, unless a batch is on its way.
+    pub(super) fn take_off(&mut self, now: Now) {
+        if let Some(otherwise) = self.flight.as_ref().map(|flight| flight.recording.otherwise) {
+            match (otherwise, self.is_late(now)) {
+                (Otherwise::Done, true) => self.leave_behind(now),
+                (Otherwise::Refused, true) => return self.pass_by(now),
+                (Otherwise::Done | Otherwise::Refused, false) => return,
+            }
+        }
+        if self.waiting.is_empty() {
+            if self.noted.boot.until(now.boot) >= GATHER && !self.notes.is_empty() {
+                self.writer.note(std::mem::take(&mut self.notes));
+            }
+            return;
+        }
+        if !self.notes.is_empty() {
+            // On their own: what cannot be stored of a batch is refused, but these are kept until they can be.
+            self.writer.note(std::mem::take(&mut self.notes));
+        }
+        self.state.begin();
+        let mut batch = Batch::default();
+        let mut together: Option<Recording> = None;
+        for _ in 0..MOST_IN_BATCH {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            // What may be refused is not stored together with what is done in any case.
+            let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
+            if *together.get_or_insert(recording) != recording {
+                self.waiting.push_front(waiting);
+                break;
+            }
+            if let (Some(why), Waiting::Asked(..)) = (&self.no_record, &waiting) {
+                waiting.refuse(why);
+                continue;
+            }
+            self.handle(waiting, now, &mut batch);
+        }
+        let Batch { fresh, then, .. } = batch;
+        if fresh.is_empty() {
+            self.state.keep();
+            self.say(then, &Kept::Stored);
+        } else {
+            let recording = together.unwrap_or(Recording::STRICT);
+            let stored = self.writer.commit(fresh, recording);
+            self.flight = Some(Flight { stored, then, recording, since: now, meanwhile: Vec::new() });
+        }
+    }
+
+    /// Handles one thing that waits, and makes true what comes of it.
+    fn handle(&mut self, waiting: Waiting, now: Now, batch: &mut Batch) {
+        let mut context = Context { now, policy: self.policy.as_deref(), entropy: &mut KernelEntropy };
+        let events = match waiting {
+            Waiting::Policy(event, policy, answer) => {
+                batch.then.push(Then::Policy(policy, answer));
+                vec![event]
+            }
+            Waiting::Own(command) => engine::handle(&self.state, command, &mut context).map_or(Vec::new(), |(_, events)| events),
+            Waiting::Asked(command, answer) => match engine::handle(&self.state, command, &mut context) {
+                Ok((reply, events)) => {
+                    batch.then.push(Then::Answer(answer, Ok(reply)));
+                    events
+                }
+                Err(refusal) => {
+                    batch.then.push(Then::Answer(answer, Err(refusal)));
+                    Vec::new()
+                }
+            },
+        };
+        for event in events {
+            self.state.apply(now.wall, &event);
+            // What takes access away does not wait for the disk.
+            effects(&self.state, &event, now).into_iter().for_each(|effect| self.keeper.act(effect));
+            batch.fresh.extend(fresh(now.wall, &event).ok());
+            batch.events.push((now.wall, event));
+        }
+    }
+
+    /// Whether the disk takes so long that what is done in any case is done without it.
+    pub(super) fn is_late(&mut self, now: Now) -> bool {
+        let waits = self.flight.as_ref().map(|flight| (flight.recording.otherwise, flight.since.boot.until(now.boot)));
+        waits.is_some_and(|(otherwise, waits)| waits >= PATIENCE || (otherwise == Otherwise::Done && self.is_hanging()))
+    }
+
+    /// Whether the disk has not answered yet about something that was done without it.
+    pub(super) fn is_hanging(&mut self) -> bool {
+        let answered = self.hanging.as_mut().is_some_and(|stored| !matches!(stored.try_recv(), Err(TryRecvError::Empty)));
+        if answered {
+            self.hanging = None;
+        }
+        self.hanging.is_some()
+    }
+
+    /// The disk does not answer: what is done in any case is done, and its writer goes on with it.
+    fn leave_behind(&mut self, now: Now) {
+        let Some(Flight { stored, then, .. }) = self.flight.take() else { return };
+        self.state.keep();
+        self.hangs(now, stored);
+        self.say(then, &Kept::NotYet(HANGS.to_owned()));
+        self.tell_watchers();
+        self.check_held();
+    }
+
+    /// The disk does not answer, and what is on its way may still be refused: what is done in any case is done on top of it.
+    fn pass_by(&mut self, now: Now) {
+        let mut batch = Batch::default();
+        let mut recorded: Option<Recording> = None;
+        for waiting in std::mem::take(&mut self.waiting) {
+            let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
+            if recording.otherwise == Otherwise::Done && !self.rests_on_doubt(&waiting) {
+                let both = recorded.map_or(recording, |before| Recording { reserve: before.reserve || recording.reserve, ..recording });
+                recorded = Some(both);
+                self.handle(waiting, now, &mut batch);
+            } else {
+                self.waiting.push_back(waiting);
+            }
+        }
+        let (Some(recording), Some(flight)) = (recorded, &mut self.flight) else { return };
+        flight.meanwhile.extend(batch.events);
+        let stored = self.writer.commit(batch.fresh, recording);
+        self.hangs(now, stored);
+        self.say(batch.then, &Kept::NotYet(HANGS.to_owned()));
+        self.tell_watchers();
+    }
+
+    fn hangs(&mut self, now: Now, stored: oneshot::Receiver<Committed>) {
+        if self.hanging.is_none() {
+            // The one who writes to syslog hangs too.
+            eprintln!("jitd: {HANGS}; what takes access away is done without it");
+        }
+        self.hanging = Some(stored);
+        self.store_fails = Some((now, HANGS.to_owned()));
+    }
+
+    /// Whether somebody would come in by what may still be taken back.
+    fn rests_on_doubt(&self, waiting: &Waiting) -> bool {
+        match waiting {
+            Waiting::Asked(Command::Open(arrival), _) | Waiting::Own(Command::Open(arrival)) => {
+                self.state.is_in_doubt(arrival.entry.subject.uid)
+            }
+            Waiting::Asked(..) | Waiting::Own(_) | Waiting::Policy(..) => false,
+        }
+    }
+
+    /// The batch is stored, or is not.
+    pub(super) fn landed(&mut self, stored: Committed) {
+        let Some(flight) = self.flight.take() else { return };
+        match stored {
+            Ok(kept) => {
+                self.state.keep();
+                self.store_fails = match &kept {
+                    Kept::Stored => None,
+                    Kept::ByReserve => Some((self.clock.now(), "the disk is full".to_owned())),
+                    Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
+                };
+                self.say(flight.then, &kept);
+                self.tell_watchers();
+            }
+            Err(why) => {
+                self.state.take_back();
+                // The record has these without the batch.
+                flight.meanwhile.iter().for_each(|(at, event)| self.state.apply(*at, event));
+                self.state.keep();
+                self.store_fails = Some((self.clock.now(), why.clone()));
+                for then in flight.then {
+                    refuse(then, &why);
+                }
+            }
+        }
+        self.check_held();
+    }
+
+    pub(super) fn check_held(&mut self) {
+        for Held { entry, observe, answer } in std::mem::take(&mut self.held) {
+            self.check(entry, observe, answer);
+        }
+    }
+
+    fn say(&mut self, then: Vec<Then>, kept: &Kept) {
+        for then in then {
+            match then {
+                // Whoever asked may have gone.
+                Then::Answer(answer, reply) => drop(answer.send(reply.map(|reply| Done { reply, kept: kept.clone() }))),
+                Then::Policy(policy, answer) => {
+                    if policy.is_some() {
+                        self.policy = policy;
+                        self.policy_since = self.clock.now().wall;
+                    }
+                    let _ = answer.send(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn refuse(then: Then, why: &str) {
+    let refusal = Refusal::NotRecorded { why: why.to_owned() };
+    match then {
+        Then::Answer(answer, _) => drop(answer.send(Err(refusal))),
+        Then::Policy(_, answer) => drop(answer.send(Err(refusal))),
+    }
+}
