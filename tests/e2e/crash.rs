@@ -2,7 +2,7 @@
 
 use jit_tests::{Host, wait_until};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often jitd is killed.
 fn kills() -> u64 {
@@ -72,7 +72,8 @@ fn act(host: &Host, client: &Client, stop: &AtomicBool, mut told: Told) -> (Told
     let mut times = 0;
     while !stop.load(Ordering::Relaxed) {
         let (act, then) = if told == Told::There { (client.second, Told::Gone) } else { (client.first, Told::There) };
-        if host.user(client.does).run(act).code != 0 {
+        let answer = host.user(client.does).run(act);
+        if answer.code != 0 || answer.text().contains("not on disk yet") {
             return (Told::Unsure, times);
         }
         told = then;
@@ -100,6 +101,7 @@ fn everything_that_was_acknowledged_survives_kill_9() {
     host.user("bob").run("jit request sudo --for 4h --uses 1000000 --reason x").succeeds();
     let (mut before, mut taken) = listed(&host);
     let mut acknowledged = 0;
+    let mut longest = Duration::ZERO;
     for round in 0..kills() {
         let stop = AtomicBool::new(false);
         let (told, sessions) = std::thread::scope(|scope| {
@@ -125,9 +127,11 @@ fn everything_that_was_acknowledged_survives_kill_9() {
             let told: Vec<_> = acting.into_iter().map(|client| client.join().unwrap()).collect();
             (told, counted.join().unwrap())
         });
+        let began = Instant::now();
         host.jitd().start();
         // A start reads the record, which grows.
         wait_until("jitd to have read its record", || (host.user("erin").run("jit status").code == 0).then_some(()));
+        longest = longest.max(began.elapsed());
         let (there, taken_now) = listed(&host);
         for ((client, there), (told, times)) in CLIENTS.iter().zip(&there).zip(told) {
             acknowledged += times;
@@ -135,6 +139,9 @@ fn everything_that_was_acknowledged_survives_kill_9() {
         }
         assert!(taken_now >= taken + sessions, "round {round}: {sessions} came in, {taken} had before, and {taken_now} are on record");
         (before, taken) = (there, taken_now);
+        if round % 100 == 99 {
+            eprintln!("{} kills, {acknowledged} acts acknowledged, {taken} sessions, the longest start {longest:?}", round + 1);
+        }
     }
     assert!(acknowledged > u32::try_from(kills()).unwrap(), "{acknowledged} acts were acknowledged");
     host.root().run("jit audit verify").succeeds().says("whole");

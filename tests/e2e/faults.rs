@@ -5,6 +5,7 @@ use jit_tests::{Host, wait_until};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const ENOSPC: i32 = 28;
 const EIO: i32 = 5;
@@ -12,6 +13,7 @@ const EROFS: i32 = 30;
 const SHORT: i32 = -1;
 const KILL: i32 = -2;
 const KILL_HALFWAY: i32 = -3;
+const HANG: i32 = -4;
 /// What can become of a call; a write can also be done by half, with or without an end right there.
 const FAULTS: [i32; 6] = [ENOSPC, KILL, SHORT, EIO, KILL_HALFWAY, EROFS];
 
@@ -175,6 +177,34 @@ fn whichever_call_of_a_start_fails_nothing_is_lost_and_jitd_comes_back_by_itself
         host.root().run("ls /var/lib/jit").does_not_say("damaged");
     }
     assert!(killed >= 2, "{killed}");
+}
+
+#[test]
+fn a_disk_that_hangs_holds_nobody_up_who_takes_access_away_and_lets_nobody_in_anew() {
+    let (host, disk) = host();
+    for who in ["alice", "carol"] {
+        host.user(who).run("jit request su --as erin --reason x").succeeds();
+    }
+    // bob's request is the one that hangs, and alice and carol come after it.
+    disk.fail(1, HANG, true);
+    host.user("bob").run("jit request su --as erin --reason x >/dev/null 2>&1 &").succeeds();
+    wait_until("the disk to hang", || (disk.calls() > 0).then_some(()));
+    let began = Instant::now();
+    host.user("alice").run("jit drop").succeeds().says("not on disk yet").says("does not answer");
+    host.root().run("jit revoke --user carol").succeeds().says("not on disk yet");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(!held(&host));
+    host.user("alice").run("jit status").says("does not answer");
+    disk.heal();
+    wait_until("bob's grant", || host.user("bob").run("jit status").text().contains("su as erin").then_some(()));
+    wait_until("the record to be there again", || (!host.user("bob").run("jit status").text().contains("Attention")).then_some(()));
+    host.jitd().kill();
+    host.jitd().start();
+    assert!(!held(&host));
+    for kind in ["grant.dropped", "grant.revoked"] {
+        host.root().run(&format!("jit audit log --kind {kind}")).succeeds().says(kind);
+    }
+    host.root().run("jit audit verify").succeeds().says("whole");
 }
 
 #[test]

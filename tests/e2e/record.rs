@@ -151,6 +151,42 @@ fn older_events_are_archived_and_both_parts_are_whole_and_nothing_is_forgotten()
 }
 
 #[test]
+fn on_a_full_disk_nothing_is_archived_and_nothing_is_changed() {
+    let host = on_a_disk_of(6);
+    host.grant("alice", "sudo", "carol");
+    fill(&host);
+    let events = || host.root().run("jit audit export").succeeds().stdout.lines().count();
+    let before = events();
+    host.root().run("jit audit prune --before $(date -u +%FT%TZ) --to /root/archive.jsonl").exits(1).says("could not be recorded");
+    assert!(events() >= before);
+    host.root().run("jit audit verify").succeeds().says("whole");
+    host.root().run("jit audit verify --file /root/archive.jsonl").succeeds().says("whole");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("rm /var/lib/jit/filler").succeeds();
+    wait_until("the disk to be noticed", || {
+        let pruned = host.root().run("rm -f /root/archive.jsonl; jit audit prune --before $(date -u +%FT%TZ) --to /root/archive.jsonl");
+        (pruned.code == 0).then_some(())
+    });
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
+fn where_each_check_waits_for_the_disk_each_is_on_record_and_none_is_answered_without() {
+    let host = Host::with(|host| host.people().settings("record = \"before-answer\"\n")).start();
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("for n in $(seq 5); do sudo -n true || exit 1; done").succeeds();
+    host.user("bob").run("for n in $(seq 5); do sudo -n true; done").fails();
+    // Nothing of it is still on its way.
+    host.jitd().kill();
+    host.jitd().start();
+    let checks = |kind: &str, user: &str| {
+        let events = host.root().run(&format!("jit audit log --kind {kind} --user {user} --json")).succeeds().json()["events"].clone();
+        events.as_array().unwrap().iter().filter(|event| event["data"]["phase"] == "account").count()
+    };
+    assert_eq!((checks("access.allowed", "alice"), checks("access.denied", "bob")), (5, 5));
+}
+
+#[test]
 fn the_record_is_exported_in_lines_that_prove_themselves_and_in_rows_for_a_spreadsheet() {
     let host = Host::with(|host| host.people()).start();
     host.user("alice")

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SHORT = -1, KILL = -2, KILL_HALFWAY = -3 };
+enum { SHORT = -1, KILL = -2, KILL_HALFWAY = -3, HANG = -4 };
 enum { ANY = 0, RENAME = 1 };
 
 static struct control {
@@ -44,7 +44,11 @@ static int fate(const char *path, int kind)
         return 0;
     if (control->how == KILL)
         kill(getpid(), SIGKILL);
-    return control->how;
+    if (control->how != HANG)
+        return control->how;
+    while (__atomic_load_n(&control->at, __ATOMIC_SEQ_CST) != 0)
+        usleep(1000);
+    return 0;
 }
 
 static int fate_of(int fd)

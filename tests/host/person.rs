@@ -5,6 +5,7 @@ use crate::screen::Screen;
 use crate::terminal::Terminal;
 use crate::wait::wait_for_exit;
 use crate::{Host, Output};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -55,7 +56,13 @@ impl<'a> Person<'a> {
         let mut command = self.command(&["setsid", "-w"], line);
         // Nameless files rather than pipes: whatever the command leaves running, and keeps its output, delays nobody.
         let nameless = || File::from(memfd_create(c"said", MFdFlags::MFD_CLOEXEC).unwrap());
-        let (mut input, stdout, stderr) = (nameless(), nameless(), nameless());
+        // Each write goes to the end: Linux takes no lock on the place in such a file, and of two at once one would be lost.
+        let growing = || {
+            let file = nameless();
+            fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).unwrap();
+            file
+        };
+        let (mut input, stdout, stderr) = (nameless(), growing(), growing());
         input.write_all(self.input.as_bytes()).unwrap();
         input.rewind().unwrap();
         let mut child =

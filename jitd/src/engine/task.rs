@@ -100,7 +100,7 @@ pub struct Task<C> {
     headed: Now,
     /// The last event of the base, and when it was last looked for.
     based: u64,
-    base_tried: Now,
+    base_tried: Option<Now>,
 }
 
 impl<C: Clock> Task<C> {
@@ -133,7 +133,8 @@ impl<C: Clock> Task<C> {
             no_record: begun.no_record,
             headed: now,
             based: begun.based,
-            base_tried: now,
+            // A jitd that keeps dying needs short starts most.
+            base_tried: None,
         }
     }
 
@@ -198,7 +199,7 @@ impl<C: Clock> Task<C> {
             tokio::spawn(async move { writer.head_event(wall).await });
         }
         let grown = self.writer.head().borrow().saturating_sub(self.based) >= BASE_EVENTS;
-        if grown && self.is_all_stored() && self.base_tried.boot.until(now.boot) >= BASE_PAUSE {
+        if grown && self.is_all_stored() && self.base_tried.is_none_or(|tried| tried.boot.until(now.boot) >= BASE_PAUSE) {
             let (done, _) = oneshot::channel();
             self.begin_base(now, done);
         }
@@ -411,7 +412,7 @@ impl<C: Clock> Task<C> {
 
     fn begin_base(&mut self, now: Now, done: oneshot::Sender<()>) {
         self.based = *self.writer.head().borrow();
-        self.base_tried = now;
+        self.base_tried = Some(now);
         drop(self.writer.base(self.state.picker(), done));
     }
 }
