@@ -170,6 +170,7 @@ impl<C: Clock> Task<C> {
             Ok(kept) => {
                 self.state.keep();
                 self.store_fails = match &kept {
+                    Kept::Stored if self.is_hanging() => Some((self.clock.now(), HANGS.to_owned())),
                     Kept::Stored => None,
                     Kept::ByReserve => Some((self.clock.now(), "the disk is full".to_owned())),
                     Kept::NotYet(why) => Some((self.clock.now(), why.clone())),

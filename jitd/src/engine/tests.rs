@@ -226,15 +226,17 @@ impl Bench {
 async fn a_check_is_on_record_within_50_ms_of_its_answer() {
     let bench = Bench::new("grouped");
     assert!(!bench.lets_in().await);
-    // The engine notices that the time has passed when something happens, or within 40 ms.
+    // The engine notices that the time has passed when something happens, or within 40 ms. How long the disk takes is its own.
+    let mut passed = 0;
     let answered = std::time::Instant::now();
     while bench.stored_checks() == 0 {
-        bench.hand.pass_millis(1);
+        if passed < 50 {
+            passed += 1;
+            bench.hand.pass_millis(1);
+        }
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        assert!(answered.elapsed().as_secs() < 10, "it never is");
+        assert!(answered.elapsed().as_secs() < 10, "it is not in 50 ms");
     }
-    let passed = bench.hand.now().boot.as_millis() - 1_000_000;
-    assert!(passed <= 50, "{passed} ms");
 }
 
 #[tokio::test]
