@@ -68,7 +68,13 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let Sockets { pam, user, .. } = sockets;
     let (pam, user) = (listener(pam)?, listener(user)?);
     let acts = Acts::default();
-    let doors = pam_door::Doors { engine: engine.clone(), directory: directory.clone(), keeper: keeper.clone(), meter: meter.clone(), acts: acts.clone() };
+    let doors = pam_door::Doors {
+        engine: engine.clone(),
+        directory: directory.clone(),
+        keeper: keeper.clone(),
+        meter: meter.clone(),
+        acts: acts.clone(),
+    };
     let pam = tokio::spawn(pam_door::serve(pam, doors, settings.record));
     let about = user_door::About {
         engine: engine.clone(),

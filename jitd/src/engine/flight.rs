@@ -176,7 +176,6 @@ impl<C: Clock> Task<C> {
                     Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
                 };
                 self.say(flight.then, &kept);
-                self.tell_watchers();
             }
             Err(why) => {
                 self.state.take_back();
@@ -189,6 +188,7 @@ impl<C: Clock> Task<C> {
                 }
             }
         }
+        self.tell_watchers();
         self.check_held();
     }
 
