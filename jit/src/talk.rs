@@ -244,6 +244,7 @@ impl Conversation<'_> {
                 | UserAnswer::Optouts(_)
                 | UserAnswer::Remark(_)
                 | UserAnswer::Metrics(_)
+                | UserAnswer::Noted
                 | UserAnswer::Archive { .. } => return Err(self.unexpected()),
             }
         }

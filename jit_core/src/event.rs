@@ -56,6 +56,9 @@ macro_rules! events {
         pub enum Event { $( $(#[$doc])* $variant($variant) ),* }
 
         impl Event {
+            /// The names of all events.
+            pub const NAMES: &[&str] = &[ $( $name ),* ];
+
             /// Its name: `grant.issued`.
             #[must_use]
             pub fn name(&self) -> &'static str {
@@ -203,6 +206,8 @@ events! {
     "audit.head" AuditHead { head: u64, head_hash: String }
     /// Older events were archived. What of them the state still rests on was kept.
     "audit.pruned" AuditPruned { by: UserName, upto: u64, upto_hash: String, before: WallTime, archived: u64, kept: u64, kept_digest: String }
+    /// jit-notify gave up on telling somebody: so many events, from the first to the last, did not reach this target.
+    "notify.failed" NotifyFailed { target: String, first: u64, last: u64, count: u64, why: String }
     /// jitd began.
     "daemon.started" DaemonStarted {
         version: String, boot_id: BootId, boot_ms: BootTime, policy: String,

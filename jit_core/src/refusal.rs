@@ -183,6 +183,8 @@ pub enum Refusal {
     AuditorsOnly {
         what: &'static str,
     },
+    /// Somebody else says that notices failed.
+    NotifierOnly,
     UnknownUser {
         name: UserName,
     },
@@ -245,6 +247,7 @@ impl Refusal {
             | Self::NothingToRevoke { .. }
             | Self::RootOnly { .. }
             | Self::AuditorsOnly { .. }
+            | Self::NotifierOnly
             | Self::UnknownUser { .. }
             | Self::TooOften { .. }
             | Self::NotRecorded { .. }
@@ -323,6 +326,7 @@ impl Refusal {
             Self::NothingToRevoke { .. } => "see what is active: jit list --active".to_owned(),
             Self::RootOnly { .. } => "become root first".to_owned(),
             Self::AuditorsOnly { .. } => "the policy's `auditors` and root may".to_owned(),
+            Self::NotifierOnly => "name it in the policy: auditors = [\"user:jit-notify\"]".to_owned(),
             Self::UnknownUser { .. } => "check the spelling".to_owned(),
             Self::TooOften { .. } => "wait a minute".to_owned(),
             Self::NothingToArchive => "name a later moment: --before 2026-01-31".to_owned(),
@@ -389,6 +393,7 @@ impl fmt::Display for Refusal {
             Self::NothingToRevoke { user } => write!(f, "{user} holds nothing that you may revoke"),
             Self::RootOnly { what } => write!(f, "only root may {what}"),
             Self::AuditorsOnly { what } => write!(f, "only auditors and root may {what}"),
+            Self::NotifierOnly => f.write_str("only the user jit-notify, as an auditor, may say that notices failed"),
             Self::UnknownUser { name } => write!(f, "there is no account named {name} here"),
             Self::TooOften { most } => write!(f, "more than {most} acts in a minute"),
             Self::NothingToArchive => write!(f, "there is no event from before that"),

@@ -3,7 +3,7 @@
 use crate::time::Moment;
 use crate::view::{
     CheckpointView, DaemonView, EventView, Failure, FileView, GrantView, MetricsView, MistakeView, OptoutView, RequestView, SessionView,
-    Shown, StatusView, TakenView,
+    Shown, StatusView, TakenView, UndeliveredView,
 };
 use serde::{Deserialize, Serialize};
 
@@ -178,6 +178,14 @@ pub enum Act {
     Watch,
     /// How the daemon is. Answer: [`UserAnswer::Metrics`].
     Metrics,
+    /// Events after this number, and then as they come; none, or a number that the record has not reached: from its
+    /// newest event on. Answers: [`UserAnswer::Events`] until one says that no more follows.
+    Follow {
+        /// The number.
+        after: Option<u64>,
+    },
+    /// Say that notices did not reach somebody. Answer: [`UserAnswer::Noted`].
+    NotifyFailed(UndeliveredView),
 }
 
 /// What a reviewer says of an emergency.
@@ -255,4 +263,6 @@ pub enum UserAnswer {
     },
     /// How the daemon is.
     Metrics(Box<MetricsView>),
+    /// It is on record.
+    Noted,
 }

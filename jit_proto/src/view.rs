@@ -251,6 +251,21 @@ pub struct EventView {
     pub hash: String,
 }
 
+/// Events that jit-notify could not deliver, and will not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndeliveredView {
+    /// The target's name in `notify.toml`.
+    pub target: String,
+    /// The number of the first of them.
+    pub first: u64,
+    /// The number of the last.
+    pub last: u64,
+    /// How many.
+    pub count: u64,
+    /// What the target answered, last.
+    pub why: String,
+}
+
 /// Something that one may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MayView {

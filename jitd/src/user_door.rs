@@ -210,6 +210,8 @@ impl Service {
             Act::Extend { id, for_s, reason } => optouts::extend(about, line, actor, id.as_deref(), for_s, reason).await,
             Act::Optouts => optouts::list(about, line, actor).await,
             Act::Archive { before } => archive::archive(about, line, actor, before).await,
+            Act::Follow { after } => looks::follow(about, line, actor, after).await,
+            Act::NotifyFailed(undelivered) => acts::notify_failed(about, line, actor, undelivered).await,
             Act::Prune { upto, before } => archive::prune(about, line, actor, upto, before).await,
             Act::Watch => match self.slot(&self.watchers, actor.subject.uid).await {
                 Some(_slot) => watch::watch(about, line, actor).await,
@@ -233,6 +235,7 @@ fn changes_something(act: &Act) -> bool {
         | Act::Review { .. }
         | Act::Extend { .. }
         | Act::Reload
+        | Act::NotifyFailed(_)
         | Act::Prune { .. } => true,
         Act::Optouts
         | Act::Status
@@ -240,6 +243,7 @@ fn changes_something(act: &Act) -> bool {
         | Act::List(_)
         | Act::Show(_)
         | Act::Events(_)
+        | Act::Follow { .. }
         | Act::PolicyShow
         | Act::Version
         | Act::Archive { .. }

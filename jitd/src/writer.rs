@@ -496,6 +496,7 @@ fn urgency_of(event: &str, data: &str) -> Urgency {
         | "access.denied"
         | "clock.stepped"
         | "syslog.lost"
+        | "notify.failed"
         | "request.denied"
         | "grant.revoked" => Urgency::Warning,
         "access.allowed" | "access.observed" => Urgency::Info,

@@ -30,6 +30,8 @@ mod forging;
 mod host;
 mod hostile;
 mod identity;
+mod notify;
+mod notify_faults;
 mod optouts;
 #[cfg(not(debug_assertions))]
 mod packages;

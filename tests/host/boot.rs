@@ -73,7 +73,7 @@ pub fn boot(place: TempDir, built: &Path, bare: bool) -> World {
     let enter = "echo $$ > $CGROUP/cgroup.procs; exec \"$@\"";
     command.args(["-c", enter, "sh", "unshare", "-m", "-n", "-u", "-i", "-C", "-p", "--fork", "--kill-child", "--propagation", "private"]);
     command.args(["sh", "-c", BOOT]).env("CGROUP", &cgroup.0).env("ROOT", base());
-    command.env("PROGRAMS", if bare { "" } else { "bin/jit bin/jit-hostile sbin/jitd" });
+    command.env("PROGRAMS", if bare { "" } else { "bin/jit bin/jit-hostile sbin/jitd sbin/jit-notify" });
     let world = World::of(command, place, built, Some(cgroup));
     wait_until("systemd to have booted", || {
         let state = world.enter().args(["systemctl", "is-system-running"]).output().unwrap();

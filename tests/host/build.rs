@@ -294,7 +294,7 @@ fn sudo_rs_directory() -> PathBuf {
 }
 
 /// What a host needs of what cargo built.
-const BUILT: [&str; 4] = ["libpam_jit.so", "jitd", "jit", "jit-hostile"];
+const BUILT: [&str; 5] = ["libpam_jit.so", "jitd", "jit", "jit-notify", "jit-hostile"];
 
 /// Where cargo put what it built, of the same profile as this test.
 ///

@@ -161,6 +161,21 @@ impl Host {
         self.sshd = Some(ssh::start_server(self));
     }
 
+    /// A server of the test's own, on this host's loopback.
+    ///
+    /// # Panics
+    /// The port is taken.
+    #[must_use]
+    pub fn listen(&self, port: u16) -> std::net::TcpListener {
+        let network = std::fs::File::open(self.world.network()).unwrap();
+        // A thread can change its network alone, and what it opens there stays there.
+        let bind = move || {
+            nix::sched::setns(network, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            std::net::TcpListener::bind(("127.0.0.1", port)).unwrap()
+        };
+        std::thread::spawn(bind).join().unwrap()
+    }
+
     /// Where a path of this host is for this process.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {

@@ -28,7 +28,7 @@ mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir -p /run/sshd /run/sudo /run/user
 ip link set lo up
 hostname testhost
-for name in jit jitd jit-hostile; do touch /usr/local/bin/$name; mount --bind $T/built/$name /usr/local/bin/$name; done
+for name in jit jitd jit-notify jit-hostile; do touch /usr/local/bin/$name; mount --bind $T/built/$name /usr/local/bin/$name; done
 . $T/homes
 touch $T/ready
 # The first process of a pid namespace inherits orphans: bash reaps them, sleep would keep them as zombies.
@@ -103,6 +103,11 @@ impl World {
     /// What the world shares with the test.
     pub fn shared(&self) -> &Path {
         self.place.as_ref().expect("the world stands").path()
+    }
+
+    /// Its network.
+    pub fn network(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/ns/net", self.first))
     }
 
     /// A path of the world, as this process sees it.

@@ -78,6 +78,7 @@ impl Waiter<'_> {
                 | UserAnswer::Remark(_)
                 | UserAnswer::Checkpoint(_)
                 | UserAnswer::Metrics(_)
+                | UserAnswer::Noted
                 | UserAnswer::Archive { .. }
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }

@@ -8,6 +8,7 @@ mod effect;
 mod emergency;
 mod end;
 mod extend;
+mod notify;
 mod recording;
 mod request;
 mod see;
@@ -18,6 +19,7 @@ pub use check::{Admission, Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
 pub use end::{STALE, has_stale};
+pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
 
 pub use see::{Viewer, approvers_in_words, could_approve_something};
@@ -147,6 +149,8 @@ pub enum Command {
         /// How much time its sessions get.
         grace: Grace,
     },
+    /// Record that notices did not reach somebody.
+    NotifyFailed(Actor, Undelivered),
     /// Somebody comes in.
     Open(Arrival),
     /// A session could not be put into a cgroup after all, and why.
@@ -220,6 +224,7 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
         Command::Cancel(actor, id) => end::cancel(state, &actor, id),
         Command::Drop(actor, id) => end::drop_grant(state, &actor, id),
         Command::Revoke { actor, target, note, grace } => end::revoke(state, &actor, target, note, grace, context),
+        Command::NotifyFailed(actor, undelivered) => notify::failed(&actor, undelivered, context),
         Command::Open(arrival) => session::open(state, &arrival, context),
         Command::Unbound(id, why) => Ok(session::unbound(state, id, why)),
         Command::Close(id) => Ok(session::close(state, id)),

@@ -47,7 +47,7 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         }
         Command::Emergency(..) | Command::Review { .. } => Recording::NEEDED,
         Command::Revoke { .. } | Command::Drop(..) | Command::Deny { .. } => Recording::AT_ONCE,
-        Command::Cancel(..) | Command::Unbound(..) | Command::Close(_) | Command::Ended(..) | Command::Tick | Command::Stepped(_) => {
+        Command::Cancel(..) | Command::NotifyFailed(..) | Command::Unbound(..) | Command::Close(_) | Command::Ended(..) | Command::Tick | Command::Stepped(_) => {
             Recording::A_FACT
         }
         Command::Open(arrival) => match check(state, policy, &arrival.entry, now) {

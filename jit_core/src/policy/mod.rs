@@ -8,7 +8,7 @@ pub mod judge;
 pub mod load;
 pub mod reader;
 mod rules;
-mod suggest;
+pub mod suggest;
 
 pub use rules::{
     After, AtExpiry, DenyRule, EmergencyRule, Escalate, Extend, GrantRule, LegacyRule, Limit, Pattern, ReasonRule, RepetitiveRule, Require,

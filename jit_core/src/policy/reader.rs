@@ -22,13 +22,37 @@ pub struct Source<'a> {
     lines: Vec<usize>,
     /// The patterns that were compiled for it: most rules of a large policy ask for the same.
     patterns: RefCell<BTreeMap<String, Pattern>>,
+    hints: Hints,
+}
+
+/// What is said of an unknown key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hints {
+    /// Where it belongs in a policy, or what is known where it stands.
+    Policy,
+    /// What is known where it stands.
+    Plain,
 }
 
 impl<'a> Source<'a> {
     /// This file with this text.
     pub fn new(file: &'a str, text: &'a str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(end, _)| end.saturating_add(1));
-        Self { file, text, lines: std::iter::once(0).chain(ends).collect(), patterns: RefCell::default() }
+        let lines = std::iter::once(0).chain(ends).collect();
+        Self { file, text, lines, patterns: RefCell::default(), hints: Hints::Policy }
+    }
+
+    /// This file with this text, which is no policy: nobody is sent to a policy's tables.
+    pub fn plain(file: &'a str, text: &'a str) -> Self {
+        Self { hints: Hints::Plain, ..Self::new(file, text) }
+    }
+
+    /// What to write instead of a key that nobody asked for.
+    fn instead_of(&self, key: &str, known: &[&'static str]) -> String {
+        match self.hints {
+            Hints::Policy => suggest::instead_of(key, known),
+            Hints::Plain => suggest::nearest_or_all(key, known),
+        }
     }
 
     /// Line and column of a byte offset.
@@ -250,7 +274,7 @@ impl<'a> Table<'a> {
     /// Ends the reading: keys that nobody asked for are mistakes.
     pub fn finish(mut self) -> Vec<Mistake> {
         for (key, (span, _)) in &self.entries {
-            let help = suggest::instead_of(key, &self.asked);
+            let help = self.source.instead_of(key, &self.asked);
             let key = crate::text::printable(key, 60);
             self.mistakes.push(Mistake::new(self.source.place(span.start), format!("{} has an unknown key `{key}`", self.name), help));
         }

@@ -15,10 +15,16 @@ pub fn instead_of(key: &str, known: &[&'static str]) -> String {
     if let Some(place) = belongs(key) {
         return place.to_owned();
     }
-    let called = called(key).filter(|name| known.contains(name));
-    called
-        .or_else(|| nearest(key, known.iter().copied()))
-        .map_or_else(|| format!("known here: {}", known.join(", ")), |name| format!("did you mean `{name}`?"))
+    match called(key).filter(|name| known.contains(name)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => nearest_or_all(key, known),
+    }
+}
+
+/// The nearest of the known words as a question, or all of them.
+pub fn nearest_or_all(typed: &str, known: &[&str]) -> String {
+    let nearest = nearest(typed, known.iter().copied());
+    nearest.map_or_else(|| format!("known here: {}", known.join(", ")), |name| format!("did you mean `{name}`?"))
 }
 
 /// What other tools, and people, call a key.

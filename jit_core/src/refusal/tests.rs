@@ -58,6 +58,7 @@ fn every() -> Vec<Refusal> {
         Refusal::NothingToRevoke { user: user.clone() },
         Refusal::RootOnly { what: "reload the policy" },
         Refusal::AuditorsOnly { what: "read the record" },
+        Refusal::NotifierOnly,
         Refusal::UnknownUser { name: user },
         Refusal::TooOften { most: 30 },
         Refusal::NotRecorded { why: "no space".to_owned() },

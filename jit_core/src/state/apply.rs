@@ -91,6 +91,7 @@ impl State {
             | Event::StoreBack(_)
             | Event::AuditHead(_)
             | Event::AuditPruned(_)
+            | Event::NotifyFailed(_)
             | Event::DaemonStopped(_) => {}
         }
         if self.marks.newest != Some(at) {

@@ -6,13 +6,14 @@ use crate::engine::Done;
 use crate::reload;
 use crate::writer::Kept;
 use jit_core::actor::Actor;
-use jit_core::engine::{Command, Grace, Reply, Target, Wish};
+use jit_core::engine::{Command, Grace, Reply, Target, Undelivered, Wish};
 use jit_core::name::{RunAs, Service, UserName};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
 use jit_core::time::WallTime;
 use jit_host::accounts::AccountTrouble;
 use jit_proto::user::{self, UserAnswer};
+use jit_proto::view::UndeliveredView;
 use std::str::FromStr;
 
 /// The longest text of a name, in bytes.
@@ -62,7 +63,8 @@ pub async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Resul
     match reply {
         Ok(Reply::Request(id)) => show_request(about, line, id, UserAnswer::Request).await,
         Ok(Reply::Grants(ids)) => show_grants(about, line, ids).await,
-        Ok(Reply::Session(..) | Reply::Denied(_) | Reply::Done) => line.refuse(&Refusal::Busy).await,
+        Ok(Reply::Done) => line.send(&UserAnswer::Noted).await,
+        Ok(Reply::Session(..) | Reply::Denied(_)) => line.refuse(&Refusal::Busy).await,
         Ok(Reply::Refused(refusal)) | Err(refusal) => {
             let refusal = with_names(about, refusal, actor).await;
             line.refuse(&refusal).await
@@ -141,6 +143,12 @@ pub async fn revoke(
     let command =
         target.map(|target| Command::Revoke { actor: actor.clone(), target, note, grace: if now { Grace::None } else { Grace::Some } });
     do_it(about, line, &actor, command).await
+}
+
+pub async fn notify_failed(about: &About, line: &mut Line, actor: Actor, undelivered: UndeliveredView) -> Result<(), Gone> {
+    let UndeliveredView { target, first, last, count, why } = undelivered;
+    let command = Command::NotifyFailed(actor.clone(), Undelivered { target, first, last, count, why });
+    do_it(about, line, &actor, Ok(command)).await
 }
 
 pub async fn reload(about: &About, line: &mut Line, actor: Actor) -> Result<(), Gone> {

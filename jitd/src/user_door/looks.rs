@@ -338,12 +338,8 @@ fn denial_view(record: &Record, denied: AccessDenied) -> DenialView {
 }
 
 pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventFilter) -> Result<(), Gone> {
-    let me = actor.subject;
-    let sees_all = about.engine.query(move |snapshot| policy_of(snapshot).sees_all(&me)).await;
-    match sees_all {
-        Ok(true) => {}
-        Ok(false) => return line.refuse(&Refusal::AuditorsOnly { what: "read the record" }).await,
-        Err(refusal) => return line.refuse(&refusal).await,
+    if let Err(refusal) = may_read(about, actor).await {
+        return line.refuse(&refusal).await;
     }
     let wall = |moment: Moment| WallTime::from_millis(moment.0);
     let follow = filter.follow;
@@ -363,6 +359,23 @@ pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventF
     };
     send_checkpoint(about, line).await?;
     send_events(about, line, filter, follow).await
+}
+
+/// Events after a number, and then as they come. Whoever names a number that was never reached (the record is another one,
+/// an older backup perhaps) gets the newest event, and can see it by its hash.
+pub async fn follow(about: &About, line: &mut Line, actor: Actor, after: Option<u64>) -> Result<(), Gone> {
+    if let Err(refusal) = may_read(about, actor).await {
+        return line.refuse(&refusal).await;
+    }
+    let newest = about.head.borrow().saturating_sub(1);
+    let filter = Filter { after: after.map_or(newest, |after| after.min(newest)), ..Filter::default() };
+    send_events(about, line, filter, true).await
+}
+
+async fn may_read(about: &About, actor: Actor) -> Result<(), Refusal> {
+    let me = actor.subject;
+    let sees_all = about.engine.query(move |snapshot| policy_of(snapshot).sees_all(&me)).await?;
+    if sees_all { Ok(()) } else { Err(Refusal::AuditorsOnly { what: "read the record" }) }
 }
 
 pub async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record>, Refusal> {
