@@ -24,6 +24,7 @@ if [ "${with_tests:-}" = yes ]; then
     need cron cron
     need sqlite3 sqlite3
     need tmux tmux
+    need openssl openssl
     need mmdebstrap mmdebstrap
     need dpkg-shlibdeps dpkg-dev
     need lintian lintian

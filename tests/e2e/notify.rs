@@ -181,14 +181,15 @@ fn nothing_is_lost_and_nothing_comes_twice_beyond_the_promise_over_kills_of_jit_
 fn a_stopped_jit_notify_costs_jitd_nothing_and_is_hung_up_on_until_it_goes_on() {
     let host = plan(HOOK).start();
     let hook = Hook::serve(host.listen(8080));
-    let open = || host.root().run("ls /proc/$(pgrep -x jitd)/fd | wc -l").succeeds().stdout.trim().parse::<u32>().unwrap();
-    let (alone, without) = (open(), decisions(&host));
+    let open = || host.root().run("ls -l /proc/$(pgrep -x jitd)/fd | grep -c socket").succeeds().stdout.trim().parse::<u32>().unwrap();
+    let without = decisions(&host);
     start(&host);
+    let followed = open();
     let before = recorded(&host, "access.denied").len();
     signal(&host, "STOP");
     host.root().run("jit-hostile /run/jit/pam.sock knock 2000").succeeds();
     let with = decisions(&host);
-    wait_until("jitd to have hung up", || (open() <= alone).then_some(()));
+    wait_until("jitd to have hung up", || (open() < followed).then_some(()));
     eprintln!("a check: {without:?}, with jit-notify stopped: {with:?}");
     assert!(with < without * 3, "{with:?} {without:?}");
     let all = recorded(&host, "access.denied").split_off(before);

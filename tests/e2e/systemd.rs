@@ -201,3 +201,29 @@ fn a_confined_service_ends_the_sessions_of_others() {
     let left = host.root().run("find /sys/fs/cgroup -type d -path '*/jit-*/S-*'");
     left.succeeds().does_not_say("S-");
 }
+
+#[test]
+fn jit_notify_runs_programs_and_posts_from_within_its_sandbox_and_comes_back() {
+    let unit = include_str!("../../packaging/jit-notify.service");
+    let plan = crate::notify::plan(&[crate::notify::HOOK, crate::notify::PROGRAM].concat()).systemd().units();
+    let host = plan.file("systemd/system/jit-notify.service", 0o644, unit).start();
+    let settings =
+        host.read("/etc/jit/notify.toml").replace("/tmp/notify", "/var/lib/jit-notify").replace("/tmp/got", "/var/lib/jit-notify/got");
+    host.write("/etc/jit/notify.toml", &settings);
+    let hook = crate::notify::Hook::serve(host.listen(8080));
+    host.root().run("systemctl start jitd jit-notify").succeeds();
+    for (user, told) in [("alice", 2), ("bob", 4)] {
+        wait_until("it to have found its place", || host.path("/var/lib/jit-notify/hook.cursor").exists().then_some(()));
+        wait_until("the other too", || host.path("/var/lib/jit-notify/collect.cursor").exists().then_some(()));
+        host.user(user).run("jit request sudo --reason INC-42 && jit cancel").succeeds();
+        wait_until("the hook to be told", || (hook.told().len() == told).then_some(()));
+        let lines = || host.root().run("wc -l < /var/lib/jit-notify/got").stdout.trim().parse() == Ok(told);
+        wait_until("the program to be told", || lines().then_some(()));
+        host.root().run("systemctl kill -s KILL jit-notify").succeeds();
+        wait_until("systemd to start it again", || {
+            (host.root().run("systemctl is-active jit-notify").stdout.trim() == "active").then_some(())
+        });
+    }
+    host.root().run("systemctl stop jit-notify").succeeds();
+    host.root().run("stat -c %U:%a /var/lib/jit-notify").succeeds().says("jit-notify:700");
+}

@@ -47,9 +47,13 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         }
         Command::Emergency(..) | Command::Review { .. } => Recording::NEEDED,
         Command::Revoke { .. } | Command::Drop(..) | Command::Deny { .. } => Recording::AT_ONCE,
-        Command::Cancel(..) | Command::NotifyFailed(..) | Command::Unbound(..) | Command::Close(_) | Command::Ended(..) | Command::Tick | Command::Stepped(_) => {
-            Recording::A_FACT
-        }
+        Command::Cancel(..)
+        | Command::NotifyFailed(..)
+        | Command::Unbound(..)
+        | Command::Close(_)
+        | Command::Ended(..)
+        | Command::Tick
+        | Command::Stepped(_) => Recording::A_FACT,
         Command::Open(arrival) => match check(state, policy, &arrival.entry, now) {
             Admission::Grant(id) if state.grant(id).is_some_and(needs_no_counting) => Recording::A_FACT,
             Admission::Grant(_) | Admission::Rule(_) => Recording::STRICT,
