@@ -101,6 +101,7 @@ pub fn effects(state: &State, event: &Event, now: Now) -> Vec<Effect> {
         | Event::StoreBack(_)
         | Event::AuditHead(_)
         | Event::AuditPruned(_)
+        | Event::NotifyFailed(_)
         | Event::DaemonStarted(_)
         | Event::DaemonStopped(_) => Vec::new(),
     }
