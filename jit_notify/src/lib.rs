@@ -1,7 +1,7 @@
 //! jit-notify: reads events from jitd as an auditor, and tells them to programs, web hooks and people.
 //!
 //! It is a service of its own, with a user of its own: jitd has no network and starts no program. The record is the
-//! queue. Each target has a thread ([`courier`]), a connection to jitd and a durable place in the record ([`cursor`]):
+//! queue. Each target has a thread (`courier`), a connection to jitd and a durable place in the record (`cursor`):
 //! nothing is kept in memory for a target that is slow, and none waits for another.
 #![forbid(unsafe_code)]
 #![cfg_attr(
