@@ -3,6 +3,8 @@
 #   packaging/build.sh deb    for the Debian or Ubuntu that this runs on, and later ones
 #   packaging/build.sh rpm    for RHEL 8, 9 and Fedora: nothing in it asks for more than glibc 2.28
 #   packaging/build.sh        both
+#   packaging/build.sh tools  nothing yet; fetches what the .deb is made with, for the tests
+#   packaging/build.sh zig    nothing of a package: what cargo's further arguments name, built as for the .rpm
 # Its tools are pinned, and put into target/host-programs once. Wants Rust, libpam0g-dev, dpkg-dev, and for the .rpm python3
 # with pip; with checkmodule and SELinux's policy-devel files the SELinux module is compiled anew, and is in the .rpm.
 set -eu
@@ -29,13 +31,29 @@ tool() {
     }
 }
 
+# stripped FROM TO: the program without what only a debugger reads.
+stripped() {
+    strip --strip-unneeded --remove-section=.comment -o "$2" "$1"
+}
+
 # stage FROM: what both packages are made of, out of the programs in this directory.
 stage() {
     stage=target/packages/stage
     rm -rf "$stage"
-    mkdir -p "$stage/man" "$stage/completions"
-    for name in jit jitd libpam_jit.so; do
-        strip --strip-unneeded --remove-section=.comment -o "$stage/$name" "$1/$name"
+    mkdir -p "$stage/man" "$stage/completions" "$stage/sbin" "$stage/units" "$stage/examples"
+    stripped "$1/jit" "$stage/jit"
+    stripped "$1/libpam_jit.so" "$stage/libpam_jit.so"
+    stripped "$1/jitd" "$stage/sbin/jitd"
+    [ ! -e packaging/jit-notify.service ] || stripped "$1/jit-notify" "$stage/sbin/jit-notify"
+    # Units, and what is to be copied and edited, of whatever parts there are.
+    for file in packaging/*.service packaging/*.socket packaging/*.path packaging/*.timer packaging/metrics/*.service packaging/metrics/*.timer; do
+        [ ! -e "$file" ] || install -m 644 "$file" "$stage/units/"
+    done
+    for file in packaging/policy.example.toml packaging/metrics/*.yml packaging/metrics/*.json; do
+        [ ! -e "$file" ] || install -m 644 "$file" "$stage/examples/"
+    done
+    for file in packaging/notify/*.toml; do
+        [ ! -e "$file" ] || install -m 644 "$file" "$stage/examples/notify-${file##*/}"
     done
     "$stage/jit" man "$stage/man"
     cp packaging/man/*.8 "$stage/man"
@@ -49,7 +67,9 @@ stage() {
 
 build_deb() {
     tool cargo-deb $cargo_deb
-    cargo build --release --locked -p pam_jit -p jitd -p jit
+    # The whole workspace, as everything else builds it: what is there already is not built again with other features.
+    # Without the date too, which build scripts ask for.
+    env -u SOURCE_DATE_EPOCH cargo build --release --workspace --locked
     stage target/release
     module=usr/lib/$(gcc -print-multiarch)/security/pam_jit.so
     [ "$module" = usr/lib/x86_64-linux-gnu/security/pam_jit.so ] || {
@@ -59,18 +79,29 @@ build_deb() {
     cargo deb --no-build --no-strip --quiet -p pam_jit --output "$packages/pam-jit_${version}-1_amd64.deb"
 }
 
-build_rpm() {
+rpm_tools() {
     tool cargo-generate-rpm $cargo_generate_rpm
     if [ ! -e "$programs/zig/ziglang-$zig.dist-info" ] || [ ! -e "$programs/zig/cargo_zigbuild-$cargo_zigbuild.dist-info" ]; then
         echo "fetching zig $zig and cargo-zigbuild $cargo_zigbuild"
         rm -rf "$programs/zig"
         python3 -m pip install --quiet --no-warn-script-location --target "$programs/zig" ziglang==$zig cargo-zigbuild==$cargo_zigbuild
     fi
+}
+
+# zigbuild ARGUMENTS: a release build, for glibc 2.28, of what cargo's arguments name.
+zigbuild() {
+    rpm_tools
     # Of this machine's libraries libpam alone: its symbols have had the same versions since Linux-PAM 1.1.
     mkdir -p target/packages/libpam
     ln -sf "$(gcc -print-file-name=libpam.so)" target/packages/libpam/libpam.so
     PYTHONPATH=$programs/zig CARGO_ZIGBUILD_ZIG_PATH=$programs/zig/ziglang/zig RUSTFLAGS="-L native=$PWD/target/packages/libpam" \
-        "$programs/zig/bin/cargo-zigbuild" zigbuild --release --locked -p pam_jit -p jitd -p jit --target x86_64-unknown-linux-gnu.$glibc
+        "$programs/zig/bin/cargo-zigbuild" zigbuild --release --locked "$@" --target x86_64-unknown-linux-gnu.$glibc
+}
+
+build_rpm() {
+    programs_of_rpm="-p pam_jit -p jitd -p jit"
+    [ ! -e packaging/jit-notify.service ] || programs_of_rpm="$programs_of_rpm -p jit_notify"
+    zigbuild $programs_of_rpm
     stage target/x86_64-unknown-linux-gnu/release
     packaging/selinux/build.sh "$stage"
     # RHEL 8's rpm reads gzip for sure.
@@ -81,7 +112,21 @@ mkdir -p "$packages"
 case "${1:-both}" in
 deb) build_deb ;;
 rpm) build_rpm ;;
-both) build_deb && build_rpm ;;
-*) sed -n '2,5p' "$0" >&2 && exit 2 ;;
+both)
+    # One after the other, not behind &&, where -e would not count.
+    build_deb
+    build_rpm
+    ;;
+tools)
+    tool cargo-deb $cargo_deb
+    [ "${JIT_TEST_FULL:-}" != 1 ] || rpm_tools
+    exit
+    ;;
+zig)
+    shift
+    zigbuild "$@"
+    exit
+    ;;
+*) sed -n '2,7p' "$0" >&2 && exit 2 ;;
 esac
 ls -l "$packages"/*.deb "$packages"/*.rpm 2>/dev/null || true

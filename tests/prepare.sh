@@ -60,6 +60,14 @@ if [ "${with_tests:-}" = yes ] && [ "$(target/host-programs/bin/sudo --version 2
     }
 fi
 
+# What the packages are made with, in the versions that packaging/build.sh names: built once.
+if [ "${with_tests:-}" = yes ]; then
+    packaging/build.sh tools || {
+        echo "the tools of the packages cannot be built" >&2
+        exit 1
+    }
+fi
+
 # A Debian with systemd, for the tests that boot one: made once.
 host_root=target/host-root
 if [ "${with_tests:-}" = yes ] && [ ! -e $host_root/made ]; then

@@ -13,5 +13,6 @@ if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :
     # Started where they are not; a socket that is open stays as it is.
     systemctl start jit-rollback.path jitd.socket jitd-user.socket || :
+    systemctl try-restart jit-notify.service >/dev/null 2>&1 || :
     systemctl restart jitd.service || echo "jitd does not start: systemctl status jitd" >&2
 fi

@@ -10,7 +10,9 @@ if [ "$1" = 0 ]; then
         fi
     fi
     systemctl --no-reload disable jitd.socket jitd-user.socket jitd.service jit-rollback.path >/dev/null 2>&1 || :
+    systemctl --no-reload disable jit-metrics.timer jit-notify.service >/dev/null 2>&1 || :
     if [ -d /run/systemd/system ]; then
+        systemctl stop jit-metrics.timer jit-notify.service >/dev/null 2>&1 || :
         systemctl stop jit-rollback.path jit-rollback.service jitd.socket jitd-user.socket jitd.service || :
     fi
 fi

@@ -14,11 +14,12 @@ const PROGRAMS: [&str; 5] = ["/usr/bin/pkexec", "/usr/bin/run0", "/usr/bin/machi
 pub fn checks() -> Vec<Check> {
     let members = GROUPS.iter().filter_map(|group| {
         let members: Vec<_> = members_of(&GroupName::new(*group)).iter().map(ToString::to_string).filter(|name| name != "root").collect();
-        (!members.is_empty()).then(|| format!("{} in {group}", members.join(", ")))
+        let remedies = members.iter().map(|name| format!("gpasswd -d {name} {group}")).collect::<Vec<_>>();
+        (!members.is_empty()).then(|| (format!("{} in {group}", members.join(", ")), remedies.join("; ")))
     });
-    let members: Vec<_> = members.collect();
-    let remedy = "gpasswd -d USER GROUP: whoever is in such a group is root without asking";
-    let mut checks = vec![Check::all("groups that are root", "nobody is in one", &members, remedy)];
+    let (members, remedies): (Vec<_>, Vec<_>) = members.unzip();
+    let remedy = format!("{} # whoever is in such a group is root without asking", remedies.join("; "));
+    let mut checks = vec![Check::all("groups that are root", "nobody is in one", &members, &remedy)];
     let setuid = |path: &str| std::fs::metadata(path).is_ok_and(|about| about.mode() & 0o4000 != 0 && about.uid() == 0);
     let installed: Vec<_> = PROGRAMS.iter().filter(|path| std::fs::metadata(path).is_ok()).copied().collect();
     let found = if installed.is_empty() {

@@ -77,7 +77,7 @@ fn processes() -> Check {
         Check::wrong(
             NAME,
             "it is mounted with hidepid: jitd cannot see who acts, and nobody can approve".to_owned(),
-            "mount -o remount,hidepid=0 /proc, and take it out of fstab",
+            "mount -o remount,hidepid=0 /proc # and take it out of /etc/fstab",
         )
     } else {
         Check::fine(NAME, "jitd can see who acts")

@@ -58,7 +58,7 @@ fn of(service: &'static str, read: &dyn Fn(&str) -> Option<Vec<u8>>, now: WallTi
         None => "our lines are where they must be".to_owned(),
         Some(days) => format!("our lines are where they must be, and only observe, for {days} more days: everybody is let in"),
     };
-    Check::all(name, &fine, &wrong, &format!("jit disable {service}, and jit enable {service} again"))
+    Check::all(name, &fine, &wrong, &format!("jit disable {service}; jit enable {service} # then, from a new session: sudo jit confirm"))
 }
 
 /// Whether the module takes this argument; and if it observes, for how many more days.

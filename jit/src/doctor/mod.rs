@@ -21,7 +21,8 @@ pub struct Check {
     pub ok: bool,
     /// What was found.
     pub found: String,
-    /// What to do; none where nothing is to be done.
+    /// What to do; none where nothing is to be done. Where a command does it, this is that command, and what else is to be known
+    /// stands behind a #, so that it can be pasted as it is.
     pub remedy: Option<String>,
 }
 

@@ -11,13 +11,21 @@ enum Kind {
     Folder,
 }
 
+/// What is wrong with one of them, and the command that mends it.
+struct Wrong {
+    found: String,
+    remedy: String,
+}
+
 /// One check for the sockets, one for the files of `/etc/jit`.
 pub fn checks() -> Vec<Check> {
     let sockets =
         [("/run/jit", 0o755, Kind::Folder), ("/run/jit/pam.sock", 0o600, Kind::Socket), ("/run/jit/user.sock", 0o666, Kind::Socket)];
     let wrong: Vec<_> = sockets.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, true)).collect();
-    let mut checks =
-        vec![Check::all("sockets", "they are root's, with their modes", &wrong, "systemctl restart jitd.socket jitd-user.socket")];
+    let wrong: Vec<_> = wrong.into_iter().map(|wrong| wrong.found).collect();
+    // A restart makes the sockets anew, and the folder only where it is gone.
+    let remedy = "install -d -o root -g root -m 0755 /run/jit; systemctl restart jitd.socket jitd-user.socket";
+    let mut checks = vec![Check::all("sockets", "they are root's, with their modes", &wrong, remedy)];
     let files = [
         ("/etc/jit", 0o755, Kind::Folder),
         ("/etc/jit/breakglass", 0o600, Kind::File),
@@ -25,22 +33,19 @@ pub fn checks() -> Vec<Check> {
         ("/etc/jit/policy.toml", 0o644, Kind::File),
     ];
     let wrong: Vec<_> = files.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, false)).collect();
-    checks.push(Check::all(
-        "files of /etc/jit",
-        "they are root's, with their modes",
-        &wrong,
-        "chown root:root and chmod 0644 (breakglass: 0600)",
-    ));
+    let (wrong, remedies): (Vec<_>, Vec<_>) = wrong.into_iter().map(|wrong| (wrong.found, wrong.remedy)).unzip();
+    checks.push(Check::all("files of /etc/jit", "they are root's, with their modes", &wrong, &remedies.join("; ")));
     checks
 }
 
 /// What is wrong with it, if anything. A mode that gives less than it might is fine for files.
-fn look(path: &Path, mode: u32, kind: &Kind, must_be: bool) -> Option<String> {
+fn look(path: &Path, mode: u32, kind: &Kind, must_be: bool) -> Option<Wrong> {
     let shown = path.display();
+    let wrong = |found| Some(Wrong { found, remedy: format!("chown root:root {shown}; chmod {mode:04o} {shown}") });
     let about = match std::fs::symlink_metadata(path) {
         Ok(about) => about,
         Err(_) if !must_be => return None,
-        Err(error) => return Some(format!("{shown}: {error}")),
+        Err(error) => return wrong(format!("{shown}: {error}")),
     };
     let is = match kind {
         Kind::Socket => about.file_type().is_socket(),
@@ -51,9 +56,12 @@ fn look(path: &Path, mode: u32, kind: &Kind, must_be: bool) -> Option<String> {
     let too_much = found & !mode != 0;
     let not_enough = matches!(kind, Kind::Socket | Kind::Folder) && must_be && found != mode;
     match (is, about.uid() == 0, too_much || not_enough) {
-        (false, _, _) => Some(format!("{shown} is not what it must be")),
-        (true, false, _) => Some(format!("{shown} belongs to uid {}, not to root", about.uid())),
-        (true, true, true) => Some(format!("the mode of {shown} is {found:04o}, not {mode:04o}")),
+        (false, _, _) => Some(Wrong {
+            found: format!("{shown} is not what it must be"),
+            remedy: format!("ls -ld {shown} # see what stands in its place"),
+        }),
+        (true, false, _) => wrong(format!("{shown} belongs to uid {}, not to root", about.uid())),
+        (true, true, true) => wrong(format!("the mode of {shown} is {found:04o}, not {mode:04o}")),
         (true, true, false) => None,
     }
 }

@@ -68,7 +68,9 @@ pub fn daemon() -> Check {
     const NAME: &str = "daemon";
     match asked() {
         Ok(()) => Check::fine(NAME, "jitd answers"),
-        Err(why) => Check::wrong(NAME, format!("jitd does not answer: {why}"), "systemctl start jitd, and look at its log"),
+        Err(why) => {
+            Check::wrong(NAME, format!("jitd does not answer: {why}"), "systemctl start jitd # journalctl -u jitd says why it was away")
+        }
     }
 }
 
@@ -88,11 +90,7 @@ pub fn at_boot() -> Check {
     if missing.is_empty() {
         return Check::fine(NAME, "the sockets and jitd are started again");
     }
-    Check::wrong(
-        NAME,
-        format!("not started again: {}; nobody would come in", missing.join(", ")),
-        "have them started: systemctl enable jitd",
-    )
+    Check::wrong(NAME, format!("not started again: {}; nobody would come in", missing.join(", ")), "systemctl enable jitd")
 }
 
 /// A question as the module would put it: whatever the answer is, there is one.
@@ -175,7 +173,11 @@ pub fn use_pam() -> Check {
             format!("PAMServiceName is {other}: sshd asks another stack"),
             "take PAMServiceName out of sshd's configuration",
         ),
-        (Some(_), _) => Check::wrong(NAME, "UsePAM is not yes: sshd would not ask".to_owned(), "UsePAM yes in /etc/ssh/sshd_config"),
+        (Some(_), _) => Check::wrong(
+            NAME,
+            "UsePAM is not yes: sshd would not ask".to_owned(),
+            "write UsePAM yes in /etc/ssh/sshd_config, before any Match; then systemctl reload sshd",
+        ),
         (None, _) => Check::wrong(NAME, "sshd -T does not say how it is set".to_owned(), "sshd -T, as root, says why"),
     }
 }

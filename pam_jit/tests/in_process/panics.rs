@@ -6,9 +6,14 @@ use crate::place::Place;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The folder of the project.
+fn project() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
 /// A build in which each phase panics; the feature is no part of any other build.
 fn panicking_module() -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let root = project();
     let target = root.join("target/forced-panic");
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--locked", "-p", "pam_jit", "--lib", "--features", "forced-panic", "--target-dir"]).arg(&target);
@@ -18,10 +23,29 @@ fn panicking_module() -> PathBuf {
 
 #[test]
 fn a_panic_in_each_phase_lets_nobody_in_and_prints_nothing() {
+    nobody_gets_in_and_nothing_is_printed(panicking_module());
+}
+
+fn nobody_gets_in_and_nothing_is_printed(module: PathBuf) {
     let mut command = alone("panics::each_phase_panics");
-    let output =
-        passes(std::mem::replace(command.env("JIT_TEST_MODULE", panicking_module()).env("RUST_BACKTRACE", "full"), Command::new("")));
+    let output = passes(std::mem::replace(command.env("JIT_TEST_MODULE", module).env("RUST_BACKTRACE", "full"), Command::new("")));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "the host's stderr is not ours");
+}
+
+/// The module of the .rpm is linked by zig, with an unwinder that is not gcc's. It is a build of its own, of a full run.
+#[cfg(not(debug_assertions))]
+#[test]
+fn a_panic_in_the_module_that_is_built_for_rhel_lets_nobody_in_either() {
+    if std::env::var_os("JIT_TEST_FULL").is_none_or(|set| set != "1") {
+        return;
+    }
+    let root = project();
+    let target = root.join("target/forced-panic");
+    let mut build = Command::new("packaging/build.sh");
+    build.args(["zig", "--quiet", "-p", "pam_jit", "--lib", "--features", "forced-panic", "--target-dir"]).arg(&target);
+    assert!(build.current_dir(root).status().unwrap().success());
+    let module = target.join("x86_64-unknown-linux-gnu/release/libpam_jit.so");
+    nobody_gets_in_and_nothing_is_printed(module);
 }
 
 #[test]

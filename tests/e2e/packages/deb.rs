@@ -1,6 +1,6 @@
 //! The .deb on a booted Debian.
 
-use super::{another_deb, bring, files, here, installed, package, stock, works_again};
+use super::{another_deb, bring, files, here, installed, package, stock, units, works_again};
 use jit_tests::{POLICY, wait_until};
 
 #[test]
@@ -16,7 +16,12 @@ fn installed_used_upgraded_disabled_removed_and_purged_the_files_of_pam_are_byte
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 
     host.write("/etc/jit/policy.toml", POLICY);
-    host.root().run("jit reload && jit enable sudo").succeeds();
+    // As docs/install.md rolls out: it observes first, which nobody can prove; then it enforces.
+    host.root().run("jit reload && jit enable sudo --observe").succeeds();
+    host.user("alice").run("sudo -n jit confirm").exits(1).says("you did not come in through the new lines");
+    host.root().run("jit confirm --unproven").succeeds().says("It stays");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("jit disable sudo && jit enable sudo").succeeds();
     works_again(&host);
     host.user("alice").run("sudo -n jit confirm").succeeds().says("It stays");
     let gated = files(&host);
@@ -136,6 +141,14 @@ fn what_the_package_holds_is_root_s_in_the_right_place_stripped_and_compressed()
         assert!(line.starts_with(mode) && line.contains(" 0/0 "), "{line}");
     }
     assert!(!listed.contains("pam.d") && !listed.contains("pam-configs"), "{listed}");
+    for unit in units() {
+        assert!(listed.contains(&format!("./usr/lib/systemd/system/{unit}\n")), "{unit} is not in\n{listed}");
+    }
+    // Without libgcc's unwinder the module does not load; cargo-deb leaves it to what libc6 depends on.
+    let depends = here(&format!("dpkg-deb -f {} Depends", package(".deb").display()));
+    for wanted in ["libc6 (>= ", "libpam0g (>= ", "libgcc-s1"] {
+        assert!(depends.contains(wanted), "{depends}");
+    }
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().display();
     let sections = here(&format!(

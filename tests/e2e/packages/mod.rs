@@ -32,6 +32,16 @@ fn here(line: &str) -> String {
     said
 }
 
+/// The units that the project has, of whatever parts.
+fn units() -> Vec<String> {
+    let folders = ["packaging", "packaging/metrics"].map(|folder| project().join(folder));
+    let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    let is_unit = |name: &String| [".service", ".socket", ".path", ".timer"].iter().any(|ending| name.ends_with(ending));
+    let units: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(is_unit).collect();
+    assert!(units.len() >= 5, "{units:?}");
+    units
+}
+
 /// The same package with another version, and with what a line of the shell does in its unpacked files.
 fn another_deb(version: &str, change: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

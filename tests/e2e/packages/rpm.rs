@@ -1,6 +1,6 @@
 //! The .rpm, in a root of its own: no distribution that installs it can be reached from here.
 
-use super::{here, package};
+use super::{here, package, units};
 use jit_tests::is_full_run;
 
 /// A root with a shell and systemd's programs in it, as a layer above the Debian that hosts are booted from.
@@ -102,18 +102,16 @@ fn what_it_holds_is_root_s_with_the_modes_that_it_must_have() {
         "-rw-r--r-- root root  /usr/share/bash-completion/completions/jit",
         "-rw-r--r-- root root  /usr/share/zsh/site-functions/_jit",
         "-rw-r--r-- root root  /usr/share/fish/vendor_completions.d/jit.fish",
-        "-rw-r--r-- root root  /usr/lib/systemd/system/jitd.service",
-        "-rw-r--r-- root root  /usr/lib/systemd/system/jitd.socket",
-        "-rw-r--r-- root root  /usr/lib/systemd/system/jitd-user.socket",
-        "-rw-r--r-- root root  /usr/lib/systemd/system/jit-rollback.path",
-        "-rw-r--r-- root root  /usr/lib/systemd/system/jit-rollback.service",
         "-rw-r--r-- root root  /usr/lib/sysusers.d/jit.conf",
         "-rw-r--r-- root root  /usr/lib/tmpfiles.d/jit.conf",
         "-rw-r--r-- root root cn /etc/jit/policy.toml",
         "-rw-r--r-- root root  /usr/share/selinux/packages/jit.pp",
-        "-rw-r--r-- root root d /usr/share/doc/pam-jit/policy.example.toml",
+        "-rw-r--r-- root root d /usr/share/doc/pam-jit/examples/policy.example.toml",
     ] {
         assert!(listed.lines().any(|line| line == expected), "{expected} is not in\n{listed}");
+    }
+    for unit in units() {
+        assert!(listed.contains(&format!("-rw-r--r-- root root  /usr/lib/systemd/system/{unit}\n")), "{unit} is not in\n{listed}");
     }
     for line in listed.lines() {
         assert!(line.contains(" root root ") && !line.contains("pam.d"), "{line}");
