@@ -58,7 +58,8 @@ fn deny_revoke_and_review_by_key() {
     let host = Host::with(plan).start();
     let carol = host.user("carol").screen(80, 24, "jit watch");
     let id = asked(&host, "alice", "sudo", "please");
-    carol.shows(&id);
+    // As a row that can be chosen, not only as an event.
+    carol.shows(&format!("> {id}"));
     carol.press(&["d"]);
     carol.type_text("use the staging host");
     carol.press(&["Enter"]);

@@ -60,7 +60,6 @@ fn what_a_verb_needs_must_be_there() {
         "jit policy",
         "jit audit verify --head 12",
         "jit request --start tomorrow",
-        "jit revoke G-7F3KQ2ZD --now",
     ] {
         assert!(refused(line), "{line}");
     }
