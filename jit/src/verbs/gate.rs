@@ -168,7 +168,10 @@ fn must_hold(checks: &[Check]) -> Result<(), Failing> {
     let wrong: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
     let Some(first) = wrong.first() else { return Ok(()) };
     let found: Vec<_> = wrong.iter().map(|check| format!("{}: {}", check.name, check.found)).collect();
-    Err(Failing::refused(format!("nothing was changed: {}", found.join("; ")), first.remedy.as_ref().map(|remedy| format!("do this: {remedy}")).unwrap_or_default()))
+    Err(Failing::refused(
+        format!("nothing was changed: {}", found.join("; ")),
+        first.remedy.as_ref().map(|remedy| format!("do this: {remedy}")).unwrap_or_default(),
+    ))
 }
 
 /// Changes the files, with the way back made first; what fails is put back at once.
