@@ -56,6 +56,7 @@ stage() {
         [ ! -e "$file" ] || install -m 644 "$file" "$stage/examples/notify-${file##*/}"
     done
     "$stage/jit" man "$stage/man"
+    [ ! -e "$stage/sbin/jit-notify" ] || "$stage/sbin/jit-notify" man "$stage/man"
     cp packaging/man/*.8 "$stage/man"
     gzip -9n "$stage"/man/*
     for shell in bash zsh fish; do "$stage/jit" completions $shell >"$stage/completions/$shell"; done

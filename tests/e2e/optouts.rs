@@ -256,3 +256,27 @@ fn an_approver_ends_what_repeats_an_approval_whose_own_time_is_over() {
     host.user("bob").run("sudo -n id -un").fails().says("jit: no grant for sudo");
     host.user("carol").run("jit revoke --user bob").exits(1).says("bob holds nothing that you may revoke");
 }
+
+#[test]
+fn what_cannot_ask_is_let_into_sudo_written_down_each_day_and_ends_with_its_rule() {
+    let day = |days: i64| {
+        let asked = std::process::Command::new("date").args(["-u", "-d", &format!("{days} days"), "+%F"]).output().unwrap();
+        String::from_utf8(asked.stdout).unwrap().trim().to_owned()
+    };
+    let legacy = format!(
+        "[[legacy]]\nname = \"scanner\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\nowner = \"group:leads\"\nreason = \"runs by cron\"\nuntil = {}\n",
+        day(2)
+    );
+    let host = host_with(&legacy);
+    host.user("bob").run("sudo -n id -un && sudo -n id -un").succeeds().says("root");
+    let taken = || host.root().run("jit audit log --kind optout.taken --json").succeeds().json()["events"].as_array().unwrap().clone();
+    assert_eq!(taken().len(), 1, "once a day");
+    assert_eq!((&taken()[0]["data"]["kind"], &taken()[0]["data"]["rule"]), (&"legacy".into(), &"scanner".into()));
+    let listed = host.root().run("jit optouts").exits(1);
+    listed.says("scanner").says("leads");
+    host.clock().advance(86_400 + 60);
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+    assert_eq!(taken().len(), 2);
+    host.clock().advance(2 * 86_400);
+    host.user("bob").run("sudo -n id -un").fails().does_not_say("root\n");
+}
