@@ -4,6 +4,9 @@ set -eu
 cd "$(dirname "$0")/.."
 with_tests=yes
 . tests/prepare.sh
+# They mostly wait for something to happen: two at a time for each core.
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
+export RUST_TEST_THREADS
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0

@@ -103,6 +103,12 @@ pub fn identify(pid: u32) -> Option<Process> {
     stat(pid).map(|stat| stat.process)
 }
 
+/// Whether this very process is still there, and not another one with its number.
+#[must_use]
+pub fn is_there(process: Process) -> bool {
+    identify(process.pid) == Some(process)
+}
+
 /// The process and those above it, up to the first of all; and every uid that one of them runs with, real or not,
 /// root's aside.
 #[must_use]

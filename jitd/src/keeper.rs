@@ -15,6 +15,7 @@ use jit_core::engine::{Command, Effect, Grace, left_to_end};
 use jit_core::id::{GrantId, SessionId};
 use jit_core::session::{Bound, Process, Session, SessionFacts, Tally};
 use jit_core::state::State;
+use jit_host::process::is_there;
 use jit_proto::pam;
 use nix::sys::inotify::WatchDescriptor;
 use nix::unistd::geteuid;
@@ -29,10 +30,14 @@ use watch::Watch;
 /// How often those cgroups are looked at that the kernel does not let us watch.
 const SWEEP: Duration = Duration::from_secs(5);
 
+/// How long a last line gets to reach who reads it. sshd and sudo carry it from the terminal's other side, and are asked to end
+/// with all the rest: they would go with the line in their hands.
+const LAST_LINE: Duration = Duration::from_millis(300);
+
 /// Something for the keeper to do.
 enum Order {
-    /// A session's process is in its cgroup.
-    Entered(SessionId, GrantId, Cgroup),
+    /// A session's process is in its cgroup; or on its way into it, if one is named.
+    Entered(SessionId, GrantId, Cgroup, Option<Process>),
     /// A change asks for this.
     Effect(Effect),
 }
@@ -89,7 +94,7 @@ impl Keeper {
     #[must_use]
     pub fn enter(&self, session: SessionId, grant: GrantId, pid: u32) -> bool {
         let Some(cgroup) = self.cgroups.as_ref().and_then(|cgroups| cgroups.of_process(pid, session)) else { return false };
-        self.order(Order::Entered(session, grant, cgroup));
+        self.order(Order::Entered(session, grant, cgroup, None));
         true
     }
 
@@ -113,7 +118,11 @@ impl Keeper {
         let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
         for (id, cgroup) in found {
             match state.session(id).map(Session::facts) {
-                Some(facts) => self.order(Order::Entered(id, facts.grant, cgroup)),
+                Some(facts) => {
+                    // The module makes it first and moves the process then: it may be about to.
+                    let coming = facts.process.filter(|_| cgroup.is_empty());
+                    self.order(Order::Entered(id, facts.grant, cgroup, coming));
+                }
                 None if cgroup.is_empty() => cgroup.remove(),
                 None => eprintln!("jitd: {id} runs, and is not at hand in the record: it is let alone; jit show {id} may know it"),
             }
@@ -134,6 +143,8 @@ struct Place {
     /// Told when its last process has gone.
     changed: Arc<Notify>,
     watched: Option<WatchDescriptor>,
+    /// Its process, if it may be on its way in: until it is there, or gone, an empty cgroup is not a session that is over.
+    coming: Option<Process>,
     /// Its process, if it closed by itself: it may be on its way out.
     leaving: Option<Process>,
 }
@@ -175,7 +186,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 order = queue.recv() => match order {
-                    Some(Order::Entered(session, grant, cgroup)) => worker.entered(session, grant, cgroup),
+                    Some(Order::Entered(session, grant, cgroup, coming)) => worker.entered(session, grant, cgroup, coming),
                     Some(Order::Effect(effect)) => worker.act(effect),
                     None => return,
                 },
@@ -188,11 +199,11 @@ impl Keeper {
 }
 
 impl Worker {
-    fn entered(&mut self, session: SessionId, grant: GrantId, cgroup: Cgroup) {
+    fn entered(&mut self, session: SessionId, grant: GrantId, cgroup: Cgroup, coming: Option<Process>) {
         let watched = self.watch.as_ref().and_then(|watch| watch.add(&cgroup.events()));
         self.watched.extend(watched.map(|descriptor| (descriptor, session)));
         self.of_grant.entry(grant).or_default().insert(session);
-        self.places.insert(session, Place { grant, cgroup, changed: Arc::new(Notify::new()), watched, leaving: None });
+        self.places.insert(session, Place { grant, cgroup, changed: Arc::new(Notify::new()), watched, coming, leaving: None });
         // It may have ended before it was watched.
         self.look_at(session);
     }
@@ -203,15 +214,23 @@ impl Worker {
         }
     }
 
-    /// The kernel gives out a limited number of watches.
+    /// The kernel gives out a limited number of watches, and none for a process that never came.
     fn look_at_unwatched(&mut self) {
-        let unwatched: Vec<_> = self.places.iter().filter(|(_, place)| place.watched.is_none()).map(|(id, _)| *id).collect();
+        let unwatched = self.places.iter().filter(|(_, place)| place.watched.is_none() || place.coming.is_some());
+        let unwatched: Vec<_> = unwatched.map(|(id, _)| *id).collect();
         unwatched.into_iter().for_each(|session| self.look_at(session));
     }
 
     /// A session of which no process is left is over.
     fn look_at(&mut self, session: SessionId) {
-        let Some(place) = self.places.get(&session).filter(|place| place.cgroup.is_empty()) else { return };
+        let Some(place) = self.places.get_mut(&session) else { return };
+        if !place.cgroup.is_empty() {
+            place.coming = None;
+            return;
+        }
+        if place.coming.is_some_and(is_there) {
+            return;
+        }
         place.changed.notify_waiters();
         if self.ending.contains(&session) {
             return;
@@ -248,7 +267,9 @@ impl Worker {
             Effect::Warn { session, left, at_expiry, extendable } => {
                 self.say(&session, &words::warning(&session, left, at_expiry, extendable));
             }
-            Effect::Over(session) => self.say(&session, &words::over(&session)),
+            Effect::Over(session) => {
+                self.say(&session, &words::over(&session));
+            }
             Effect::Closed { session, process } => {
                 if let Some(place) = self.places.get_mut(&session) {
                     place.leaving = process;
@@ -256,12 +277,16 @@ impl Worker {
             }
             Effect::End { grant, sessions, because, grace } => {
                 for session in &sessions {
-                    self.say(session, &words::ended(session, because));
-                    self.end(session.id, session.process, grace);
+                    let told = self.say(session, &words::ended(session, because));
+                    let first = match grace {
+                        Grace::Some if told => LAST_LINE,
+                        Grace::Some | Grace::None => Duration::ZERO,
+                    };
+                    self.end(session.id, session.process, grace, first);
                 }
                 let left = self.of_grant.get(&grant).cloned().unwrap_or_default();
                 for session in left {
-                    self.end(session, None, grace);
+                    self.end(session, None, grace, Duration::ZERO);
                 }
             }
         }
@@ -273,17 +298,18 @@ impl Worker {
         known.or_else(|| self.cgroups.as_ref()?.of_process(process?.pid, session))
     }
 
-    fn say(&self, session: &SessionFacts, line: &str) {
+    /// Says a line where a session is seen; answers whether that is anywhere.
+    fn say(&self, session: &SessionFacts, line: &str) -> bool {
         let members = match self.cgroup_of(session.id, session.process) {
             Some(cgroup) => cgroup.own_processes(),
             None => session.process.map(tree::Tree::of).map(|mut tree| tree.alive()).unwrap_or_default(),
         };
-        for terminal in Terminal::of_session(session.process, members) {
-            terminal.say(session.uid, line);
-        }
+        let terminals = Terminal::of_session(session.process, members).into_iter();
+        terminals.filter(|terminal| terminal.say(session.uid, line)).count() > 0
     }
 
-    fn end(&mut self, session: SessionId, process: Option<Process>, grace: Grace) {
+    /// Ends a session when `first` has passed.
+    fn end(&mut self, session: SessionId, process: Option<Process>, grace: Grace, first: Duration) {
         if !self.ending.insert(session) {
             return;
         }
@@ -292,6 +318,7 @@ impl Worker {
         let leaving = place.and_then(|place| place.leaving);
         let cgroup = self.cgroup_of(session, process);
         self.endings.spawn(async move {
+            tokio::time::sleep(first).await;
             // One that closed by itself goes its own way first: its exit code is its caller's.
             end::gone(leaving).await;
             let Some(cgroup) = cgroup else { return vec![(session, end::end_tree(process, grace).await)] };

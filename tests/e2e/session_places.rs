@@ -193,6 +193,29 @@ fn logind_knows_a_session_that_is_held_and_can_end_it() {
 }
 
 #[test]
+fn a_session_on_its_way_into_its_cgroup_when_jitd_starts_is_not_over() {
+    let host = Host::with(|host| host.people().policy(POLICY)).start();
+    host.user("alice").run("jit request --reason x").succeeds();
+    let alice = host.user("alice");
+    let terminal = alice.terminal("sudo sleep 7060");
+    starts(&host, "7060");
+    let own = host.root().run("sed -n s/^0:://p /proc/$(pgrep -f '^sleep 7060')/cgroup").succeeds().stdout;
+    let place = format!("{}{}", mount(&host), own.trim());
+    let inside = host.root().run(&format!("cat {place}/cgroup.procs")).succeeds().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let move_to = |place: &str| host.root().run(&format!("for pid in {inside}; do echo $pid > {place}/cgroup.procs; done")).succeeds();
+    host.jitd().kill();
+    // As the module leaves it between making it and moving the process.
+    move_to(&mount(&host));
+    host.jitd().start();
+    host.root().run(&format!("test -d {place} && jit list --active")).succeeds().says("S-");
+    move_to(&place);
+    host.user("alice").run("jit drop").succeeds();
+    ends(&host, "7060");
+    drop(terminal.finish());
+    host.root().run(&format!("test -d {place}")).fails();
+}
+
+#[test]
 fn jitd_killed_with_many_sessions_open_ends_each_of_them_in_time() {
     let each = if jit_tests::is_full_run() { 50 } else { 10 };
     let host = Host::with(|host| host.people().policy(&POLICY.replace("carol", "bob")).movable_clock()).start();

@@ -242,10 +242,8 @@ impl<C: Clock> Task<C> {
     }
 
     fn close_dead_sessions(&mut self) {
-        let gone = self.state.open_sessions().filter(|session| {
-            let process = session.process;
-            process.is_some_and(|process| jit_host::process::identify(process.pid) != Some(process))
-        });
+        let gone =
+            self.state.open_sessions().filter(|session| session.process.is_some_and(|process| !jit_host::process::is_there(process)));
         self.waiting.extend(gone.map(|session| Waiting::Own(Command::Close(session.id))));
     }
 

@@ -4,7 +4,7 @@ use super::cgroup::Cgroup;
 use super::tree::Tree;
 use jit_core::engine::Grace;
 use jit_core::session::{Process, Tally};
-use jit_host::process::identify;
+use jit_host::process::is_there;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -96,9 +96,8 @@ async fn died(tree: &mut Tree) {
 
 /// Waits until a process that is about to go has gone: three seconds at most.
 pub async fn gone(process: Option<Process>) {
-    let is_there = || process.is_some_and(|process| identify(process.pid) == Some(process));
     let _ = timeout(GRACE, async {
-        while is_there() {
+        while process.is_some_and(is_there) {
             sleep(LOOK).await;
         }
     })
