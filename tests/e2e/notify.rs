@@ -156,8 +156,8 @@ fn nothing_is_lost_and_nothing_comes_twice_beyond_the_promise_over_kills_of_jit_
     let before = recorded(&host, "access.denied").len();
     let kills = if jit_tests::is_full_run() { 40 } else { 6 };
     for round in 0..kills {
-        host.root().run("jit-hostile /run/jit/pam.sock knock 60").succeeds();
         let seen = collected(&host).len();
+        host.root().run("jit-hostile /run/jit/pam.sock knock 60").succeeds();
         wait_until("it to be at work", || (collected(&host).len() > seen).then_some(()));
         signal(&host, "KILL");
         if round % 2 == 0 {

@@ -78,9 +78,10 @@ fn said(failing: &Failing) -> String {
 }
 
 fn picture(talk: &Talk) -> Result<Picture, Failing> {
-    let status = talk.status()?;
     let requests = talk.list(Which::Pending)?.requests;
     let active = talk.list(Which::Active)?;
+    // After the requests: whatever is shown of them, it is known whether it waits for us.
+    let status = talk.status()?;
     let known = |id: &String| active.grants.iter().find(|grant| grant.id == *id).cloned().or_else(|| talk.grant(id));
     let reviews: Vec<GrantView> = status.to_review.iter().take(REVIEWS).filter_map(known).collect();
     Ok(Picture {
