@@ -58,36 +58,10 @@ name!(
     /// An account's name.
     UserName
 );
-/// A group's name. It carries a digest of itself, by which it is compared first: a decision asks for each rule of a large
-/// policy whether its group is one of the subject's.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupName {
-    digest: u64,
-    name: String,
-}
-
-impl GroupName {
-    /// That name.
-    pub fn new(name: impl Into<String>) -> Self {
-        let name = name.into();
-        // FNV-1a: nothing depends on its being hard to meet, since the names are compared too.
-        let digest = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self { digest, name }
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.name
-    }
-}
-
-/// Shown safely: the name is somebody's word.
-impl fmt::Display for GroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::text::printable(&self.name, 256))
-    }
-}
+name!(
+    /// A group's name.
+    GroupName
+);
 name!(
     /// The name of a rule of the policy.
     RuleName

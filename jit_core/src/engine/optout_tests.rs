@@ -210,7 +210,7 @@ fn a_scheduled_grant_begins_by_itself_and_lets_nobody_in_before() {
     world.approve("carol", id).unwrap();
     let grant = world.grant_of(id);
     // What was approved just now could be repeated; that is another way in, and not asked here.
-    world.policy.as_mut().unwrap().repetitive.clear();
+    world.policy.as_mut().unwrap().repetitive = crate::policy::Rules::default();
     assert_eq!(world.grant_word(grant), "waiting");
     assert!(!world.lets_in("alice", "sudo", Some("root")));
     world.pass(hours(2));
@@ -271,7 +271,7 @@ fn a_deny_beats_a_live_grant_and_is_said_by_its_name() {
     let mut world = world();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() });
     assert_eq!(id, Err(Refusal::Forbidden { rule: RuleName::new("not-postgres") }));
-    world.policy.as_mut().unwrap().denies.clear();
+    world.policy.as_mut().unwrap().denies = crate::policy::Rules::default();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).unwrap();
     world.approve("carol", id).unwrap();
     assert!(world.lets_in("bob", "sudo", Some("postgres")));

@@ -365,7 +365,7 @@ fn a_legacy_rule_lets_in_while_it_stands_and_stops_with_the_rule() {
     let elsewhere = crate::subject::Entry { remote: Remote::from_address("10.1.2.4".parse().ok()), ..backup() };
     assert!(matches!(world.check(&elsewhere), Admission::Denied(_)));
     let policy = world.policy.take().unwrap();
-    world.policy = Some(crate::policy::Policy { legacy: Vec::new(), ..policy.clone() });
+    world.policy = Some(crate::policy::Policy { legacy: crate::policy::Rules::default(), ..policy.clone() });
     assert!(!world.lets_in("postgres", "sshd", Some("postgres")), "its grant alone lets nobody in");
     world.policy = Some(policy);
     assert!(world.lets_in("postgres", "sshd", Some("postgres")));

@@ -1,7 +1,7 @@
 //! Which rule decides, and why each other one does not.
 //!
 //! Every rule is put to the same test, and the test says why it fails: what decides and what explains
-//! cannot disagree.
+//! cannot disagree. What decides leaves out the rules whose `who` cannot be the subject.
 
 use super::hours::{Hours, Open};
 use super::{DenyRule, EmergencyRule, Fit, GrantRule, LegacyRule, Place, Policy, RepetitiveRule, Scope, Starts, any_fits};
@@ -323,14 +323,14 @@ impl Policy {
     /// The rule that forbids it, if one does: it beats every other. Without a remote it is asked for a request.
     #[must_use]
     pub fn denied_by(&self, question: Question<'_>, remote: Option<Remote>) -> Option<&DenyRule> {
-        self.denies.iter().find(|rule| denies(rule, question, remote).is_ok())
+        self.denies.about(question.subject).find(|rule| denies(rule, question, remote).is_ok())
     }
 
     /// Which rule a request falls under: the first that matches and whose maximum covers what is wanted.
     pub fn rule_for_request(&self, question: Question<'_>, wanted: Wanted) -> RequestRuling<'_> {
         let mut longest: Option<&GrantRule> = None;
         let mut most: Option<(&GrantRule, u32)> = None;
-        for rule in &self.grants {
+        for rule in self.grants.about(question.subject) {
             match requestable(rule, question, wanted) {
                 Ok(()) => return RequestRuling::By(rule),
                 Err(Mismatch::TooLong(max)) if longest.is_none_or(|known| known.max < max) => longest = Some(rule),
@@ -348,7 +348,7 @@ impl Policy {
     /// Which rule an emergency falls under: the first that matches and whose maximum covers what is wanted.
     pub fn rule_for_emergency(&self, question: Question<'_>, wanted: Option<Span>) -> EmergencyRuling<'_> {
         let mut longest: Option<&EmergencyRule> = None;
-        for rule in &self.emergencies {
+        for rule in self.emergencies.about(question.subject) {
             match takeable(rule, question, wanted) {
                 Ok(()) => return EmergencyRuling::By(rule),
                 Err(Mismatch::TooLong(max)) if longest.is_none_or(|known| known.max < max) => longest = Some(rule),
@@ -360,12 +360,12 @@ impl Policy {
 
     /// The rules that would give again what was approved before, in order.
     pub fn repeated_by<'a>(&'a self, question: Question<'a>, remote: Remote) -> impl Iterator<Item = &'a RepetitiveRule> {
-        self.repetitive.iter().filter(move |rule| repeats(rule, question, remote).is_ok())
+        self.repetitive.about(question.subject).filter(move |rule| repeats(rule, question, remote).is_ok())
     }
 
     /// All rules under which the subject may request something now.
     pub fn requestable_by<'a>(&'a self, subject: &'a Subject, at: WallTime) -> impl Iterator<Item = (&'a GrantRule, &'a Service)> {
-        self.grants.iter().flat_map(move |rule| {
+        self.grants.about(subject).flat_map(move |rule| {
             rule.scope.on.iter().filter_map(move |service| {
                 let question = Question { subject, service, run_as: None, at };
                 let free = self.denied_by(question, None).is_none();
@@ -376,7 +376,7 @@ impl Policy {
 
     /// All rules under which the subject may take an emergency now.
     pub fn takeable_by<'a>(&'a self, subject: &'a Subject, at: WallTime) -> impl Iterator<Item = (&'a EmergencyRule, &'a Service)> {
-        self.emergencies.iter().flat_map(move |rule| {
+        self.emergencies.about(subject).flat_map(move |rule| {
             rule.scope.on.iter().filter_map(move |service| {
                 let question = Question { subject, service, run_as: None, at };
                 let free = self.denied_by(question, None).is_none();
@@ -388,9 +388,9 @@ impl Policy {
     /// What lets somebody in without a request. A deny has been asked for before.
     #[must_use]
     pub fn standing(&self, question: Question<'_>, remote: Remote) -> Option<Standing<'_>> {
-        let mut at_login = self.grants.iter().filter(|rule| matches!(rule.starts, Starts::Login));
+        let mut at_login = self.grants.about(question.subject).filter(|rule| matches!(rule.starts, Starts::Login));
         let login = at_login.find(|rule| opens_at_login(rule, question, remote).is_ok());
-        let legacy = || self.legacy.iter().find(|rule| stands(rule, question, remote).is_ok());
+        let legacy = || self.legacy.about(question.subject).find(|rule| stands(rule, question, remote).is_ok());
         login.map(Standing::Login).or_else(|| legacy().map(Standing::Legacy))
     }
 

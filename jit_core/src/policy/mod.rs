@@ -7,9 +7,11 @@ pub mod hours;
 pub mod judge;
 pub mod load;
 pub mod reader;
+mod rulebook;
 mod rules;
 pub mod suggest;
 
+pub use rulebook::{Rules, Scoped};
 pub use rules::{
     After, AtExpiry, DenyRule, EmergencyRule, Escalate, Extend, GrantRule, LegacyRule, Limit, Pattern, ReasonRule, RepetitiveRule, Require,
     Review, Scope, SessionRule, Stage, Starts,
@@ -162,15 +164,15 @@ pub struct Policy {
     /// `[[person]]`, in order.
     pub persons: Vec<Person>,
     /// `[[grant]]`, in file order.
-    pub grants: Vec<GrantRule>,
+    pub grants: Rules<GrantRule>,
     /// `[[emergency]]`, in file order.
-    pub emergencies: Vec<EmergencyRule>,
+    pub emergencies: Rules<EmergencyRule>,
     /// `[[repetitive]]`, in file order.
-    pub repetitive: Vec<RepetitiveRule>,
+    pub repetitive: Rules<RepetitiveRule>,
     /// `[[legacy]]`, in file order.
-    pub legacy: Vec<LegacyRule>,
+    pub legacy: Rules<LegacyRule>,
     /// `[[deny]]`, in file order.
-    pub denies: Vec<DenyRule>,
+    pub denies: Rules<DenyRule>,
     /// The digests of the files that it was read from.
     pub files: Vec<FileDigest>,
     /// Their texts: what is in force may no longer be what is on disk.

@@ -1,7 +1,7 @@
 //! The kinds of rules, as they are written in a policy.
 
 use super::hours::Hours;
-use super::{Place, Principal};
+use super::{Place, Principal, Scoped};
 use crate::name::{RuleName, RunAs, Service};
 use crate::span::Span;
 use crate::time::WallTime;
@@ -23,6 +23,18 @@ pub struct Scope {
     /// `hours` and `zone`: in one of these windows; none: at any time.
     pub hours: Option<Hours>,
 }
+
+macro_rules! scoped {
+    ($($rule:ty),*) => {
+        $(impl Scoped for $rule {
+            fn scope(&self) -> &Scope {
+                &self.scope
+            }
+        })*
+    };
+}
+
+scoped!(GrantRule, EmergencyRule, RepetitiveRule, LegacyRule, DenyRule);
 
 /// One step of an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
