@@ -68,7 +68,7 @@ pub(crate) enum Job {
     /// Look.
     Query(Query),
     /// Put this policy in force, if it is valid.
-    Policy { read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>> },
+    Policy { read: Box<Read>, by: String, answer: oneshot::Sender<Result<(), Refusal>> },
     /// Say when this request has come farther than this.
     Watch { id: RequestId, seen: Progress, changed: oneshot::Sender<()> },
     /// Go on with another record, or without one.
@@ -138,7 +138,7 @@ impl Handle {
     /// # Errors
     /// It could not be recorded.
     pub async fn policy(&self, read: Read, by: String) -> Result<(), Refusal> {
-        self.ask(|answer| Job::Policy { read, by, answer }).await.unwrap_or(Err(Refusal::Busy))
+        self.ask(|answer| Job::Policy { read: Box::new(read), by, answer }).await.unwrap_or(Err(Refusal::Busy))
     }
 
     /// Waits until a request has come farther than it was seen to be: nothing is done meanwhile.

@@ -257,7 +257,7 @@ impl<C: Clock> Task<C> {
             }
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
             Job::Query(look) => look(&self.snapshot()),
-            Job::Policy { read, by, answer } => self.read_policy(read, by, answer),
+            Job::Policy { read, by, answer } => self.read_policy(*read, by, answer),
             Job::Watch { id, seen, changed } => match self.state.request(id).map(Request::progress) {
                 // What a batch has changed is told once it is stored.
                 Some(progress) if progress == seen || self.flight.is_some() => {
