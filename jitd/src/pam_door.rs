@@ -18,8 +18,9 @@ use crate::wire;
 use ask::Desk;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
 use jit_core::grant::Grant;
-use jit_core::id::{DenialId, GrantId, SessionId};
+use jit_core::id::{DenialId, SessionId};
 use jit_core::name::Uid;
+use jit_core::policy::Require;
 use jit_core::session::{Bound, Session};
 use jit_core::subject::{Entry, Phase};
 use jit_host::process::identify;
@@ -245,24 +246,24 @@ impl Service {
         tokio::spawn(async move {
             // Whether it is on disk is for the record's keepers: a session that may be queued is one that lets in anyway.
             let opened = engine.command(Command::Open(arrival)).await.map(|done| done.reply);
-            if let Err(Ok(Reply::Session(id, _))) = told.send(opened) {
+            if let Err(Ok(Reply::Session(id, _, _))) = told.send(opened) {
                 let _ = engine.command(Command::Close(id)).await;
             }
         });
         match (&mut reply).await {
-            Ok(Ok(Reply::Session(id, grant))) => Verdict::Opened { session: id.to_string(), hold: self.hold(grant).await },
+            Ok(Ok(Reply::Session(id, _, require))) => Verdict::Opened { session: id.to_string(), hold: self.hold(require) },
             Ok(Ok(Reply::Denied(denial))) => self.deny(&entry, denial).await,
             Ok(Err(_)) => self.deny(&entry, Denial::plain(Why::NotRecorded)).await,
             Ok(Ok(Reply::Refused(_) | Reply::Request(_) | Reply::Grants(_) | Reply::Done)) | Err(_) => busy(UNREAD).verdict,
         }
     }
 
-    /// How the module is to hold the process of a session by this grant.
-    async fn hold(&self, grant: GrantId) -> Hold {
-        let Some(keeper) = self.keeper.for_module() else { return Hold::Tree };
-        match self.engine.query(move |snapshot| must_bind(snapshot.state, grant)).await {
-            Ok(false) => Hold::Cgroup(keeper),
-            Ok(true) | Err(_) => Hold::CgroupOnly(keeper),
+    /// How the module is to hold the process of a session.
+    fn hold(&self, require: Require) -> Hold {
+        match (self.keeper.for_module(), require) {
+            (Some(keeper), Require::Cgroup) => Hold::CgroupOnly(keeper),
+            (Some(keeper), Require::Any) => Hold::Cgroup(keeper),
+            (None, Require::Any | Require::Cgroup) => Hold::Tree,
         }
     }
 

@@ -211,7 +211,7 @@ impl World {
     pub fn open(&mut self, entry: Entry, pid: u32) -> Option<(SessionId, GrantId)> {
         let arrival = Arrival { entry, process: Some(Process { pid, started: 1 }), bound: Bound::Cgroup, auth: None };
         match self.command(Command::Open(arrival)).unwrap() {
-            Reply::Session(session, grant) => Some((session, grant)),
+            Reply::Session(session, grant, _) => Some((session, grant)),
             Reply::Denied(_) => None,
             other => panic!("{other:?}"),
         }

@@ -30,8 +30,8 @@ use crate::event::{self, Event};
 use crate::id::{Entropy, GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::optout::Verdict;
-use crate::policy::Policy;
 use crate::policy::hours::{Hours, Open};
+use crate::policy::{Policy, Require};
 use crate::refusal::Refusal;
 use crate::session::{Bound, Process, Tally};
 use crate::span::Span;
@@ -186,8 +186,8 @@ pub enum Reply {
     Request(RequestId),
     /// These grants were ended.
     Grants(Vec<GrantId>),
-    /// This session was opened, by this grant.
-    Session(SessionId, GrantId),
+    /// This session was opened, by this grant; its rule says how it must be bound.
+    Session(SessionId, GrantId, Require),
     /// Nobody comes in.
     Denied(Denial),
     /// It was done, and there is nothing to say.

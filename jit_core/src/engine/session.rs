@@ -31,6 +31,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         }
         Ok(way) => way,
     };
+    let require = session_rule(&way).map_or(Require::Any, |rule| rule.require);
     let (grant, mut events) = match way {
         Way::Grant(grant) => (grant.terms.id, started(grant, now)?),
         Way::Login(rule) => {
@@ -93,7 +94,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         bound: arrival.bound,
     };
     events.push(opened.into());
-    Ok((Reply::Session(id, grant), events))
+    Ok((Reply::Session(id, grant, require), events))
 }
 
 /// What the rule by which one comes in says of sessions.

@@ -4,6 +4,7 @@ use super::fixture::{World, actor, entry};
 use super::{Arrival, Command, Effect, Grace, Reply, Target, effects, left_to_end};
 use crate::event::Event;
 use crate::id::{GrantId, SessionId};
+use crate::policy::Require;
 use crate::session::{Bound, Process, Session, SessionFacts, Tally};
 use crate::span::Span;
 
@@ -223,7 +224,8 @@ fn where_no_cgroup_can_be_had_nobody_comes_in_by_a_rule_that_wants_one() {
     let arrives = |bound| Arrival { entry: entry("dave", "sudo", Some("root")), process: None, bound, auth: None };
     let reply = world.command(Command::Open(arrives(Bound::Tree))).unwrap();
     assert!(matches!(reply, Reply::Denied(_)) && world.state.open_sessions().count() == 0);
-    let Reply::Session(_, grant) = world.command(Command::Open(arrives(Bound::Cgroup))).unwrap() else { panic!() };
+    let Reply::Session(_, grant, require) = world.command(Command::Open(arrives(Bound::Cgroup))).unwrap() else { panic!() };
+    assert_eq!(require, Require::Cgroup);
     assert!(super::must_bind(&world.state, grant));
 }
 
