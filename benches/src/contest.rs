@@ -1,30 +1,43 @@
 //! Contenders that take turns, and the table of what came out.
 
+use crate::say;
 use std::time::{Duration, Instant};
 
-/// What a contender does.
-type Run<'a> = Box<dyn FnMut() + 'a>;
+/// What a contender does, and how long that took.
+type Run<'a> = Box<dyn FnMut() -> Duration + 'a>;
+
+/// How often each runs before it counts: the first warm the caches.
+const WARM: usize = 100;
 
 /// Contenders for one thing.
 pub struct Contest<'a> {
-    title: &'static str,
+    title: String,
     contenders: Vec<(&'static str, Run<'a>)>,
 }
 
 /// What came out: the median of each.
 pub struct Results {
-    title: &'static str,
+    title: String,
     medians: Vec<(&'static str, Duration)>,
 }
 
 impl<'a> Contest<'a> {
     /// A contest without contenders.
-    pub fn new(title: &'static str) -> Self {
-        Self { title, contenders: Vec::new() }
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), contenders: Vec::new() }
     }
 
     /// One more contender.
-    pub fn enter(&mut self, name: &'static str, run: impl FnMut() + 'a) {
+    pub fn enter(&mut self, name: &'static str, mut run: impl FnMut() + 'a) {
+        self.enter_timed(name, move || {
+            let began = Instant::now();
+            run();
+            began.elapsed()
+        });
+    }
+
+    /// One that measures itself: not all that it does counts.
+    pub fn enter_timed(&mut self, name: &'static str, run: impl FnMut() -> Duration + 'a) {
         self.contenders.push((name, Box::new(run)));
     }
 
@@ -32,14 +45,12 @@ impl<'a> Contest<'a> {
     pub fn run(mut self, rounds: usize) -> Results {
         let count = self.contenders.len();
         let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(rounds); count];
-        for round in 0..rounds + 100 {
+        for round in 0..rounds + WARM {
             for turn in 0..count {
                 let place = (round + turn) % count;
-                let began = Instant::now();
-                (self.contenders[place].1)();
-                // The first hundred warm the caches.
-                if round >= 100 {
-                    times[place].push(began.elapsed());
+                let took = (self.contenders[place].1)();
+                if round >= WARM {
+                    times[place].push(took);
                 }
             }
         }
@@ -57,16 +68,27 @@ impl Results {
         self.medians.iter().find(|(known, _)| *known == name).unwrap().1.as_secs_f64()
     }
 
-    /// Prints the table, and how each goal was met: this one, at most so many times that one.
-    pub fn print(&self, goals: &[(&str, &str, f64)]) {
-        println!("\n{}, median", self.title);
+    /// Says what came out, and how each goal was met: this one, at most so many times that one.
+    pub fn say(&self, goals: &[(&str, &str, f64)]) {
+        say::title(&format!("{}, median", self.title));
         for (name, median) in &self.medians {
-            println!("  {name:<40} {:>8.1} us", median.as_secs_f64() * 1e6);
+            say::figure(name, &format!("{:.1} us", median.as_secs_f64() * 1e6), "");
         }
         for (ours, theirs, most) in goals {
             let ratio = self.of(ours) / self.of(theirs);
-            let met = if ratio <= *most { "met" } else { "missed" };
-            println!("  {ours} is {ratio:.2} times {theirs} (goal: at most {most}: {met})");
+            say::figure(
+                &format!("{ours} beside {theirs}"),
+                &format!("{ratio:.2} times"),
+                &say::goal(&format!("{most} times"), ratio <= *most),
+            );
+        }
+    }
+
+    /// The same without goals: this one beside that one.
+    pub fn say_beside(&self, pairs: &[(&str, &str)]) {
+        self.say(&[]);
+        for (ours, theirs) in pairs {
+            say::figure(&format!("{ours} beside {theirs}"), &format!("{:.2} times", self.of(ours) / self.of(theirs)), "");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::Duration;
 
 /// A running jitd; it ends with this.
 pub struct Daemon {
@@ -38,6 +39,27 @@ impl Daemon {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Daemon {
+    /// Waits until it has nothing to do.
+    pub fn settle(&self) {
+        let busy = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+            let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+        };
+        let mut before = busy();
+        loop {
+            std::thread::sleep(Duration::from_secs(2));
+            let now = busy();
+            // In hundredths of a second.
+            if now <= before + 1 {
+                return;
+            }
+            before = now;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The floor: a single-threaded tokio server that gives every frame back, unread.
 
-use crate::question;
+use crate::check::question;
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::pam::PamAsk;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Large policies: how long a decision takes, and how long it takes to read one.
 
+use crate::check::pin_to_one_core;
+use crate::say;
 use jit_core::name::{GroupName, RunAs, Service, Uid, UserName};
 use jit_core::policy::Policy;
 use jit_core::policy::judge::{Question, Wanted};
@@ -8,6 +10,7 @@ use jit_core::subject::{Groups, Remote, Subject};
 use jit_core::time::WallTime;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn around() -> Around {
@@ -49,7 +52,8 @@ fn decide(policy: &Policy, subject: &Subject) {
 }
 
 /// Measures both, and says whether the goals were met.
-pub fn run() {
+pub fn run(_: &Path) {
+    pin_to_one_core();
     let file = [rules(1_000)];
     let (policy, _) = load(&file, around()).unwrap();
     let subject = somebody(1_000);
@@ -61,16 +65,9 @@ pub fn run() {
     let decision = median((0..2_000).map(|_| time(&mut || decide(&policy, &subject))).collect());
     let file = [rules(10_000)];
     let loading = median((0..15).map(|_| time(&mut || drop(black_box(load(&file, around()).unwrap())))).collect());
-    let met = |yes| if yes { "met" } else { "NOT met" };
-    println!("\na policy of 1,000 rules, somebody in 50 groups");
-    println!(
-        "  a decision, the last rule's: {:.1} us (goal: at most 20: {})",
-        decision.as_secs_f64() * 1e6,
-        met(decision <= Duration::from_micros(20))
-    );
-    println!(
-        "  reading 10,000 rules: {:.0} ms (goal: at most 200: {})",
-        loading.as_secs_f64() * 1e3,
-        met(loading <= Duration::from_millis(200))
-    );
+    say::title("A policy of 1,000 rules, somebody in 50 groups");
+    let most = Duration::from_micros(20);
+    say::figure("a decision, the last rule's", &format!("{:.1} us", decision.as_secs_f64() * 1e6), &say::goal("20 us", decision <= most));
+    let most = Duration::from_millis(200);
+    say::figure("reading 10,000 rules", &format!("{:.0} ms", loading.as_secs_f64() * 1e3), &say::goal("200 ms", loading <= most));
 }

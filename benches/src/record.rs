@@ -1,5 +1,6 @@
 //! A record of a million events: how long a start takes, with how much memory, and what the rest costs.
 
+use crate::say;
 use jit_core::record::Head;
 use jit_core::time::WallTime;
 use jit_store::{Base, Fresh, Store, bases, compare, open_to_read, pick};
@@ -59,24 +60,25 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
 
 /// Measures.
 pub fn run(place: &Path) {
-    println!("\na record of {EVENTS} events");
+    say::title(&format!("A record of {EVENTS} events"));
+    let took = |took: Duration| format!("{took:.1?}");
     let path = place.join("events.db");
     let (mut store, _, _) = Store::open(&path).unwrap();
     grow(&mut store, 0..(EVENTS - TAIL) / 2);
     drop(store);
-    println!("  start without a base: {}", opened(&path));
+    say::figure("start without a base", &opened(&path), "");
     let (mut store, state, _) = Store::open(&path).unwrap();
-    let (base, took) = timed(|| pick(&path, state.picker(), u64::from(EVENTS - TAIL)).unwrap());
-    println!("  picking the first base: {took:.1?}");
+    let (base, first) = timed(|| pick(&path, state.picker(), u64::from(EVENTS - TAIL)).unwrap());
+    say::figure("picking the first base", &took(first), "");
     store.put_base(&base).unwrap();
     grow(&mut store, (EVENTS - TAIL) / 2..EVENTS / 2);
-    println!("  start from the base and {TAIL} events after it (goal: 1 s, 100 MB): {}", opened(&path));
-    let ((), took) = timed(|| compare(&path, &base).unwrap());
-    println!("  comparing the base with all events, beside everything else: {took:.1?}");
+    say::figure(&format!("start from the base and {TAIL} events after it"), &opened(&path), "goal: 1 s, 100 MB");
+    let ((), compared) = timed(|| compare(&path, &base).unwrap());
+    say::figure("comparing the base with all events, beside everything else", &took(compared), "");
     let Head { seq, .. } = store.head();
-    let (next, took) = timed(|| pick(&path, state.picker(), seq).unwrap());
+    let (next, second) = timed(|| pick(&path, state.picker(), seq).unwrap());
     store.put_base(&next).unwrap();
-    println!("  picking the next base: {took:.1?}");
+    say::figure("picking the next base", &took(second), "");
     let kept: Option<Base> = bases(&open_to_read(&path).unwrap()).unwrap();
     assert_eq!(kept, Some(next));
 }

@@ -1,6 +1,7 @@
 //! `jit report` over a million events: how long it takes, and with how much memory.
 
 use crate::daemon::{Daemon, built};
+use crate::say;
 use jit_core::time::WallTime;
 use jit_store::{Fresh, Store};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -95,9 +96,9 @@ fn grow(path: &Path) {
 }
 
 /// Runs a command and says how long it took and how much memory it held: in a process of its own.
-pub fn peak(command: &[String]) {
+pub fn peak(command: &[&str]) {
     let began = Instant::now();
-    let status = Command::new(&command[0]).args(&command[1..]).stdout(Stdio::null()).status().unwrap();
+    let status = Command::new(command[0]).args(&command[1..]).stdout(Stdio::null()).status().unwrap();
     assert!(status.success());
     let took = began.elapsed();
     let peak_mb = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() as f64 / 1000.0;
@@ -111,7 +112,7 @@ fn said(arguments: &[&str]) -> String {
 
 /// Measures.
 pub fn run(place: &Path) {
-    println!("\nan access review over a million events");
+    say::title("An access review over a million events");
     std::fs::create_dir_all(place.join("state")).unwrap();
     grow(&place.join("state/events.db"));
     let daemon = Daemon::start(place);
@@ -124,8 +125,9 @@ pub fn run(place: &Path) {
     }
     let (page, table) = (place.join("review.html").display().to_string(), place.join("review.csv").display().to_string());
     let report = [jit.as_str(), "--socket", &socket, "report", "--since", "91d", "--html", &page];
-    println!("  jit report --html (goal: 10 s): {}", said(&report));
-    println!("  jit report --html --csv: {}", said(&[report.as_slice(), &["--csv", &table]].concat()));
+    say::figure("jit report --html", &said(&report), "goal: 10 s");
+    say::figure("jit report --html --csv", &said(&[report.as_slice(), &["--csv", &table]].concat()), "");
     let size = |path: &str| std::fs::metadata(path).unwrap().len() / 1000;
-    println!("  the page has {} KB, the table {} KB; jitd holds {} MB", size(&page), size(&table), daemon.resident_kb() / 1000);
+    say::figure("the page; the table", &format!("{} KB; {} KB", size(&page), size(&table)), "");
+    say::figure("jitd holds meanwhile", &format!("{} MB", daemon.resident_kb() / 1000), "");
 }

@@ -25,6 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// are in the record only. In unit tests few, so that they meet what is forgotten.
 const KEPT: usize = if cfg!(test) { 8 } else { 5_000 };
 
+/// How long an approval can be repeated at most.
+const REPEATABLE: Span = Span::from_secs(31 * 86_400);
+
 /// All requests, grants and sessions, with what is needed to find them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -38,7 +41,9 @@ pub struct State {
     over: [BTreeSet<(WallTime, Over)>; 3],
     acted_as: ActedAs,
     emergencies: BTreeMap<GrantId, Emergency>,
+    first_reviewed: Earliest,
     bases: BTreeMap<BasisKey, Basis>,
+    first_basis: Earliest,
     marks: Marks,
     undo: Option<Vec<Undo>>,
 }
@@ -64,6 +69,25 @@ impl Over {
         }
     }
 }
+
+/// A moment before which none of several is: they are all looked at only once it is long ago. It may lie before the first
+/// of them, so it is no part of what makes two states the same.
+#[derive(Debug, Clone, Copy, Default)]
+struct Earliest(Option<WallTime>);
+
+impl Earliest {
+    fn note(&mut self, at: WallTime) {
+        self.0 = Some(self.0.map_or(at, |before| before.min(at)));
+    }
+}
+
+impl PartialEq for Earliest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Earliest {}
 
 /// Small facts of the fold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -232,6 +256,9 @@ impl State {
         }
         self.note(Undo::Emergency(id, old.map(Box::new)));
         if let Some(new) = new {
+            if new.review.next().is_none() {
+                self.first_reviewed.note(new.at);
+            }
             self.emergencies.insert(id, new);
         }
     }
@@ -240,6 +267,7 @@ impl State {
         let old = self.bases.remove(&key);
         self.note(Undo::Basis(Box::new(key.clone()), old));
         if let Some(new) = new {
+            self.first_basis.note(new.at);
             self.bases.insert(key, new);
         }
     }
@@ -287,11 +315,15 @@ impl State {
     fn forget_optouts(&mut self) {
         let Some(newest) = self.marks.newest else { return };
         let older_than = |at: WallTime, span: Span| at < newest && at.until(newest) > span;
-        if self.emergencies.len() > KEPT {
+        // Each of those that are kept is looked at, so not after every event.
+        if self.emergencies.len() > KEPT && self.first_reviewed.0.is_some_and(|at| older_than(at, crate::span::LONGEST)) {
             self.emergencies.retain(|_, taken| taken.review.next().is_some() || !older_than(taken.at, crate::span::LONGEST));
+            let reviewed = self.emergencies.values().filter(|taken| taken.review.next().is_none());
+            self.first_reviewed = Earliest(reviewed.map(|taken| taken.at).min());
         }
-        if self.bases.len() > KEPT {
-            self.bases.retain(|_, basis| !older_than(basis.at, Span::from_secs(31 * 86_400)));
+        if self.bases.len() > KEPT && self.first_basis.0.is_some_and(|at| older_than(at, REPEATABLE)) {
+            self.bases.retain(|_, basis| !older_than(basis.at, REPEATABLE));
+            self.first_basis = Earliest(self.bases.values().map(|basis| basis.at).min());
         }
     }
 }

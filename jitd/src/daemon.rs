@@ -54,9 +54,9 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
     let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;
-    let (engine, jobs) = Handle::new();
     let has_record = begun.no_record.is_none();
-    let task = tokio::spawn(Task::new(clock, writer, keeper.clone(), jobs, begun).run());
+    let (engine, task) = Task::new(clock, writer, keeper.clone(), begun);
+    let task = tokio::spawn(task.run());
     match unproven {
         Some(base) => beginner.prove(base, engine.clone()),
         None if has_record => {}

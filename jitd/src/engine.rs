@@ -89,8 +89,7 @@ pub struct Handle {
 
 impl Handle {
     /// A way to an engine, and the engine's end of it.
-    #[must_use]
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Job>) {
+    fn new() -> (Self, mpsc::Receiver<Job>) {
         let (jobs, queue) = mpsc::channel(QUEUE);
         (Self { jobs }, queue)
     }

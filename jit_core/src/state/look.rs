@@ -5,7 +5,7 @@ use super::deadlines::Due;
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::grant::{Grant, LiveGrant};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::{RuleName, RunAs};
+use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::optout::{Basis, BasisKey, Emergency};
 use crate::policy::{FileDigest, Policy};
 use crate::request::{PendingRequest, Request};
@@ -101,7 +101,8 @@ impl State {
 
     /// The approvals of an account that might be repeated.
     pub fn bases_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (&'a BasisKey, &'a Basis)> {
-        self.bases.iter().filter(move |((uid, user, ..), _)| *uid == subject.uid && *user == subject.name)
+        let first: BasisKey = (subject.uid, subject.name.clone(), Service::new(""), RunAs::User(UserName::new("")));
+        self.bases.range(first..).take_while(move |((uid, user, ..), _)| *uid == subject.uid && *user == subject.name)
     }
 
     /// Every approval that might be repeated.

@@ -6,7 +6,7 @@
 use super::access::{AccessLog, Knock, Told};
 use super::batch::{Flight, Waiting};
 use super::flight::{PATIENCE, refuse};
-use super::{Checked, Job, Read, Snapshot, shared};
+use super::{Checked, Handle, Job, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
@@ -104,10 +104,12 @@ pub struct Task<C> {
 }
 
 impl<C: Clock> Task<C> {
-    /// An engine that takes its jobs from this queue.
-    pub(crate) fn new(clock: C, writer: Writer, keeper: Keeper, jobs: mpsc::Receiver<Job>, begun: Begun) -> Self {
+    /// An engine that goes on from there, and the way to it. It works once it is run.
+    #[must_use]
+    pub fn new(clock: C, writer: Writer, keeper: Keeper, begun: Begun) -> (Handle, Self) {
+        let (handle, jobs) = Handle::new();
         let now = clock.now();
-        Self {
+        let task = Self {
             clock,
             writer,
             keeper,
@@ -135,7 +137,8 @@ impl<C: Clock> Task<C> {
             based: begun.based,
             // A jitd that keeps dying needs short starts most.
             base_tried: None,
-        }
+        };
+        (handle, task)
     }
 
     /// Works until it is stopped.

@@ -73,9 +73,9 @@ impl Bench {
         let reserve = Reserve::beside(&file, 0);
         let told = Arc::new(tokio::sync::watch::channel(0).0);
         let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default()).unwrap();
-        let (engine, jobs) = Handle::new();
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
-        tokio::spawn(Task::new(hand.clone(), writer, Keeper::idle(), jobs, begun).run());
+        let (engine, task) = Task::new(hand.clone(), writer, Keeper::idle(), begun);
+        tokio::spawn(task.run());
         Self { directory, hand, engine }
     }
 

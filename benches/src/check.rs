@@ -1,0 +1,80 @@
+//! A check: over the socket, and in process through libpam.
+
+use crate::contest::Contest;
+use crate::daemon::{Daemon, built};
+use crate::echo::Echo;
+use crate::{say, stacks};
+use jit_proto::client::{Connection, Patience, Trust};
+use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Verdict, Who};
+use std::path::Path;
+use std::time::Duration;
+
+/// How often each contender runs.
+pub const ROUNDS: usize = 2_000;
+
+/// Measures.
+pub fn run(place: &Path) {
+    pin_to_one_core();
+    let daemon = Daemon::start(place);
+    let socket = place.join("run/pam.sock");
+    let echo = Echo::start(&place.join("echo.sock"));
+
+    let mut over_socket = Contest::new("A check over the socket");
+    over_socket.enter("bare tokio echo of the same frames", || echo.round_trip());
+    over_socket.enter("jitd", || check(&socket));
+    over_socket.run(ROUNDS).say(&[("jitd", "bare tokio echo of the same frames", 1.3)]);
+
+    let ours = format!("{} socket={}", built("libpam_jit.so").display(), socket.display());
+    let modules = [("permit", "pam_permit.so"), ("unix", "pam_unix.so"), ("bench", ours.as_str())];
+    let stacks = stacks::write(place, modules.map(|(service, module)| (service, format!("account required {module}\n"))));
+    let mut in_process = Contest::new("pam_start_confdir + pam_acct_mgmt + pam_end");
+    for (name, service) in [("pam_permit", "permit"), ("pam_unix", "unix"), ("pam_jit", "bench")] {
+        let stacks = stacks.clone();
+        in_process.enter(name, move || stacks::account(&stacks, service));
+    }
+    in_process.run(ROUNDS).say(&[("pam_jit", "pam_permit", 2.2), ("pam_jit", "pam_unix", 0.5)]);
+
+    say::title("Sizes");
+    let idle = daemon.resident_kb() as f64 / 1000.0;
+    say::figure("idle memory of jitd, resident", &format!("{idle:.1} MB"), &say::goal("12 MB", idle <= 12.0));
+    let module = stripped_size(&built("libpam_jit.so")) / 1000;
+    say::figure("stripped module", &format!("{module} KB"), &say::goal("500 KB", module <= 500));
+}
+
+/// Both ends of what follows run on one core: wake-ups across cores are slow and erratic.
+pub fn pin_to_one_core() {
+    let mut cores = nix::sched::CpuSet::new();
+    cores.set(1).or_else(|_| cores.set(0)).unwrap();
+    // On a machine with one core there is nothing to pin to.
+    let _ = nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &cores);
+}
+
+/// One check, as the module makes it.
+pub fn check(socket: &Path) {
+    assert_eq!(try_check(socket), Some(Verdict::Allowed));
+}
+
+/// The same, where jitd may not be ready.
+pub fn try_check(socket: &Path) -> Option<Verdict> {
+    let mut patience = Patience::of(Duration::from_secs(2));
+    let connection = Connection::open(socket, Trust::RootOnly, &mut patience).ok()?;
+    connection.send(&question(), &mut patience).ok()?;
+    let answer: PamAnswer = connection.receive(&mut patience).ok()?;
+    Some(answer.verdict)
+}
+
+/// The question that every contender carries.
+pub fn question() -> PamAsk {
+    let who = Who::Name("root".to_owned());
+    let entry = Entry { service: "bench".to_owned(), who, run_as: Some("root".to_owned()), from: None, tty: None };
+    PamAsk { token: 1, observe: false, question: Question::Check(entry) }
+}
+
+fn stripped_size(module: &Path) -> u64 {
+    let stripped = module.with_extension("stripped");
+    let status = std::process::Command::new("strip").arg("-o").arg(&stripped).arg(module).status().unwrap();
+    assert!(status.success());
+    let size = std::fs::metadata(&stripped).unwrap().len();
+    std::fs::remove_file(stripped).unwrap();
+    size
+}
