@@ -6,6 +6,7 @@ use crate::check::pin_to_one_core;
 use crate::contest::Contest;
 use crate::daemon::{Daemon, built};
 use crate::stacks;
+use nix::mount::MsFlags;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -86,28 +87,36 @@ impl Drop for Own {
 }
 
 /// The hierarchy mounted with `favordynmods`. It is one for all mounts, so it goes back with this.
-struct Favoured(PathBuf);
-
-fn remount(mount: &Path, option: &str) -> bool {
-    Command::new("mount").args(["-o", &format!("remount,{option}")]).arg(mount).status().unwrap().success()
+struct Favoured {
+    mount: PathBuf,
+    before: String,
 }
 
-fn is_favoured() -> bool {
+/// The options of the hierarchy's own.
+fn options() -> String {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    mounts.lines().any(|line| line.contains(" - cgroup2 ") && line.contains("favordynmods"))
+    let of_all = mounts.lines().find_map(|line| line.split_once(" - cgroup2 ")).and_then(|(_, rest)| rest.split(' ').nth(1));
+    let options = of_all.unwrap().split(',').filter(|option| !["rw", "ro"].contains(option));
+    options.collect::<Vec<_>>().join(",")
+}
+
+/// The system call and not mount(8), which keeps what is not named.
+fn remount(mount: &Path, options: &str) -> bool {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RELATIME;
+    nix::mount::mount(Some("none"), mount, None::<&str>, flags, Some(options)).is_ok()
 }
 
 impl Favoured {
     fn begin() -> Option<Self> {
-        let mount = mount();
-        let favoured = !is_favoured() && remount(&mount, "favordynmods") && is_favoured();
-        favoured.then_some(Self(mount))
+        let favoured = Self { mount: mount(), before: options() };
+        let with = format!("{},favordynmods", favoured.before);
+        (!favoured.before.contains("favordynmods") && remount(&favoured.mount, with.trim_start_matches(','))).then_some(favoured)
     }
 }
 
 impl Drop for Favoured {
     fn drop(&mut self) {
-        assert!(remount(&self.0, "nofavordynmods") && !is_favoured(), "the hierarchy stays mounted with favordynmods");
+        assert!(remount(&self.mount, &self.before) && options() == self.before, "the hierarchy stays mounted with favordynmods");
     }
 }
 
@@ -148,7 +157,8 @@ pub fn run(place: &Path) {
         ("c-disk", format!("session required {theirs} {cgroup} {}\n", log.display())),
         ("bench", format!("session required {ours} socket={socket}\nsession required {ours} enter socket={socket}\n")),
     ];
-    let stacks = stacks::write(place, stacks);
+    // libpam loads the modules of all phases at the first: in sudo that is not the session.
+    let stacks = stacks::write(place, stacks.map(|(service, stack)| (service, format!("account required pam_permit.so\n{stack}"))));
     contest(&stacks, "as it is mounted here");
     match Favoured::begin() {
         Some(favoured) => {

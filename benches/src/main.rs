@@ -31,8 +31,11 @@ mod stacks;
 use std::path::Path;
 use std::process::Command;
 
-/// What is measured, and where its files lie: what waits for no disk must not.
-const BENCHMARKS: [(&str, &str, fn(&Path)); 7] = [
+/// A benchmark: its name, where its files lie (what waits for no disk must not), and what it does there.
+type Benchmark = (&'static str, &'static str, fn(&Path));
+
+/// All of them.
+const BENCHMARKS: [Benchmark; 7] = [
     ("check", "/run", check::run),
     ("policy", "/run", policy::run),
     ("binding", "/var/tmp", binding::run),

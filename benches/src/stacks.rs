@@ -80,9 +80,10 @@ pub fn account(directory: &Path, service: &str) {
     Transaction::start(directory, service).run(pam_acct_mgmt);
 }
 
-/// One with a session, and how long it took to open and to close that.
+/// One with an account phase and a session, and how long it took to open and to close that.
 pub fn session(directory: &Path, service: &str) -> [Duration; 2] {
     let transaction = Transaction::start(directory, service);
+    transaction.run(pam_acct_mgmt);
     let phases: [Phase; 2] = [pam_open_session, pam_close_session];
     phases.map(|phase| {
         let began = Instant::now();

@@ -95,6 +95,47 @@ fn without_cgroups_the_process_tree_ends_and_who_must_be_held_for_sure_does_not_
 }
 
 #[test]
+fn no_limit_of_the_callers_own_keeps_their_session_out_of_a_cgroup() {
+    let host = Host::with(|host| host.people().policy(POLICY)).start();
+    host.user("alice").run("jit request --reason x").succeeds();
+    let limits = (6..14).map(|files| format!("-n {files}"));
+    let others = ["-f 0", "-s 256", "-l 0", "-i 0", "-q 0", "-d 40000", "-v 60000", "-u 1", "-t 1"].map(str::to_owned);
+    let came_in = limits.chain(others).filter(|limit| host.user("alice").run(&format!("ulimit {limit}; exec sudo -n true")).code == 0);
+    let came_in = came_in.count();
+    let opened = |what: &str| host.syslog().iter().filter(|line| line.contains(what)).count();
+    assert!((8..17).contains(&came_in), "some limits let nobody in: {came_in}");
+    wait_until("each of them to have closed", || (opened("session.closed") == opened("session.opened")).then_some(()));
+    assert!(opened("bound=cgroup") >= came_in, "{came_in} came in");
+    assert_eq!((opened("bound=tree"), opened("session.unbound")), (0, 0));
+}
+
+#[test]
+fn where_no_cgroup_can_be_made_a_session_is_held_as_a_tree_or_kept_out_if_the_rule_says_so() {
+    let host = Host::with(|host| host.people().policy(POLICY)).start();
+    host.user("alice").run("jit request --reason x").succeeds();
+    let (mount, full) = (mount(&host), format!("{}/full-{}", mount(&host), std::process::id()));
+    host.root().run(&format!("mkdir {full} && echo 0 > {full}/cgroup.max.descendants")).succeeds();
+    // All that is mounted where they are is one that may have none below it.
+    let within = |user: &str, line: &str| {
+        let mounted =
+            format!("umount {mount}; mount -t cgroup2 cgroup2 {mount}; exec setpriv --reuid {user} --regid {user} --init-groups {line}");
+        format!("echo $$ > {full}/cgroup.procs; exec unshare -C -m sh -c '{mounted}'")
+    };
+    let root = host.root();
+    let terminal = root.terminal(&within("alice", "sudo sh -c \"sleep 7060 & setsid sleep 7061; wait\""));
+    ["7060", "7061"].into_iter().for_each(|time| starts(&host, time));
+    let unbound = host.wait_for_log("session.unbound");
+    assert!(unbound.contains("user=alice") && unbound.contains("Resource temporarily unavailable"), "{unbound}");
+    host.root().run(&within("frank", "sh -c \"echo pw | sudo -S true\"")).fails().says("the rule wants a session in a cgroup");
+    host.user("alice").run("jit drop").succeeds();
+    ["7060", "7061"].into_iter().for_each(|time| ends(&host, time));
+    let ended = host.wait_for_log("session.ended");
+    assert!(ended.contains("because=dropped") && ended.contains("left=0 bound=tree"), "{ended}");
+    drop(terminal.finish());
+    host.root().run(&format!("rmdir {full}")).succeeds();
+}
+
+#[test]
 fn every_kind_of_session_is_held_and_ends() {
     let host = Host::with(|host| host.people().policy(POLICY)).start();
     host.user("alice").run("jit request sudo --reason x; jit request ssh --reason x; jit request su --as carol --reason x").succeeds();
