@@ -13,7 +13,7 @@ use jit_core::subject::{Entry, Groups, Phase, Remote, Subject};
 use jit_core::time::{BootId, Now};
 use jit_store::{Reserve, Store, file_in, open_to_read, read};
 use jitd::clock::{Clock, SystemClock};
-use jitd::engine::{Begun, Handle, Snapshot, Task};
+use jitd::engine::{Begun, Handle, Task};
 use jitd::keeper::Keeper;
 use jitd::settings::RecordChecks;
 use jitd::syslog::Syslog;
@@ -45,13 +45,17 @@ const LEAD: u64 = 10;
 const MOST_LATE: Duration = Duration::from_millis(10);
 const MOST_AT_ONCE: Duration = Duration::from_secs(1);
 
+/// In which second of the hour the grant of this number ends.
+fn second_of(number: u32) -> u64 {
+    u64::from(number) * u64::from(SECONDS) / u64::from(GRANTS)
+}
+
 /// So long after the first moment of the record the grant of this number ends, in milliseconds.
 fn end_of(number: u32) -> u64 {
     if number >= GRANTS {
         return BEFORE + u64::from(SECONDS + 60) * 1000;
     }
-    let second = u64::from(number) * u64::from(SECONDS) / u64::from(GRANTS);
-    BEFORE + second * 1000 + u64::from(number) * 37 % WINDOW
+    BEFORE + second_of(number) * 1000 + u64::from(number) * 37 % WINDOW
 }
 
 /// The kernel's clocks, set forward.
@@ -81,8 +85,8 @@ struct Running {
     head: watch::Receiver<u64>,
     /// When it was seen that so many events were stored: in microseconds since boot.
     stored: Arc<Mutex<Vec<(u64, u64)>>>,
-    /// How many lines came to syslog.
-    lines: Arc<AtomicU64>,
+    /// Of how many grants syslog has heard that they ended.
+    ended: Arc<AtomicU64>,
 }
 
 /// As jitd has one.
@@ -95,7 +99,7 @@ impl Running {
         let file = file_in(place);
         let (store, state, _) = Store::open(&file).unwrap();
         let told = Arc::new(watch::channel(0).0);
-        let lines = read_syslog(&place.join("log"));
+        let ended = read_syslog(&place.join("log"));
         let (reserve, syslog) = (Reserve::beside(&file, 1 << 30), Syslog::new(place.join("log")));
         let (writer, _) = Writer::start(store, file, reserve, syslog, &told, Arc::default()).unwrap();
         let clock = Moved(Arc::default());
@@ -119,7 +123,7 @@ impl Running {
                 noted.lock().unwrap().push((head, micros()));
             }
         });
-        Self { clock, engine, head: told.subscribe(), stored, lines }
+        Self { clock, engine, head: told.subscribe(), stored, ended }
     }
 
     /// Sets the clock forward to this moment, and has the engine look at it.
@@ -129,19 +133,15 @@ impl Running {
         self.engine.query(|_| ()).await.unwrap();
     }
 
-    /// Lets the clock run until that moment, and until nothing is due that should have ended by then.
-    async fn run_to(&self, boot_ms: u64) {
+    /// Lets the clock run until that moment, and until so many grants have ended: a clock that is set forward while the disk
+    /// is at work would be a disk that does not answer.
+    async fn run_to(&self, boot_ms: u64, ended: u64) {
         loop {
             let left = boot_ms.saturating_sub(self.clock.now().boot.as_millis());
-            if left > 0 {
-                tokio::time::sleep(Duration::from_millis(left)).await;
-                continue;
-            }
-            let due = |snapshot: &Snapshot<'_>| snapshot.state.next_deadline_in(snapshot.now) == Some(Span::from_millis(0));
-            if !self.engine.query(due).await.unwrap() {
+            if left == 0 && self.ended.load(Ordering::Relaxed) >= ended {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(left.max(1))).await;
         }
     }
 
@@ -153,15 +153,16 @@ impl Running {
 /// Somebody who reads syslog, and counts.
 fn read_syslog(socket: &Path) -> Arc<AtomicU64> {
     let socket = UnixDatagram::bind(socket).unwrap();
-    let lines = Arc::new(AtomicU64::new(0));
-    let counted = lines.clone();
+    let ended = Arc::new(AtomicU64::new(0));
+    let counted = ended.clone();
     std::thread::spawn(move || {
         let mut line = [0; 8_192];
-        while socket.recv(&mut line).is_ok() {
-            counted.fetch_add(1, Ordering::Relaxed);
+        while let Ok(length) = socket.recv(&mut line) {
+            let is_one = line[..length].windows(14).any(|part| part == b"grant.expired ");
+            counted.fetch_add(u64::from(is_one), Ordering::Relaxed);
         }
     });
-    lines
+    ended
 }
 
 /// The floor: a timer that goes off in five milliseconds, and 256 bytes that are on disk then.
@@ -219,7 +220,8 @@ pub fn run(place: &Path) {
             let first = began + BEFORE + second * 1000;
             running.move_to(first - LEAD).await;
             moved.push(running.clock.0.load(Ordering::SeqCst));
-            running.run_to(first + WINDOW + LEAD).await;
+            let ended = (second + 1) * u64::from(GRANTS) / u64::from(SECONDS);
+            running.run_to(first + WINDOW + LEAD, ended).await;
         }
         *running.head.borrow()
     });
@@ -238,8 +240,7 @@ fn lateness(place: &Path, running: &Running, began: u64, moved: &[u64], upto: u6
     read::each_after(&open_to_read(&file_in(place)).unwrap(), 0, |record| {
         let Ok(Event::GrantExpired(expired)) = Event::read(&record.event, &record.data) else { return Ok(record.seq < upto) };
         let Some(number) = numbers.get(&expired.id.to_string()) else { return Ok(record.seq < upto) };
-        let second = usize::try_from(u64::from(*number) * u64::from(SECONDS) / u64::from(GRANTS)).unwrap();
-        let (end, by) = (began + end_of(*number), moved[second]);
+        let (end, by) = (began + end_of(*number), moved[usize::try_from(second_of(*number)).unwrap()]);
         // On both clocks it is as late: they are moved together.
         let wall = i64::try_from(end).unwrap() + drift();
         by_event.push(Duration::from_millis(u64::try_from(record.at.as_millis() - wall).unwrap_or(0)));
@@ -268,8 +269,7 @@ struct AtOnce {
 /// Moves the clock over the end of ten thousand grants, while somebody else comes in again and again.
 async fn at_once(running: &Running, end: u64) -> AtOnce {
     running.move_to(end - 1000).await;
-    running.run_to(end - 1000).await;
-    let (before, lines) = (*running.head.borrow(), running.lines.load(Ordering::Relaxed));
+    let (before, ended) = (*running.head.borrow(), running.ended.load(Ordering::Relaxed));
     let began = Instant::now();
     running.clock.0.fetch_add(1000, Ordering::SeqCst);
     let mut result = AtOnce { stored: Duration::ZERO, said: Duration::ZERO, longest_check: Duration::ZERO };
@@ -281,7 +281,7 @@ async fn at_once(running: &Running, end: u64) -> AtOnce {
         if result.stored.is_zero() && *running.head.borrow() >= before + u64::from(AT_ONCE) {
             result.stored = began.elapsed();
         }
-        if running.lines.load(Ordering::Relaxed) >= lines + u64::from(AT_ONCE) {
+        if running.ended.load(Ordering::Relaxed) >= ended + u64::from(AT_ONCE) {
             result.said = began.elapsed();
         }
         assert!(began.elapsed() < Duration::from_secs(60), "they do not end");

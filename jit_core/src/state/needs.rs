@@ -4,6 +4,7 @@
 //! which state is ever stored, so that neither can disagree with a newer program about what it means.
 
 use super::State;
+use crate::id::{DenialId, GrantId, RequestId, SessionId};
 use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,10 +19,33 @@ pub fn ids_in(data: &Map<String, Value>) -> Vec<&str> {
     ids.filter(|id| id.parse::<crate::id::IdPrefix>().is_ok()).collect()
 }
 
+/// An id of any kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum AnyId {
+    Request(RequestId),
+    Grant(GrantId),
+    Session(SessionId),
+    Denial(DenialId),
+}
+
+impl AnyId {
+    fn read(text: &str) -> Option<Self> {
+        match text.chars().next()? {
+            RequestId::LETTER => text.parse().ok().map(Self::Request),
+            GrantId::LETTER => text.parse().ok().map(Self::Grant),
+            SessionId::LETTER => text.parse().ok().map(Self::Session),
+            DenialId::LETTER => text.parse().ok().map(Self::Denial),
+            _ => None,
+        }
+    }
+}
+
 /// Picks the events that a state rests on, of those that led to it, in order.
 #[derive(Debug)]
 pub struct Picker {
-    ids: BTreeSet<String>,
+    /// What is at hand, as it was found: whoever asks for a picker decides who comes in, and has no time to put it in order.
+    at_hand: Vec<AnyId>,
+    ids: BTreeSet<AnyId>,
     picked: BTreeSet<u64>,
     /// The last word on each standing exemption, and the last policy, which has no name.
     last: BTreeMap<String, u64>,
@@ -29,31 +53,42 @@ pub struct Picker {
     acted: BTreeMap<String, u64>,
     boot: String,
     /// The event before, and what it may have begun.
-    newest: Option<(u64, Option<String>)>,
+    newest: Option<(u64, Option<AnyId>)>,
 }
 
 impl State {
     /// A picker of the events that this state rests on.
     #[must_use]
     pub fn picker(&self) -> Picker {
-        let mut ids: BTreeSet<String> = BTreeSet::new();
-        ids.extend(self.requests.keys().map(ToString::to_string));
-        ids.extend(self.grants.keys().map(ToString::to_string));
-        ids.extend(self.sessions.keys().map(ToString::to_string));
-        ids.extend(self.emergencies.keys().map(ToString::to_string));
+        let mut at_hand: Vec<AnyId> = Vec::with_capacity(self.at_hand());
+        at_hand.extend(self.requests.keys().copied().map(AnyId::Request));
+        at_hand.extend(self.grants.keys().copied().map(AnyId::Grant));
+        at_hand.extend(self.sessions.keys().copied().map(AnyId::Session));
+        at_hand.extend(self.emergencies.keys().copied().map(AnyId::Grant));
         for basis in self.bases.values() {
-            ids.insert(basis.grant.to_string());
-            ids.extend(basis.request.map(|id| id.to_string()));
+            at_hand.push(AnyId::Grant(basis.grant));
+            at_hand.extend(basis.request.map(AnyId::Request));
         }
-        Picker { ids, picked: BTreeSet::new(), last: BTreeMap::new(), acted: BTreeMap::new(), boot: String::new(), newest: None }
+        let (ids, picked, last, acted) = Default::default();
+        Picker { at_hand, ids, picked, last, acted, boot: String::new(), newest: None }
+    }
+
+    /// How many ids it has at hand: about as many events it rests on, at least.
+    #[must_use]
+    pub fn at_hand(&self) -> usize {
+        let of_bases = self.bases.len().saturating_mul(2);
+        [self.requests.len(), self.grants.len(), self.sessions.len(), self.emergencies.len(), of_bases]
+            .into_iter()
+            .fold(0, usize::saturating_add)
     }
 }
 
 impl Picker {
     /// Looks at the next event.
     pub fn look(&mut self, seq: u64, event: &str, data: &str) {
+        self.ids.extend(std::mem::take(&mut self.at_hand));
         let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
-        if ids_in(&data).iter().any(|id| self.ids.contains(*id)) {
+        if ids_in(&data).into_iter().filter_map(AnyId::read).any(|id| self.ids.contains(&id)) {
             self.picked.insert(seq);
             // Whatever it begins must be known to its end: a grant that was taken away must not live again.
             self.ids.extend(own_id(&data));
@@ -101,8 +136,8 @@ impl Picker {
     }
 }
 
-fn own_id(data: &Map<String, Value>) -> Option<String> {
-    data.get("id")?.as_str().map(str::to_owned)
+fn own_id(data: &Map<String, Value>) -> Option<AnyId> {
+    AnyId::read(data.get("id")?.as_str()?)
 }
 
 fn text(data: &Map<String, Value>, key: &str) -> String {

@@ -39,8 +39,10 @@ const SWEEP: Span = Span::from_secs(10);
 const BACK_OFF: Span = Span::from_secs(1);
 /// How often it is recorded where the chain stands.
 const HEAD: Span = Span::from_secs(15 * 60);
-/// After how many events it is found anew which the state rests on, and not sooner than after this time.
+/// After how many events it is found anew which the state rests on, and not sooner than after this time. A state that rests
+/// on many takes long to start with anyway, and long to look through: then after a fourth of those.
 const BASE_EVENTS: u64 = 20_000;
+const BASE_SHARE: usize = 4;
 const BASE_PAUSE: Span = Span::from_secs(30);
 /// The most commands in a batch.
 pub(super) const MOST_IN_BATCH: usize = 256;
@@ -201,7 +203,8 @@ impl<C: Clock> Task<C> {
             let (writer, wall) = (self.writer.clone(), now.wall);
             tokio::spawn(async move { writer.head_event(wall).await });
         }
-        let grown = self.writer.head().borrow().saturating_sub(self.based) >= BASE_EVENTS;
+        let share = self.state.at_hand().checked_div(BASE_SHARE).and_then(|share| u64::try_from(share).ok()).unwrap_or(0);
+        let grown = self.writer.head().borrow().saturating_sub(self.based) >= share.max(BASE_EVENTS);
         if grown && self.is_all_stored() && self.base_tried.is_none_or(|tried| tried.boot.until(now.boot) >= BASE_PAUSE) {
             let (done, _) = oneshot::channel();
             self.begin_base(now, done);
