@@ -6,7 +6,8 @@ use crate::check::pin_to_one_core;
 use crate::contest::Contest;
 use crate::daemon::{Daemon, built};
 use crate::stacks;
-use nix::mount::MsFlags;
+use nix::mount::{MntFlags, MsFlags, umount2};
+use nix::sched::{CloneFlags, unshare};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -120,26 +121,41 @@ impl Drop for Favoured {
     }
 }
 
-/// One session, in a process of its own: it says how long opening and closing took, in nanoseconds.
-pub fn session(stacks: &Path, service: &str) {
+/// One session, in a process of its own: it says how long opening and closing took, in nanoseconds. Where no hierarchy is
+/// mounted the process is not bound to a cgroup.
+pub fn session(stacks: &Path, service: &str, hierarchy: &str) {
+    if hierarchy == UNMOUNTED {
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        nix::mount::mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+        umount2(&mount(), MntFlags::MNT_DETACH).unwrap();
+    }
     let [opened, closed] = stacks::session(stacks, service);
     println!("{} {}", opened.as_nanos(), closed.as_nanos());
 }
 
-fn opened(stacks: &Path, service: &str) -> Duration {
-    let ran = Command::new(std::env::current_exe().unwrap()).arg("session").arg(stacks).arg(service).output().unwrap();
+/// What [`session`] is told.
+const MOUNTED: &str = "mounted";
+const UNMOUNTED: &str = "unmounted";
+
+fn opened(stacks: &Path, service: &str, hierarchy: &str) -> Duration {
+    let ran = Command::new(std::env::current_exe().unwrap()).arg("session").arg(stacks).args([service, hierarchy]).output().unwrap();
     let said = String::from_utf8(ran.stdout).unwrap();
     let nanos = said.split_whitespace().next().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&ran.stderr)));
     Duration::from_nanos(nanos.parse().unwrap())
 }
 
 fn contest(stacks: &Path, about: &str) {
-    let mut contest = Contest::new(format!("pam_open_session that binds the process to a cgroup, {about}"));
-    let contenders = [("C: mkdir, move", "c"), ("C: mkdir, move, fdatasync", "c-disk"), ("pam_jit", "bench")];
-    for (name, service) in contenders {
-        contest.enter_timed(name, move || opened(stacks, service));
+    let mut contest = Contest::new(format!("pam_open_session, {about}"));
+    let [c, on_disk, unbound, bound] = ["C: mkdir, move", "C: mkdir, move, fdatasync", "pam_jit without a cgroup", "pam_jit"];
+    for (name, service, hierarchy) in
+        [(c, "c", MOUNTED), (on_disk, "c-disk", MOUNTED), (unbound, "bench", UNMOUNTED), (bound, "bench", MOUNTED)]
+    {
+        contest.enter_timed(name, move || opened(stacks, service, hierarchy));
     }
-    contest.run(ROUNDS).say_beside(&[("pam_jit", "C: mkdir, move"), ("pam_jit", "C: mkdir, move, fdatasync")]);
+    let results = contest.run(ROUNDS);
+    results.say(&[]);
+    results.say_beside(&[(bound, unbound), (bound, on_disk)]);
+    results.say_more(bound, unbound, c);
 }
 
 /// Measures.

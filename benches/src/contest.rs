@@ -84,11 +84,17 @@ impl Results {
         }
     }
 
-    /// The same without goals: this one beside that one.
+    /// This one beside that one, without a goal.
     pub fn say_beside(&self, pairs: &[(&str, &str)]) {
-        self.say(&[]);
         for (ours, theirs) in pairs {
             say::figure(&format!("{ours} beside {theirs}"), &format!("{:.2} times", self.of(ours) / self.of(theirs)), "");
         }
+    }
+
+    /// What one takes more than another, beside a third that does that alone.
+    pub fn say_more(&self, with: &str, without: &str, alone: &str) {
+        let more = self.of(with) - self.of(without);
+        let measured = format!("{:.1} us, {:.2} times", more * 1e6, more / self.of(alone));
+        say::figure(&format!("{with} more than {without}, beside {alone}"), &measured, "");
     }
 }

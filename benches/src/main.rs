@@ -58,7 +58,7 @@ fn main() {
         ["echo", socket] => echo::serve(Path::new(socket)),
         ["open", path] => record::open(Path::new(path)),
         ["peak", command @ ..] => report::peak(command),
-        ["session", stacks, service] => binding::session(Path::new(stacks), service),
+        ["session", stacks, service, hierarchy] => binding::session(Path::new(stacks), service, hierarchy),
         [name] => match BENCHMARKS.iter().find(|(known, ..)| known == name) {
             Some((_, directory, run)) => {
                 let place = tempfile::Builder::new().prefix("jit-bench").tempdir_in(directory).expect("benchmarks run as root");
