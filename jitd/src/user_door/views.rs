@@ -3,6 +3,7 @@
 use crate::directory::Directory;
 use jit_core::engine::Viewer;
 use jit_core::grant::{Ending, Grant, LiveGrant, Validity};
+use jit_core::id::SessionId;
 use jit_core::name::GroupName;
 use jit_core::optout::ReviewState;
 use jit_core::policy::load::Mistake;
@@ -17,6 +18,10 @@ use jit_proto::time::Moment;
 use jit_proto::view::{
     ApprovalView, DecisionView, EndView, GrantView, MayView, MistakeView, RequestView, ReviewView, SessionView, StageView, UsesView,
 };
+use std::collections::BTreeSet;
+
+/// How many of a grant's sessions are named. A frame holds a few thousand.
+const MOST_SESSIONS: usize = 100;
 
 pub fn moment(time: WallTime) -> Moment {
     Moment(time.as_millis())
@@ -81,7 +86,15 @@ pub fn request(request: &Request) -> RequestView {
     }
 }
 
-fn grant(grant: &Grant, now: Now) -> GrantView {
+/// The newest of these sessions, newest first. A service account opens thousands by one grant: how many it were is `taken`,
+/// and the record has them all.
+fn newest(sessions: &BTreeSet<SessionId>, state: &State) -> Vec<String> {
+    let mut known: Vec<_> = sessions.iter().filter_map(|id| Some((state.session(*id)?.facts().opened, *id))).collect();
+    known.sort_unstable_by(|a, b| b.cmp(a));
+    known.iter().take(MOST_SESSIONS).map(|(_, id)| id.to_string()).collect()
+}
+
+fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
     let terms = grant.terms();
     let (state, starts, until, left_s, taken, sessions, ended) = match grant {
         Grant::Live(live) => {
@@ -120,7 +133,7 @@ fn grant(grant: &Grant, now: Now) -> GrantView {
         until: moment(until),
         left_s,
         uses: UsesView { max: terms.max_uses, taken },
-        sessions: sessions.iter().map(ToString::to_string).collect(),
+        sessions: newest(sessions, at_hand),
         review: None,
         ended,
     }
@@ -135,7 +148,7 @@ pub fn grant_in(shown: &Grant, state: &State, now: Now) -> GrantView {
         };
         ReviewView { state: taken.review.word().to_owned(), due: moment(taken.due), by, note }
     });
-    GrantView { review, ..grant(shown, now) }
+    GrantView { review, ..grant(shown, state, now) }
 }
 
 pub fn live(live: &LiveGrant, state: &State, now: Now) -> GrantView {
@@ -239,4 +252,35 @@ pub async fn named(directory: &Directory, approvers: &[String], but: &[String]) 
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_core::event::{GrantIssued, SessionOpened};
+
+    #[test]
+    fn a_grant_by_which_many_came_in_fits_a_frame_and_names_the_newest() {
+        let issued = r#"{"id":"G-00000001","user":"alice","uid":1001,"service":"sudo","as":"root","until":"2026-11-23T12:00:00Z","by":["carol"],
+            "reason":"x","rule":"ops","kind":"approved","request":null,"uses":null,"from":[],"hours":null,"session":{"at_expiry":"end","warn":[],
+            "require":"any"},"stages":[],"waits_for_s":null,"until_boot_ms":1,"starts":null,"starts_boot_ms":null,"extend":null,"boot_ms":1}"#;
+        let issued: GrantIssued = serde_json::from_str(issued).unwrap();
+        let grant = issued.id;
+        let mut state = State::default();
+        state.begin();
+        state.apply(WallTime::from_millis(0), &issued.into());
+        for number in 1..=300 {
+            let opened = format!(
+                r#"{{"id":"S-{number:08}","grant":"G-00000001","user":"alice","uid":1001,"service":"sudo","as":"root","from":null,"tty":null,
+                "auth":null,"process":null,"bound":"tree"}}"#
+            );
+            let opened: SessionOpened = serde_json::from_str(&opened).unwrap();
+            state.apply(WallTime::from_millis(number), &opened.into());
+        }
+        state.keep();
+        let now = crate::clock::Clock::now(&crate::clock::SystemClock);
+        let view = grant_in(state.grant(grant).unwrap(), &state, now);
+        assert_eq!((view.uses.taken, view.sessions.len(), view.sessions[0].as_str()), (300, MOST_SESSIONS, "S-00000300"));
+        assert!(serde_json::to_vec(&view).unwrap().len() < jit_proto::frame::MOST / 8);
+    }
 }
