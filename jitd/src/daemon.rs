@@ -8,6 +8,7 @@ use crate::engine::{Handle, Task};
 use crate::keeper::Keeper;
 use crate::limits::Acts;
 use crate::meter::Meter;
+use crate::notices::Notices;
 use crate::privileges::{Identity, set_umask};
 use crate::settings::Settings;
 use crate::sockets::{self, Sockets};
@@ -55,8 +56,9 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;
     let has_record = begun.no_record.is_none();
+    let (notices, news) = Notices::new();
     let (engine, task) = Task::new(clock, writer, keeper.clone(), begun);
-    let task = tokio::spawn(task.run());
+    let task = tokio::spawn(task.telling(notices.clone()).run());
     match unproven {
         Some(base) => beginner.prove(base, engine.clone()),
         None if has_record => {}
@@ -64,6 +66,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     }
     tokio::spawn(keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
+    tokio::spawn(notices.clone().run(news, engine.clone(), directory.clone()));
     let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
     let Sockets { pam, user, .. } = sockets;
     let (pam, user) = (listener(pam)?, listener(user)?);
@@ -86,6 +89,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         since: began.wall.as_millis(),
         meter,
         acts,
+        notices,
     };
     let user = tokio::spawn(user_door::serve(user, about));
     let _ = sd_notify::notify(&[NotifyState::Ready]);

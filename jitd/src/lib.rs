@@ -20,6 +20,7 @@ mod inherited;
 pub mod keeper;
 mod limits;
 pub mod meter;
+mod notices;
 pub mod pam_door;
 mod privileges;
 mod reload;

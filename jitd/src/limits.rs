@@ -151,25 +151,50 @@ const SESSION_EVERY: Duration = Duration::from_millis(100);
 /// The longest that a session waits for its turn: well within the time in which an answer is given.
 const LONGEST_TURN: Duration = Duration::from_millis(300);
 
-/// How fast each user opens sessions, or is checked where each check is an event: a loop would fill a disk, and no work
-/// needs one.
-#[derive(Debug, Clone, Default)]
+/// How fast something may happen.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// So often at once.
+    pub at_once: u32,
+    /// Then so far apart.
+    pub every: Duration,
+    /// The longest that one waits for its turn.
+    pub longest: Duration,
+}
+
+/// How fast each user opens sessions, or is checked where each check is an event, or does what else a loop of theirs could do
+/// to others: it would fill a disk, and no work needs one.
+#[derive(Debug, Clone)]
 pub struct Turns {
-    /// When all that a user opened would have been opened, had each waited for the one before.
+    pace: Pace,
+    /// When all that a user did would have been done, had each waited for the one before.
     even: Arc<Mutex<HashMap<Uid, Instant>>>,
 }
 
+impl Default for Turns {
+    fn default() -> Self {
+        Self::at(Pace { at_once: SESSIONS_AT_ONCE, every: SESSION_EVERY, longest: LONGEST_TURN })
+    }
+}
+
 impl Turns {
-    /// How long one more session of this user waits for its turn. None: too many wait already.
+    /// Turns at this pace; the usual one is that of sessions.
+    #[must_use]
+    pub fn at(pace: Pace) -> Self {
+        Self { pace, even: Arc::default() }
+    }
+
+    /// How long one more of this user waits for its turn. None: too many wait already.
     #[must_use]
     pub fn next(&self, uid: Uid, now: Instant) -> Option<Duration> {
+        let Pace { at_once, every, longest } = self.pace;
         let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
         if even.len() >= MOST_USERS {
             even.retain(|_, moment| *moment > now);
         }
-        let after = (*even.get(&uid).unwrap_or(&now)).max(now).checked_add(SESSION_EVERY)?;
-        let wait = after.duration_since(now).saturating_sub(SESSION_EVERY.saturating_mul(SESSIONS_AT_ONCE));
-        (wait <= LONGEST_TURN).then(|| {
+        let after = (*even.get(&uid).unwrap_or(&now)).max(now).checked_add(every)?;
+        let wait = after.duration_since(now).saturating_sub(every.saturating_mul(at_once));
+        (wait <= longest).then(|| {
             even.insert(uid, after);
             wait
         })

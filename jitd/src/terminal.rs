@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs::{Metadata, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where pseudo-terminals are.
 const TERMINALS: &str = "/dev/pts";
@@ -34,11 +34,15 @@ impl Terminal {
     /// processes in it (sshd's has none).
     pub fn of_session(process: Option<Process>, members: impl IntoIterator<Item = u32>) -> BTreeSet<Self> {
         let of = |pid: u32| stat(pid).and_then(|stat| Self::of(stat.terminal));
-        let own = process.and_then(|process| stat(process.pid).filter(|stat| stat.process == process));
-        match own.and_then(|stat| Self::of(stat.terminal)) {
+        match process.and_then(Self::of_process) {
             Some(own) => BTreeSet::from([own]),
             None => members.into_iter().filter_map(of).collect(),
         }
+    }
+
+    /// That of a process, if it has one.
+    pub fn of_process(process: Process) -> Option<Self> {
+        stat(process.pid).filter(|stat| stat.process == process).and_then(|stat| Self::of(stat.terminal))
     }
 
     /// Writes a line there, if it is still the same one, and this user's.
@@ -48,22 +52,38 @@ impl Terminal {
     }
 }
 
-/// Writes a line to all terminals of these users; answers whom it reached.
+/// Who has a terminal that takes lines from others.
 #[must_use]
-pub fn tell(uids: &BTreeSet<Uid>, line: &str) -> BTreeSet<Uid> {
-    let entries = std::fs::read_dir(TERMINALS).into_iter().flatten().flatten();
-    entries.filter_map(|entry| write(&entry.path(), line, |about| uids.contains(&Uid(about.uid())))).collect()
+pub fn owners() -> BTreeSet<Uid> {
+    all().filter(|(_, about)| takes_lines(about)).map(|(_, about)| Uid(about.uid())).collect()
 }
 
-/// Writes a line to a terminal that is right and takes lines from others (`mesg n` says that it does not); answers whose it
-/// is.
+/// Writes a line to all terminals of these users, but for some; answers whom it reached.
+#[must_use]
+pub fn tell(uids: &BTreeSet<Uid>, line: &str, but: &BTreeSet<Terminal>) -> BTreeSet<Uid> {
+    let is_right = |about: &Metadata| uids.contains(&Uid(about.uid())) && !but.contains(&Terminal(about.rdev()));
+    // None is opened that is not to be written to.
+    all().filter(|(_, about)| is_right(about)).filter_map(|(path, _)| write(&path, line, is_right)).collect()
+}
+
+/// All pseudo-terminals, as they are named now.
+fn all() -> impl Iterator<Item = (PathBuf, Metadata)> {
+    let entries = std::fs::read_dir(TERMINALS).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?)))
+}
+
+/// Whether it is a terminal on which others may write: `mesg n` says that they may not.
+fn takes_lines(about: &Metadata) -> bool {
+    about.file_type().is_char_device() && about.mode() & 0o020 != 0
+}
+
+/// Writes a line to a terminal that is right and takes lines from others; answers whose it is.
 fn write(path: &Path, line: &str, is_right: impl FnOnce(&Metadata) -> bool) -> Option<Uid> {
     let flags = (OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits();
     let mut terminal = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
     // What was opened is looked at, not what is named.
     let about = terminal.metadata().ok()?;
-    let takes_lines = about.file_type().is_char_device() && about.mode() & 0o020 != 0;
-    if !takes_lines || !is_right(&about) {
+    if !takes_lines(&about) || !is_right(&about) {
         return None;
     }
     terminal.write_all(format!("\r\n{}\r\n", printable(line, LONGEST)).as_bytes()).ok()?;

@@ -15,6 +15,7 @@ use crate::engine::Handle;
 use crate::keeper::Keeper;
 use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
+use crate::notices::Notices;
 use crate::wire;
 use jit_core::actor::Actor;
 use jit_core::engine::could_approve_something;
@@ -59,6 +60,8 @@ pub struct About {
     pub meter: Arc<Meter>,
     /// How often each user acts, here or in a prompt.
     pub acts: Acts,
+    /// Who tells people at their terminals.
+    pub notices: Notices,
 }
 
 /// What a connection is served with.

@@ -50,4 +50,5 @@ mod sudo_settings;
 mod syslog;
 mod systemd;
 mod tampering;
+mod told;
 mod world;

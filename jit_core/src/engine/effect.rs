@@ -127,7 +127,8 @@ fn over(state: &State, id: GrantId, grace: Grace) -> Vec<Effect> {
     }
 }
 
-fn still_open(state: &State, grant: &EndedGrant) -> Vec<SessionFacts> {
+/// The sessions of a grant that is over that go on.
+pub(super) fn still_open(state: &State, grant: &EndedGrant) -> Vec<SessionFacts> {
     let session = |id: &SessionId| match state.session(*id) {
         Some(Session::Open(facts)) => Some(facts.clone()),
         Some(Session::Closed { .. } | Session::Ended { .. }) | None => None,

@@ -8,6 +8,7 @@ mod effect;
 mod emergency;
 mod end;
 mod extend;
+mod news;
 mod notify;
 mod recording;
 mod request;
@@ -19,6 +20,7 @@ pub use check::{Admission, Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
 pub use end::{STALE, has_stale};
+pub use news::{News, news};
 pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
 

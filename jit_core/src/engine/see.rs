@@ -66,6 +66,14 @@ impl Viewer<'_> {
         !own && !approved && may_approve(pending.approvers(), self.subject) == Fit::Yes
     }
 
+    /// Whether they are to be told that a request waits: it waits for them, and they are meant, by name or by a group.
+    /// Everybody is nobody in particular.
+    #[must_use]
+    pub fn is_asked(&self, pending: &PendingRequest) -> bool {
+        let meant: Vec<_> = pending.approvers().iter().filter(|principal| **principal != Principal::Any).cloned().collect();
+        self.may_approve_now(pending) && may_approve(&meant, self.subject) == Fit::Yes
+    }
+
     /// Whether they may approve what is asked under this rule.
     #[must_use]
     pub fn approves_by(&self, rule: &RuleName) -> bool {

@@ -1,13 +1,14 @@
 //! A batch: commands that are handled together, stored together, and answered together.
 
 use crate::writer::{Committed, Kept};
-use jit_core::engine::{Command, Recording, Reply, recording};
+use jit_core::engine::{Command, News, Recording, Reply, recording};
 use jit_core::event::Event;
 use jit_core::policy::Policy;
 use jit_core::refusal::Refusal;
 use jit_core::state::State;
 use jit_core::time::{Now, WallTime};
 use jit_store::Fresh;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -73,6 +74,8 @@ pub struct Batch {
     pub events: Vec<(WallTime, Event)>,
     /// For those who asked.
     pub then: Vec<Then>,
+    /// For those whom it is news for.
+    pub news: BTreeSet<News>,
 }
 
 /// A batch on its way to the disk.
@@ -81,6 +84,8 @@ pub struct Flight {
     pub stored: oneshot::Receiver<Committed>,
     /// What is said then.
     pub then: Vec<Then>,
+    /// What is told then.
+    pub news: BTreeSet<News>,
     /// What becomes of it if it cannot be stored.
     pub recording: Recording,
     /// When it took off.

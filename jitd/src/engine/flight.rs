@@ -7,10 +7,11 @@ use super::batch::{Batch, Done, Flight, Then, Waiting};
 use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
 use crate::clock::{Clock, KernelEntropy};
 use crate::writer::{Committed, Kept, fresh};
-use jit_core::engine::{self, Command, Context, Otherwise, Recording, effects};
+use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, effects, news};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
 use jit_core::time::Now;
+use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -57,14 +58,14 @@ impl<C: Clock> Task<C> {
             }
             self.handle(waiting, now, &mut batch);
         }
-        let Batch { fresh, then, .. } = batch;
+        let Batch { fresh, then, news, .. } = batch;
         if fresh.is_empty() {
             self.state.keep();
             self.say(then, &Kept::Stored);
         } else {
             let recording = together.unwrap_or(Recording::STRICT);
             let stored = self.writer.commit(fresh, recording);
-            self.flight = Some(Flight { stored, then, recording, since: now, meanwhile: Vec::new() });
+            self.flight = Some(Flight { stored, then, news, recording, since: now, meanwhile: Vec::new() });
         }
     }
 
@@ -92,6 +93,7 @@ impl<C: Clock> Task<C> {
             self.state.apply(now.wall, &event);
             // What takes access away does not wait for the disk.
             effects(&self.state, &event, now).into_iter().for_each(|effect| self.keeper.act(effect));
+            batch.news.extend(news(&self.state, &event));
             batch.fresh.extend(fresh(now.wall, &event).ok());
             batch.events.push((now.wall, event));
         }
@@ -114,11 +116,11 @@ impl<C: Clock> Task<C> {
 
     /// The disk does not answer: what is done in any case is done, and its writer goes on with it.
     fn leave_behind(&mut self, now: Now) {
-        let Some(Flight { stored, then, .. }) = self.flight.take() else { return };
+        let Some(Flight { stored, then, news, .. }) = self.flight.take() else { return };
         self.state.keep();
         self.hangs(now, stored);
         self.say(then, &Kept::NotYet(HANGS.to_owned()));
-        self.tell_watchers();
+        self.tell(news);
         self.check_held();
     }
 
@@ -141,7 +143,7 @@ impl<C: Clock> Task<C> {
         let stored = self.writer.commit(batch.fresh, recording);
         self.hangs(now, stored);
         self.say(batch.then, &Kept::NotYet(HANGS.to_owned()));
-        self.tell_watchers();
+        self.tell(batch.news);
     }
 
     fn hangs(&mut self, now: Now, stored: oneshot::Receiver<Committed>) {
@@ -176,6 +178,7 @@ impl<C: Clock> Task<C> {
                     Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
                 };
                 self.say(flight.then, &kept);
+                self.tell(flight.news);
             }
             Err(why) => {
                 self.state.take_back();
@@ -186,10 +189,19 @@ impl<C: Clock> Task<C> {
                 for then in flight.then {
                     refuse(then, &why);
                 }
+                self.tell_watchers();
             }
         }
-        self.tell_watchers();
         self.check_held();
+    }
+
+    /// Tells those who wait, and hands over what others are to hear.
+    fn tell(&mut self, news: BTreeSet<News>) {
+        for news in news {
+            let is_waited_for = matches!(news, News::Decided(id) if self.is_waited_for(id));
+            self.notices.hear(news, is_waited_for);
+        }
+        self.tell_watchers();
     }
 
     pub(super) fn check_held(&mut self) {

@@ -9,6 +9,7 @@ use super::flight::{PATIENCE, refuse};
 use super::{Checked, Handle, Job, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
+use crate::notices::Notices;
 use crate::settings::RecordChecks;
 use crate::writer::{Committed, Kept, Writer, fresh};
 use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_stale};
@@ -76,6 +77,7 @@ pub struct Task<C> {
     pub(super) clock: C,
     pub(super) writer: Writer,
     pub(super) keeper: Keeper,
+    pub(super) notices: Notices,
     jobs: mpsc::Receiver<Job>,
     pub(super) state: State,
     pub(super) policy: Option<Arc<Policy>>,
@@ -115,6 +117,7 @@ impl<C: Clock> Task<C> {
             clock,
             writer,
             keeper,
+            notices: Notices::new().0,
             jobs,
             state: begun.state,
             policy: begun.policy.map(shared),
@@ -141,6 +144,12 @@ impl<C: Clock> Task<C> {
             base_tried: None,
         };
         (handle, task)
+    }
+
+    /// The same, and it says there what is news.
+    #[must_use]
+    pub(crate) fn telling(self, notices: Notices) -> Self {
+        Self { notices, ..self }
     }
 
     /// Works until it is stopped.
@@ -374,6 +383,11 @@ impl<C: Clock> Task<C> {
             Err(mistakes) => mistakes,
         };
         self.waiting.push_back(Waiting::Policy(event, policy.map(shared), answer));
+    }
+
+    /// Whether somebody waits for a request: they hear what becomes of it.
+    pub(super) fn is_waited_for(&self, id: RequestId) -> bool {
+        self.watchers.get(&id).is_some_and(|watchers| watchers.iter().any(|(_, watcher)| !watcher.is_closed()))
     }
 
     pub(super) fn tell_watchers(&mut self) {

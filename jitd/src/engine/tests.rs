@@ -8,7 +8,7 @@ use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::engine::{Admission, Command, Reply, Wish};
 use jit_core::event::Event;
 use jit_core::name::{RunAs, Service, Uid, UserName};
-use jit_core::policy::load::{Around, PolicyFile, load};
+use jit_core::policy::load::{self, PolicyFile};
 use jit_core::refusal::Refusal;
 use jit_core::session::Process;
 use jit_core::state::State;
@@ -67,7 +67,7 @@ impl Bench {
         })));
         let text =
             format!("version = 1\n[[grant]]\nname = \"own\"\nwho = [\"user:alice\", \"user:bob\"]\non = [\"sudo\"]\napprove = {approve}\n");
-        let policy = load(&[PolicyFile { file: "p".to_owned(), text }], Around { now: hand.now().wall, zone: None }).unwrap().0;
+        let policy = load::load(&[PolicyFile { file: "p".to_owned(), text }], load::Around { now: hand.now().wall, zone: None }).unwrap().0;
         let file = file_in(&directory);
         let (store, state, _) = Store::open(&file).unwrap();
         let reserve = Reserve::beside(&file, 0);

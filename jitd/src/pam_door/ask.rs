@@ -221,7 +221,7 @@ impl Waiter<'_> {
                     None => None,
                     Some((by, missing, request)) => Some(MayRequest { approvers: self.named(&by, missing).await, ..request }),
                 };
-                Told::May(May { what: words::what(&self.entry.service, &self.run_as), request, emergency })
+                Told::May(May { what: views::what(&self.entry.service, &self.run_as), request, emergency })
             }
             Err(refusal) => words::refused(&refusal),
         }

@@ -95,7 +95,7 @@ impl Taken {
         }
         people.retain(|(_, name)| name.as_str() != self.view.grant.user);
         let (uids, said): (BTreeSet<Uid>, _) = (people.iter().map(|(uid, _)| *uid).collect(), self.said.clone());
-        let reached = tokio::task::spawn_blocking(move || terminal::tell(&uids, &said)).await.unwrap_or_default();
+        let reached = tokio::task::spawn_blocking(move || terminal::tell(&uids, &said, &BTreeSet::new())).await.unwrap_or_default();
         let names: BTreeSet<_> = people.into_iter().filter(|(uid, _)| reached.contains(uid)).map(|(_, name)| name.to_string()).collect();
         names.into_iter().collect()
     }

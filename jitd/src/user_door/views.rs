@@ -4,7 +4,7 @@ use crate::directory::Directory;
 use jit_core::engine::Viewer;
 use jit_core::grant::{Ending, Grant, LiveGrant, Validity};
 use jit_core::id::SessionId;
-use jit_core::name::GroupName;
+use jit_core::name::{GroupName, RunAs, Service};
 use jit_core::optout::ReviewState;
 use jit_core::policy::load::Mistake;
 use jit_core::policy::{EmergencyRule, GrantRule, Principal};
@@ -210,6 +210,12 @@ pub fn may(rule: &GrantRule, service: &str) -> impl Iterator<Item = MayView> {
         reason_required: rule.reason.required,
         approvers: approvers.clone(),
     })
+}
+
+/// What is asked for: `sudo as root`, `ssh`.
+pub fn what(service: &Service, run_as: &RunAs) -> String {
+    let spoken = printable(service.spoken(), 32);
+    if service.is_sshd() { spoken } else { format!("{spoken} as {}", printable(&run_as.to_string(), 32)) }
 }
 
 pub fn mistake(mistake: &Mistake) -> MistakeView {

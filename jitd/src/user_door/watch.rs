@@ -2,7 +2,8 @@
 
 use super::looks::{event_parts, event_view, find, policy_of, read};
 use super::{About, Gone, Line, views};
-use jit_core::actor::Actor;
+use crate::terminal::Terminal;
+use jit_core::actor::{Actor, Ancestry};
 use jit_core::engine::Viewer;
 use jit_core::event::Event;
 use jit_core::record::Record;
@@ -22,6 +23,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends what somebody may see of the newest events, and then of those that come, until they hang up.
 pub async fn watch(about: &About, line: &mut Line, actor: Actor) -> Result<(), Gone> {
+    // A line from us would be written over their screen, which shows it anyhow.
+    let _seat = terminal_of(&actor).map(|terminal| about.notices.sit(terminal));
     let mut head = about.head.clone();
     let mut after = head.borrow().saturating_sub(BACK);
     let mut is_first = true;
@@ -46,6 +49,13 @@ pub async fn watch(about: &About, line: &mut Line, actor: Actor) -> Result<(), G
             goes_on = next => if !goes_on { return Ok(()) },
             () = line.hung_up() => return Err(Gone),
         }
+    }
+}
+
+fn terminal_of(actor: &Actor) -> Option<Terminal> {
+    match &actor.ancestry {
+        Ancestry::Known(processes) => processes.first().copied().and_then(Terminal::of_process),
+        Ancestry::Unreadable => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What somebody who asks is told: lines for a conversation of PAM's, which takes 512 bytes.
 
 use super::{LOG_INS, PROMPTS};
-use jit_core::name::{RunAs, Service};
+use jit_core::name::Service;
 use jit_core::policy::{EmergencyRule, GrantRule};
 use jit_core::refusal::{Code, Refusal};
 use jit_core::request::{DecidedRequest, Outcome};
@@ -13,12 +13,6 @@ use jit_proto::view::TakenView;
 const IN_A_LINE: usize = 150;
 /// The most names in a line.
 const NAMES: usize = 6;
-
-/// What is asked for: `sudo as root`, `ssh`.
-pub fn what(service: &Service, run_as: &RunAs) -> String {
-    let spoken = printable(service.spoken(), 32);
-    if service.is_sshd() { spoken } else { format!("{spoken} as {}", printable(&run_as.to_string(), 32)) }
-}
 
 /// Who has to say yes: `carol or dave`, `2 of carol, dave or erin`.
 pub fn people(missing: u32, named: Vec<String>) -> String {
