@@ -82,6 +82,7 @@ impl Courier {
     fn take(&mut self, view: &EventView, compared: &mut bool, line: &mut Option<Following>) -> Then {
         let Some(event) = Event::read(view) else {
             say(&format!("event {} makes no sense; nobody is told of it", view.seq));
+            self.cursor.pass(Place { seq: view.seq, hash: view.hash.clone() });
             return Then::GoOn;
         };
         if !std::mem::replace(compared, true) && self.is_behind(&event) {
@@ -90,6 +91,7 @@ impl Courier {
                 Some(_) | None => self.settle(&event),
             };
         }
+        self.say_archived(&event);
         if self.target.filter.wants(&self.target.name, &event) {
             return self.tell(&event, line);
         }
@@ -102,16 +104,20 @@ impl Courier {
         let name = &self.target.name;
         let Some(place) = self.cursor.place() else { return true };
         if event.seq > place.seq {
-            let next = place.seq.saturating_add(1);
-            if event.seq > next {
-                say(&format!("{name}: events {next} to {} were archived before it was told of them", event.seq.saturating_sub(1)));
-            }
             return false;
         }
         if *place != Place::of(event) {
             say(&format!("{name}: the record is another one than before; it is told what happens from now on (event {})", event.seq));
         }
         true
+    }
+
+    /// Says where events are missing before this one: what was archived is not told, but never passed over in silence. What
+    /// the state still rested on was kept, so there may be several such places.
+    fn say_archived(&self, event: &Event) {
+        let Some(next) = self.cursor.place().map(|place| place.seq.saturating_add(1)).filter(|next| *next < event.seq) else { return };
+        let last = event.seq.saturating_sub(1);
+        say(&format!("{}: events {next} to {last} were archived before it was told of them", self.target.name));
     }
 
     /// Tells an event until it was told, or is given up.
@@ -180,11 +186,10 @@ impl Courier {
         let name = &self.target.name;
         say(&format!("{name}: event {} ({}) is given up: {}", event.seq, event.name, self.last));
         // Not of these: two targets that fail would tell each other so for ever.
-        while event.name != "notify.failed"
-            && let Err(error) = self.service.give_up(name, event.seq, &self.last)
-        {
-            say(&format!("what could not be told cannot be written down: {error}"));
-            if self.service.pause(DISK) == Then::Stop {
+        if event.name != "notify.failed" {
+            let service = self.service.clone();
+            let kept = service.until_written("what could not be told", || service.give_up(&self.target.name, event.seq, &self.last));
+            if kept == Then::Stop {
                 return Then::Stop;
             }
         }
@@ -193,13 +198,9 @@ impl Courier {
 
     /// Writes down that this event is dealt with. Until that is done nothing else is told: it would come twice.
     fn settle(&mut self, event: &Event) -> Then {
-        while let Err(error) = self.cursor.settle(Place::of(event)) {
-            say(&format!("{}: its place cannot be written down, so it is told nothing more: {error}", self.target.name));
-            if self.service.pause(DISK) == Then::Stop {
-                return Then::Stop;
-            }
-        }
-        Then::GoOn
+        let service = self.service.clone();
+        let what = format!("{}: its place", self.target.name);
+        service.until_written(&what, || self.cursor.settle(Place::of(event)))
     }
 }
 
@@ -207,6 +208,24 @@ impl Service {
     /// Waits, unless the service stops.
     fn pause(&self, time: Duration) -> Then {
         if self.rest(time) { Then::GoOn } else { Then::Stop }
+    }
+
+    /// Writes something down, however long the disk takes to be well again; says once that it is not, and once that it is.
+    fn until_written(&self, what: &str, mut write: impl FnMut() -> std::io::Result<()>) -> Then {
+        let mut why = String::new();
+        while let Err(error) = write() {
+            if error.to_string() != why {
+                why = error.to_string();
+                say(&format!("{what} cannot be written down, and until it is nothing more is told: {why}"));
+            }
+            if self.pause(DISK) == Then::Stop {
+                return Then::Stop;
+            }
+        }
+        if !why.is_empty() {
+            say(&format!("{what} can be written down again"));
+        }
+        Then::GoOn
     }
 }
 

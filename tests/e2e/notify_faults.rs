@@ -114,6 +114,72 @@ fn a_record_that_is_another_one_is_noticed_and_not_told_again() {
 }
 
 #[test]
+fn what_was_archived_before_a_target_was_told_is_said_wherever_it_was_and_the_rest_is_told() {
+    let host = plan(&[HOOK, PROGRAM].concat()).start();
+    let hook = Hook::serve(host.listen(8080));
+    start(&host);
+    // It waits for an answer, so it stays in the record: the hook's own place, with nothing behind it.
+    host.user("alice").run("jit request sudo --reason INC-42").succeeds();
+    wait_until("both to be told", || (hook.told().len() == 1 && collected(&host).len() == 1).then_some(()));
+    signal(&host, "KILL");
+    host.user("bob").run("sudo -n true").fails();
+    let lost = wait_until("it to be recorded", || recorded(&host, "access.denied").pop());
+    host.root().run("jit reload && jit audit prune --before 2036-01-01 --to /root/archive.jsonl").succeeds();
+    run(&host);
+    for name in ["hook", "collect"] {
+        let line =
+            wait_until("it to be said", || said(&host).lines().find(|line| line.contains(&format!("{name}: events "))).map(str::to_owned));
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        assert!(line.ends_with("were archived before it was told of them") && (numbers[0]..=numbers[1]).contains(&lost), "{line}");
+    }
+    ask(&host, "frank");
+    wait_until("both to be told", || (hook.told().len() == 3 && collected(&host).len() == 3).then_some(()));
+    assert_eq!(hook.told(), recorded(&host, "request"));
+}
+
+#[test]
+fn on_a_full_disk_it_tells_nothing_twice_but_the_one_of_a_crash_says_so_once_and_goes_on_when_there_is_room() {
+    let host = plan(HOOK).start();
+    host.root().run("mkdir /tmp/notify && mount -t tmpfs -o size=64k,uid=$(id -u jit-notify),mode=0700 tmpfs /tmp/notify").succeeds();
+    let hook = Hook::serve(host.listen(8080));
+    start(&host);
+    host.root().run("cat /dev/zero > /tmp/notify/filler").fails();
+    ask(&host, "alice");
+    let full = "hook: its place cannot be written down, and until it is nothing more is told: No space left on device";
+    wait_until("it to say so", || said(&host).contains(full).then_some(()));
+    let first = recorded(&host, "request")[0];
+    assert_eq!(hook.told(), [first], "the next one waits, or both would come twice");
+    signal(&host, "KILL");
+    run(&host);
+    wait_until("it to be told again after a crash", || (hook.told() == [first, first]).then_some(()));
+    wait_until("it to say so again", || (said(&host).matches(full).count() == 2).then_some(()));
+    let tried = || std::fs::metadata(host.path("/tmp/notify/hook.new")).unwrap().modified().unwrap();
+    let before = tried();
+    wait_until("it to try again", || (tried() != before).then_some(()));
+    assert_eq!((hook.told().len(), said(&host).matches(full).count()), (2, 2), "{}", said(&host));
+    host.root().run("rm /tmp/notify/filler").succeeds();
+    wait_until("the rest to be told", || (hook.told().len() == 3).then_some(()));
+    assert_eq!(hook.told()[1..], recorded(&host, "request"));
+    assert!(said(&host).contains("hook: its place can be written down again"), "{}", said(&host));
+}
+
+#[test]
+fn a_target_is_told_about_the_users_and_the_rules_that_it_names() {
+    let host = plan(&[HOOK, "users = [\"bob\"]\n", PROGRAM, "rules = [\"ops-ssh\"]\n"].concat()).start();
+    let hook = Hook::serve(host.listen(8080));
+    start(&host);
+    ask(&host, "alice");
+    host.user("alice").run("jit request ssh --reason INC-43").succeeds();
+    ask(&host, "bob");
+    host.user("bob").run("jit request ssh --reason INC-43").succeeds();
+    wait_until("both to be told", || (hook.told().len() == 3 && collected(&host).len() == 2).then_some(()));
+    let all = recorded(&host, "request");
+    assert_eq!(hook.told(), all[3..], "bob's: two of sudo, one of ssh");
+    // Only what names the rule: not that a request was taken back.
+    assert_eq!(collected(&host), [all[2], all[5]]);
+}
+
+#[test]
 fn check_and_test_say_whether_it_would_work() {
     let host = plan(&[HOOK, PROGRAM].concat()).without_daemon().start();
     let somebody = host.user("jit-notify");
