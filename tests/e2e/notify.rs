@@ -156,8 +156,9 @@ fn nothing_is_lost_and_nothing_comes_twice_beyond_the_promise_over_kills_of_jit_
     let before = recorded(&host, "access.denied").len();
     let kills = if jit_tests::is_full_run() { 40 } else { 6 };
     for round in 0..kills {
+        // Looked at before: all of them may have been told when the knocking is over.
         let seen = collected(&host).len();
-        host.root().run("jit-hostile /run/jit/pam.sock knock 60").succeeds();
+        host.root().run(&format!("jit-hostile /run/jit/pam.sock knock 60 {}", round * 60)).succeeds();
         wait_until("it to be at work", || (collected(&host).len() > seen).then_some(()));
         signal(&host, "KILL");
         if round % 2 == 0 {
@@ -167,12 +168,15 @@ fn nothing_is_lost_and_nothing_comes_twice_beyond_the_promise_over_kills_of_jit_
         run(&host);
     }
     let all = recorded(&host, "access.denied").split_off(before);
+    // A jitd that is killed may not have written the newest ones.
+    assert!(all.len() > kills * 50, "{}", all.len());
     for (name, told) in [("hook", &(|| hook.told()) as &dyn Fn() -> Vec<u64>), ("program", &|| collected(&host))] {
         wait_until("all to be told", || (told().last() == all.last()).then_some(()));
         let told = told();
         let mut once = told.clone();
         once.dedup();
         assert_eq!(once, all, "{name}: each is told, in order, and only the one that was on its way comes again");
+        eprintln!("{name}: {} events over {kills} kills, {} told twice", all.len(), told.len() - once.len());
         assert!(told.len() - once.len() <= kills, "{name}: {} came twice in {kills} kills", told.len() - once.len());
     }
 }

@@ -32,9 +32,10 @@ pub fn ask(socket: &Path, times: usize) {
     println!("refused {refused} of {times}");
 }
 
-/// Knocks so often, each time as somebody else at another service.
-pub fn knock(socket: &Path, times: usize) {
-    for number in 0..times {
+/// Knocks so often, each time as somebody else at another service, beginning with that number: the same ones again are counted,
+/// and no event each.
+pub fn knock(socket: &Path, times: usize, first: usize) {
+    for number in first..first + times {
         let entry = Entry {
             service: format!("door-{number}"),
             who: Who::Name(format!("nobody-{number}")),
