@@ -115,11 +115,27 @@ fn the_screen_outlives_jitd_fits_any_size_and_leaves_the_terminal_as_it_was() {
 #[test]
 fn a_signal_ends_the_screen_and_leaves_the_terminal_as_it_was() {
     let host = Host::with(plan).start();
-    let carol = host.user("carol").screen(80, 24, "echo before; jit watch");
-    carol.shows("live");
-    host.root().run("pkill -TERM -x -u carol jit").succeeds();
-    let left = carol.shows("ended with 0");
-    assert!(left.contains("before") && !left.contains("live"), "{left}");
+    for signal in ["TERM", "HUP", "INT"] {
+        let carol = host.user("carol").screen(80, 24, "echo before; jit watch; stty -a");
+        carol.shows("live");
+        host.root().run(&format!("pkill -{signal} -x -u carol jit")).succeeds();
+        let left = carol.shows("ended with 0");
+        assert!(left.contains("before") && !left.contains("live"), "{left}");
+        assert!(left.contains(" icanon ") && left.contains(" echo "), "lines and echo again: {left}");
+    }
+}
+
+#[test]
+fn without_colour_the_screen_has_none_and_says_the_same_in_words() {
+    let host = Host::with(plan).start();
+    let id = asked(&host, "alice", "sudo", "INC-42");
+    let usual = host.user("carol").screen(80, 24, "jit watch");
+    let plain = host.user("carol").variable("NO_COLOR=1").screen(80, 24, "jit watch");
+    let has_colour = |screen: &Screen<'_>| screen.attributes().iter().any(|code| matches!(code, 30..=38 | 40..=48 | 90..=107));
+    for screen in [&usual, &plain] {
+        screen.shows(&format!("> {id} for you alice"));
+    }
+    assert!(has_colour(&usual) && !has_colour(&plain), "{:?} {:?}", usual.attributes(), plain.attributes());
 }
 
 #[test]

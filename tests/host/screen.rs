@@ -32,6 +32,14 @@ impl<'a> Screen<'a> {
         self.tell("capture-pane -p")
     }
 
+    /// The numbers of all attributes that what it shows now is drawn with, as terminals number them: 1 bold, 30 to 37 colours.
+    #[must_use]
+    pub fn attributes(&self) -> Vec<u32> {
+        let shown = self.tell("capture-pane -e -p");
+        let codes = shown.split("\u{1b}[").skip(1).filter_map(|code| code.split_once('m'));
+        codes.flat_map(|(code, _)| code.split(';').filter_map(|number| number.parse().ok()).collect::<Vec<_>>()).collect()
+    }
+
     /// Waits until it shows this, and answers all that it shows.
     ///
     /// # Panics

@@ -8,6 +8,7 @@ use crate::failing::{Exit, Failing};
 use crate::show::times::Clock;
 use crate::talk::Talk;
 use nix::sys::signal::{SigSet, Signal};
+use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::execute;
 use std::io::stdout;
@@ -55,41 +56,62 @@ pub fn run(talk: &Talk, colour: bool) -> Result<Exit, Failing> {
     let signals: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT].into_iter().collect();
     let _ = signals.thread_block();
     let orders = start(talk, &heard, signals);
+    on_a_screen(|terminal| {
+        let look = Look { colour, glyphs: glyphs() };
+        let mut watching = Watching { model: Model::new(Clock::local()), orders, asked: None, busy: false, stale: true };
+        let mut shown = Instant::now();
+        let mut has_changed = true;
+        while !watching.model.is_over {
+            watching.look();
+            if has_changed || shown.elapsed() >= SECOND {
+                watching.model.clock = Clock::local();
+                terminal.draw(|frame| draw(frame, &watching.model, look)).map_err(Failing::Unwritten)?;
+                (shown, has_changed) = (Instant::now(), false);
+            }
+            has_changed |= watching.hear(&all, SECOND.saturating_sub(shown.elapsed()));
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Takes the terminal, and gives it back as it was.
+fn on_a_screen<T>(work: impl FnOnce(&mut DefaultTerminal) -> Result<T, Failing>) -> Result<T, Failing> {
     // Before it is changed: half a change is put back too.
-    let restored = Restored;
+    let _restored = Restored;
     let mut terminal = ratatui::try_init().map_err(Failing::Unwritten)?;
     // A terminal without it pastes as if keys were pressed.
     let _ = execute!(stdout(), EnableBracketedPaste);
-    let look = Look { colour, glyphs: glyphs() };
-    let mut watching = Watching { model: Model::new(Clock::local()), orders, asked: None, busy: false, stale: true };
-    let mut shown = Instant::now();
-    let mut has_changed = true;
-    while !watching.model.is_over {
-        watching.look();
-        if has_changed || shown.elapsed() >= SECOND {
-            watching.model.clock = Clock::local();
-            terminal.draw(|frame| draw(frame, &watching.model, look)).map_err(Failing::Unwritten)?;
-            (shown, has_changed) = (Instant::now(), false);
-        }
-        has_changed |= watching.hear(&all, SECOND.saturating_sub(shown.elapsed()));
-    }
-    drop(restored);
-    Ok(Exit::Done)
+    work(&mut terminal)
 }
 
 /// Starts the threads: one that listens to jitd, one that asks it, one for keys, one for signals.
 fn start(talk: &Talk, heard: &Sender<Heard>, signals: SigSet) -> Sender<Order> {
     let (orders, ordered) = channel();
     let (listener, asker) = (talk.keeping_remarks(), talk.keeping_remarks());
-    let (to_listen, to_ask, to_type, to_end) = (heard.clone(), heard.clone(), heard.clone(), heard.clone());
-    thread::spawn(move || link::listen(&listener, &to_listen));
-    thread::spawn(move || link::ask(&asker, &ordered, &to_ask));
-    thread::spawn(move || keys(&to_type));
-    thread::spawn(move || {
+    spawn(heard, move |heard| link::listen(&listener, heard));
+    spawn(heard, move |heard| link::ask(&asker, &ordered, heard));
+    spawn(heard, keys);
+    spawn(heard, move |heard| {
         let _ = signals.wait();
-        let _ = to_end.send(Heard::End);
+        let _ = heard.send(Heard::End);
     });
     orders
+}
+
+/// What ends the screen when a thread of it panics: by then the terminal is what it was before, and must not be drawn on.
+struct Fuse(Sender<Heard>);
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.send(Heard::End);
+        }
+    }
+}
+
+fn spawn(heard: &Sender<Heard>, work: impl FnOnce(&Sender<Heard>) + Send + 'static) {
+    let fuse = Fuse(heard.clone());
+    thread::spawn(move || work(&fuse.0));
 }
 
 /// The loop's own state.
@@ -211,4 +233,50 @@ fn glyphs() -> Glyphs {
         set.contains("utf-8") || set.contains("utf8")
     });
     if is_utf8 { Glyphs::UTF8 } else { Glyphs::ASCII }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::pty::{Winsize, openpty};
+    use nix::sys::termios::tcgetattr;
+    use std::fs::File;
+    use std::io::Read;
+    use std::process::Command;
+
+    /// Set for the copy of this program that panics on a terminal.
+    const COPY: &str = "JIT_PANICS_ON_A_SCREEN";
+
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was_and_is_read_there() {
+        if std::env::var_os(COPY).is_some() {
+            let _: Result<(), _> = on_a_screen(|_| panic!("out of its wits"));
+            return;
+        }
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let name = "watch::screen::tests::a_panic_leaves_the_terminal_as_it_was_and_is_read_there";
+        let end = || pty.slave.try_clone().unwrap();
+        let mut copy = Command::new(std::env::current_exe().unwrap());
+        copy.args(["--exact", name, "--nocapture"]).env(COPY, "1").stdin(end()).stdout(end()).stderr(end());
+        assert!(!copy.status().unwrap().success());
+        assert_eq!(tcgetattr(&pty.slave).unwrap(), before, "its modes");
+        drop((copy, pty.slave));
+        let mut shown = Vec::new();
+        // It ends with an error once nobody holds the other end.
+        let _ = File::from(pty.master).read_to_end(&mut shown);
+        let shown = String::from_utf8_lossy(&shown);
+        let place = |text: &str| shown.rfind(text).unwrap_or_else(|| panic!("{text:?} is not in {shown:?}"));
+        assert!(place("\u{1b}[?1049h") < place("\u{1b}[?1049l"), "its own screen is left");
+        assert!(place("\u{1b}[?2004h") < place("\u{1b}[?2004l"), "what is pasted is keys again");
+        assert!(shown.find("\u{1b}[?1049l") < shown.find("out of its wits"), "where it stays to be read: {shown:?}");
+    }
+
+    #[test]
+    fn a_thread_that_panics_ends_the_screen() {
+        let (heard, all) = channel();
+        spawn(&heard, |_| panic!("out of its wits"));
+        assert!(matches!(all.recv_timeout(Duration::from_secs(10)), Ok(Heard::End)));
+    }
 }
