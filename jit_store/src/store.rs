@@ -219,7 +219,7 @@ fn connect(path: &Path, create: OpenFlags) -> Result<(Connection, Found), StoreT
         connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(failed)?;
     }
     let settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
-        PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152;";
+        PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152; PRAGMA temp_store=MEMORY;";
     connection.execute_batch(settings).map_err(failed)?;
     Ok((connection, found))
 }

@@ -5,14 +5,15 @@ use crate::breakglass;
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Orders};
 use crate::limits::Acts;
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::privileges::{Identity, set_umask};
+use crate::sandbox::{Places, confine};
 use crate::settings::Settings;
 use crate::sockets::{self, Sockets};
-use crate::{pam_door, reload, user_door, watchdog};
+use crate::{pam_door, reload, terminal, user_door, watchdog};
 use jit_store::file_in;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -39,19 +40,23 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         identity.become_it()?;
     }
     let _state_is_ours = sockets::hold(&settings.state)?;
+    let (keeper, orders) = Keeper::new(&settings.state);
+    eprintln!("jitd: {}", keeper.about());
+    if settings.confine {
+        let places = Places { state: &settings.state, cgroups: keeper.mount(), terminals: terminal::TERMINALS.as_ref() };
+        eprintln!("jitd: {}", confine(places).about());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(crate::directory::MOST_THREADS).build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
-    runtime.block_on(serve(settings, sockets, &written_meanwhile))
+    runtime.block_on(serve(settings, sockets, &written_meanwhile, keeper, orders))
 }
 
-async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[String]) -> Result<(), String> {
+async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[String], keeper: Keeper, orders: Orders) -> Result<(), String> {
     let clock = SystemClock;
     let began = clock.now();
     let told = Arc::new(watch::channel(0).0);
     let meter = Arc::new(Meter::default());
     let (settings_too, written_meanwhile) = (settings.clone(), written_meanwhile.to_vec());
-    let (keeper, orders) = Keeper::new(&settings.state);
-    eprintln!("jitd: {}", keeper.about());
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
     let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;

@@ -83,6 +83,12 @@ impl Keeper {
         }
     }
 
+    /// Where cgroups are written to.
+    #[must_use]
+    pub fn mount(&self) -> Option<&Path> {
+        self.cgroups.as_deref().map(Cgroups::mount)
+    }
+
     /// To whom the module is to hand over the cgroup of a session.
     #[must_use]
     pub fn for_module(&self) -> Option<pam::Keeper> {

@@ -24,6 +24,7 @@ mod notices;
 pub mod pam_door;
 mod privileges;
 mod reload;
+mod sandbox;
 pub mod settings;
 mod sockets;
 pub mod syslog;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub user: String,
     /// When a check is recorded.
     pub record: RecordChecks,
+    /// Whether jitd gives up by itself what its work does not need.
+    pub confine: bool,
     /// Where the sockets are.
     pub run: PathBuf,
     /// Where the record is.
@@ -38,6 +40,7 @@ impl Default for Settings {
         Self {
             user: "jitd".to_owned(),
             record: RecordChecks::Grouped,
+            confine: true,
             run: PathBuf::from("/run/jit"),
             state: PathBuf::from("/var/lib/jit"),
             policy: PathBuf::from("/etc/jit/policy.toml"),
@@ -83,6 +86,9 @@ impl Settings {
             let record = top.parsed("record", &value, read, "write \"grouped\" or \"before-answer\"");
             settings.record = record.unwrap_or(RecordChecks::Grouped);
         }
+        if let Some(value) = top.take("confine") {
+            settings.confine = top.boolean("confine", &value).unwrap_or(true);
+        }
         if let Some(value) = top.take("paths") {
             top.table("paths", "[paths]", &value, |table| {
                 path(table, "run", &mut settings.run);
@@ -113,11 +119,11 @@ mod tests {
     #[test]
     fn an_empty_file_gives_the_defaults_and_each_key_can_be_set() {
         assert_eq!(Settings::parse("f", ""), Ok(Settings::default()));
-        let text =
-            "user = \"x\"\nrecord = \"before-answer\"\n[paths]\nrun = \"/r\"\nstate = \"/s\"\npolicy = \"/p\"\n[syslog]\nsocket = \"/l\"\n";
+        let text = "user = \"x\"\nrecord = \"before-answer\"\nconfine = false\n[paths]\nrun = \"/r\"\nstate = \"/s\"\npolicy = \"/p\"\n[syslog]\nsocket = \"/l\"\n";
         let all = Settings {
             user: "x".to_owned(),
             record: RecordChecks::BeforeAnswer,
+            confine: false,
             run: "/r".into(),
             state: "/s".into(),
             policy: "/p".into(),

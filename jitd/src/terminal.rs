@@ -14,7 +14,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where pseudo-terminals are.
-const TERMINALS: &str = "/dev/pts";
+pub const TERMINALS: &str = "/dev/pts";
 /// The first and the last major number of pseudo-terminals (Linux, Documentation/admin-guide/devices.txt).
 const PTS: std::ops::RangeInclusive<u64> = 136..=143;
 /// The longest line, in bytes.
