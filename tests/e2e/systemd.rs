@@ -63,7 +63,9 @@ fn the_service_is_confined_as_far_as_its_work_allows() {
         let _ = status.clone().says(line);
     }
     host.root().run(&format!("grep Groups: /proc/{pid}/status")).says("Groups:\t5 900");
-    host.root().run("journalctl -u jitd -o cat").says("it writes nowhere but to its own, starts no program, and has no network (Landlock); system calls");
+    host.root()
+        .run("journalctl -u jitd -o cat")
+        .says("it writes nowhere but to its own, starts no program, and has no network (Landlock); system calls");
     host.root()
         .run("stat -c '%n %U %a' /run/jit /run/jit/*.sock /var/lib/jit")
         .succeeds()
