@@ -27,7 +27,7 @@ fn session(number: u32, open: bool) -> Fresh {
 
 fn grow(store: &mut Store, sessions: std::ops::Range<u32>) {
     let all: Vec<_> = sessions.flat_map(|number| [session(number, true), session(number, false)]).collect();
-    all.chunks(2000).for_each(|batch| drop(store.append(batch).unwrap()));
+    all.chunks(2000).for_each(|batch| drop(store.append(batch, 0).unwrap()));
 }
 
 /// Opens a record and says how long that took and how much memory: run in a process of its own.

@@ -88,11 +88,11 @@ fn grow(path: &Path) {
         if batch.len() > 5000 {
             // In the order of their times, as they would have come.
             batch.sort_by_key(|fresh| fresh.at);
-            drop(store.append(&batch).unwrap());
+            drop(store.append(&batch, 0).unwrap());
             batch.clear();
         }
     }
-    drop(store.append(&batch).unwrap());
+    drop(store.append(&batch, 0).unwrap());
 }
 
 /// Runs a command and says how long it took and how much memory it held: in a process of its own.

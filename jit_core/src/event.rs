@@ -202,6 +202,9 @@ events! {
     "store.failed" StoreFailed { why: String }
     /// The store can be written again: so many acts were refused, so many events came late, so many checks are missing.
     "store.back" StoreBack { refused: u64, late: u64, lost: u64 }
+    /// Events that were refused, as the disk failed, were on it all the same, and were taken out at the start: so many, and where
+    /// they ended.
+    "store.undone" StoreUndone { events: u64, head: u64, head_hash: String }
     /// Where the chain stood: said every 15 minutes and at each stop, so that a log host can prove it.
     "audit.head" AuditHead { head: u64, head_hash: String }
     /// Older events were archived. What of them the state still rests on was kept.

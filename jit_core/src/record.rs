@@ -104,6 +104,29 @@ impl Record {
     }
 }
 
+/// What the disk may hold of something that was refused because it could not be stored: a write can reach it and be reported as
+/// failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trace {
+    /// Nothing.
+    #[default]
+    None,
+    /// All of it; that is taken back when the disk works again, or at the next start of jitd within this boot.
+    UnlessPowerFails,
+    /// All of it, and only this jitd knows.
+    UnlessJitdEnds,
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "",
+            Self::UnlessPowerFails => "; should the machine lose power before the disk works again, it may count all the same",
+            Self::UnlessJitdEnds => "; should jitd end before the disk works again, it may count all the same",
+        })
+    }
+}
+
 /// Where a chain stands: its newest event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {

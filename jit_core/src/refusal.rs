@@ -2,6 +2,7 @@
 
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, UserName};
+use crate::record::Trace;
 use crate::span::Span;
 use crate::text;
 use std::fmt;
@@ -193,6 +194,7 @@ pub enum Refusal {
     },
     NotRecorded {
         why: String,
+        trace: Trace,
     },
     /// There is nothing to archive.
     NothingToArchive,
@@ -397,7 +399,9 @@ impl fmt::Display for Refusal {
             Self::UnknownUser { name } => write!(f, "there is no account named {name} here"),
             Self::TooOften { most } => write!(f, "more than {most} acts in a minute"),
             Self::NothingToArchive => write!(f, "there is no event from before that"),
-            Self::NotRecorded { why } => write!(f, "it could not be recorded, so it was not done: {}", text::printable(why, 200)),
+            Self::NotRecorded { why, trace } => {
+                write!(f, "it could not be recorded, so it was not done: {}{trace}", text::printable(why, 200))
+            }
             Self::Busy => f.write_str("the access daemon is busy"),
         }
     }

@@ -8,6 +8,7 @@
 )]
 
 mod copy;
+mod doubt;
 pub mod layout;
 mod prune;
 pub mod read;
@@ -17,9 +18,10 @@ mod store;
 mod trouble;
 
 pub use copy::{NotCopied, copy};
+pub use doubt::Doubts;
 pub use prune::Pruned;
 pub use read::{Checkpoint, Filter, events, ids_beginning, open_copy, open_to_read};
 pub use replay::{Base, Picked, bases, compare, pick};
 pub use reserve::Reserve;
-pub use store::{Fresh, Store, file_in};
+pub use store::{Fresh, Opened, Store, file_in};
 pub use trouble::StoreTrouble;

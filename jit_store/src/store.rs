@@ -2,7 +2,10 @@
 //!
 //! WAL with `synchronous=FULL`: a commit that returned survives a power cut.
 
+mod refused;
+
 use crate::StoreTrouble;
+use crate::doubt::Doubts;
 use crate::layout::{self, Found};
 use crate::prune::{self, Pruned};
 use crate::read::{self, Digest};
@@ -10,12 +13,15 @@ use crate::replay::{self, Base};
 use jit_core::event::{self, Event};
 use jit_core::name::UserName;
 use jit_core::record::chain::Chain;
-use jit_core::record::{Head, Record};
+use jit_core::record::{Head, Record, Trace};
 use jit_core::state::{State, needs};
 use jit_core::time::WallTime;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
+
+use refused::Attempt;
+pub use refused::Opened;
 
 /// Up to this size all pages of the file are checked at the start, in bytes; those of a larger one soon after it.
 const CHECKED_AT_ONCE: u64 = 32 * 1024 * 1024;
@@ -36,6 +42,8 @@ pub struct Store {
     /// None while the one before was given up, and no other could be had yet.
     connection: Option<Connection>,
     head: Head,
+    /// Where it is written down what was refused and may be on disk all the same.
+    doubts: Option<Doubts>,
 }
 
 /// An event on its way to the store.
@@ -106,7 +114,7 @@ impl Store {
             // From now on a file without events is not a new one.
             connection.execute_batch(SETTLE).map_err(failed)?;
         }
-        Ok((Self { path: path.to_owned(), connection: Some(connection), head: chain.head() }, state, base))
+        Ok((Self { path: path.to_owned(), connection: Some(connection), head: chain.head(), doubts: None }, state, base))
     }
 
     /// The connection; where the one before was given up, another.
@@ -115,6 +123,10 @@ impl Store {
             Some(connection) => connection,
             None => {
                 let (connection, head) = reconnect(&self.path, self.head)?;
+                // Before anything else is acknowledged.
+                if let Some(doubts) = &self.doubts {
+                    doubts.clear().map_err(|error| StoreTrouble::beside(doubts.file(), &error))?;
+                }
                 self.head = head;
                 connection
             }
@@ -124,28 +136,33 @@ impl Store {
 
     /// Sorts what SQLite said. Where it may be the connection that cannot be used, it is given up: one that was opened while
     /// the disk was read-only stays so, and so does one to a file that is gone. Of what failed nothing must be left in the
-    /// WAL, where a start would find it: another connection is tried for at once.
-    fn failed(&mut self, error: rusqlite::Error) -> StoreTrouble {
-        match error.sqlite_error_code() {
-            // It takes up no space to wait for some.
-            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OutOfMemory) => {}
+    /// WAL, where a start would find it: another connection is tried for at once. Where there is none, a start is told.
+    fn failed(&mut self, error: rusqlite::Error, attempt: Attempt) -> StoreTrouble {
+        let trace = match error.sqlite_error_code() {
+            // It takes up no space to wait for some, and of this nothing is on disk.
+            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trace::None,
             Some(_) | None => {
                 self.stay_open_on_disk();
                 self.connection = None;
                 // Where there is none now, whoever writes next tries again.
-                let _ = self.connection();
+                if self.connection().is_ok() { Trace::None } else { self.write_down(attempt) }
             }
+        };
+        match StoreTrouble::of(self.path.clone(), error) {
+            StoreTrouble::Disk { path, error, .. } => StoreTrouble::Disk { path, error, trace },
+            other @ (StoreTrouble::Foreign { .. } | StoreTrouble::Damaged { .. }) => other,
         }
-        StoreTrouble::of(self.path.clone(), error)
     }
 
-    /// Stores a batch, whole or not at all, and returns it as it stands in the chain.
+    /// Stores a batch, whole or not at all, and returns it as it stands in the chain. So many of it, from the first on, are so
+    /// even if they cannot be stored now; the rest is refused then.
     ///
     /// # Errors
-    /// The disk: then nothing of it is stored.
-    pub fn append(&mut self, batch: &[Fresh]) -> Result<Vec<Record>, StoreTrouble> {
+    /// The disk: then nothing of it is stored, or it says what may be.
+    pub fn append(&mut self, batch: &[Fresh], facts: usize) -> Result<Vec<Record>, StoreTrouble> {
         let before = self.head;
-        let (records, head) = append_on(self.connection()?, before, batch).map_err(|error| self.failed(error))?;
+        let appended = append_on(self.connection()?, before, batch);
+        let (records, head) = appended.map_err(|error| self.failed(error, Attempt::of(before, batch, facts)))?;
         self.head = head;
         Ok(records)
     }
@@ -155,7 +172,7 @@ impl Store {
     /// # Errors
     /// The disk: then it stays where it is.
     pub fn settle(&mut self) -> Result<(), StoreTrouble> {
-        self.connection()?.execute_batch(SETTLE).map_err(|error| self.failed(error))
+        self.connection()?.execute_batch(SETTLE).map_err(|error| self.failed(error, Attempt::Harmless))
     }
 
     /// Has what lies beside the file stay there when the store is closed: on a full disk nobody could make it again.
@@ -169,7 +186,7 @@ impl Store {
     /// # Errors
     /// The disk: then the list before it stays.
     pub fn put_base(&mut self, base: &Base) -> Result<(), StoreTrouble> {
-        replay::put(self.connection()?, base).map_err(|error| self.failed(error))
+        replay::put(self.connection()?, base).map_err(|error| self.failed(error, Attempt::Harmless))
     }
 
     /// Takes out what was archived up to this event, and records that, all or nothing.
@@ -188,7 +205,7 @@ impl Store {
             }
             Ok(Err(why)) => Ok(Err(why)),
             Err(error) => {
-                let trouble = self.failed(error);
+                let trouble = self.failed(error, Attempt::Archiving);
                 // It may be done all the same: see `reconnect`.
                 let found = self.connection.as_ref().map(|connection| read::one(connection, head.seq.saturating_add(1)));
                 if let Some(Ok(Some(pruned))) = found { Ok(Ok(vec![pruned])) } else { Err(trouble) }
@@ -200,6 +217,12 @@ impl Store {
     #[must_use]
     pub fn head(&self) -> Head {
         self.head
+    }
+}
+
+impl Fresh {
+    fn chained(&self, head: Head) -> Record {
+        Record::chained(head, self.at, self.event, self.data.clone())
     }
 }
 
@@ -240,14 +263,19 @@ fn reconnect(path: &Path, head: Head) -> Result<(Connection, Head), StoreTrouble
     }
     let next = read::one(&transaction, head.seq.saturating_add(1)).map_err(failed)?;
     let head = next.filter(|next| next.event == PRUNED && next.prev == head.hash).map_or(head, |pruned| pruned.head());
-    let seq = i64::try_from(head.seq).unwrap_or(i64::MAX);
-    for sql in ["DELETE FROM about WHERE seq > ?1", "DELETE FROM events WHERE seq > ?1"] {
-        transaction.execute(sql, [seq]).map_err(failed)?;
-    }
+    take_out_after(&transaction, head.seq).map_err(failed)?;
     transaction.pragma_update(None, "user_version", layout::LAYOUT).map_err(failed)?;
     transaction.commit().map_err(failed)?;
     keep_wal(&connection, false).map_err(failed)?;
     Ok((connection, head))
+}
+
+fn take_out_after(transaction: &Transaction<'_>, seq: u64) -> Result<(), rusqlite::Error> {
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    for sql in ["DELETE FROM about WHERE seq > ?1", "DELETE FROM events WHERE seq > ?1"] {
+        transaction.execute(sql, [seq])?;
+    }
+    Ok(())
 }
 
 fn append_on(connection: &mut Connection, before: Head, batch: &[Fresh]) -> Result<Appended, rusqlite::Error> {
@@ -285,7 +313,7 @@ fn prune_on(
 fn append_in(transaction: &Transaction<'_>, mut head: Head, batch: &[Fresh]) -> Result<Appended, rusqlite::Error> {
     let mut records = Vec::with_capacity(batch.len());
     for fresh in batch {
-        let record = Record::chained(head, fresh.at, fresh.event, fresh.data.clone());
+        let record = fresh.chained(head);
         head = record.head();
         insert(transaction, &record)?;
         records.push(record);

@@ -1,7 +1,9 @@
 //! Why the store cannot be used.
 
 use crate::read::Stopped;
+use jit_core::record::Trace;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 /// Why the store cannot be used.
@@ -13,6 +15,8 @@ pub enum StoreTrouble {
         path: PathBuf,
         /// What SQLite said.
         error: rusqlite::Error,
+        /// What it may hold of what was to be written.
+        trace: Trace,
     },
     /// It is another program's, or a newer jitd's.
     Foreign {
@@ -45,17 +49,23 @@ impl StoreTrouble {
             Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
                 Self::Damaged { path, why: error.to_string() }
             }
-            Some(_) => Self::Disk { path, error },
+            Some(_) => Self::Disk { path, error, trace: Trace::None },
             // A value of another type than jitd writes.
             None => Self::Damaged { path, why: error.to_string() },
         }
+    }
+
+    /// What the kernel said of a file beside the store.
+    pub(crate) fn beside(path: PathBuf, error: &io::Error) -> Self {
+        let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+        Self::Disk { path, error: rusqlite::Error::SqliteFailure(failed, Some(error.to_string())), trace: Trace::None }
     }
 }
 
 impl fmt::Display for StoreTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Disk { path, error } => write!(f, "{}: {error}; look at the disk and at who owns the file", path.display()),
+            Self::Disk { path, error, .. } => write!(f, "{}: {error}; look at the disk and at who owns the file", path.display()),
             Self::Foreign { path, what } => {
                 write!(f, "{} is {what}; it was left untouched: move it away, or run the jitd that wrote it", path.display())
             }

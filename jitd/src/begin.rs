@@ -8,7 +8,7 @@ use crate::clock::{Clock, KernelEntropy};
 use crate::engine::{self, Begun, Handle};
 use crate::meter::Meter;
 use crate::reload;
-use crate::settings::Settings;
+use crate::settings::{Settings, own_directory};
 use crate::syslog::{Syslog, Urgency};
 use crate::writer::{Writer, fresh};
 use jit_core::engine::{Command, Context, Recording, handle};
@@ -17,7 +17,7 @@ use jit_core::line;
 use jit_core::session::Bound;
 use jit_core::state::State;
 use jit_core::time::Now;
-use jit_store::{Base, Reserve, Store, StoreTrouble, compare, file_in};
+use jit_store::{Base, Doubts, Opened, Reserve, Store, StoreTrouble, compare, file_in};
 use nix::sys::statvfs::statvfs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,11 +64,11 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     /// Another program's record, or a newer jitd's: it is not for us to stay up beside it.
     pub async fn begin(&self) -> Result<Beginning, String> {
         match self.open() {
-            Ok((store, state, base)) => self.go_on(store, state, base).await,
+            Ok(opened) => self.go_on(opened).await,
             Err(foreign @ StoreTrouble::Foreign { .. }) => Err(foreign.to_string()),
             Err(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Damaged { .. })) => {
                 let why = trouble.to_string();
-                self.alarm(&why);
+                self.alarm(&format!("nobody is let in: {why}"));
                 Ok(self.without(why))
             }
         }
@@ -89,13 +89,13 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     }
 
     fn alarm(&self, why: &str) {
-        eprintln!("jitd: nobody is let in: {why}");
+        eprintln!("jitd: {why}");
         // What syslog does not take now is on standard error.
         let _ = Syslog::new(self.settings.syslog.clone()).send(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
     }
 
     /// Opens the record. One that is damaged is set aside.
-    fn open(&self) -> Result<(Store, State, Option<Base>), StoreTrouble> {
+    fn open(&self) -> Result<Opened, StoreTrouble> {
         let path = file_in(&self.settings.state);
         if !path.exists()
             && let Some(aside) = damaged_one(&self.settings.state)
@@ -109,9 +109,13 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             let why = "it is gone, though there was one. Restore a backup; to begin anew, remove the file reserve beside it".to_owned();
             return Err(StoreTrouble::Damaged { path, why });
         }
-        let opened = match Store::open(&path) {
+        let open = || {
+            let doubts = Doubts::within(own_directory(&self.settings.run), self.clock.boot());
+            Store::open_without_refused(&path, doubts, self.clock.now().wall)
+        };
+        let opened = match open() {
             // A full disk, perhaps: what is kept for one is enough to begin with.
-            Err(StoreTrouble::Disk { .. }) if Reserve::free(&path) => Store::open(&path),
+            Err(StoreTrouble::Disk { .. }) if Reserve::free(&path) => open(),
             opened @ (Ok(_) | Err(_)) => opened,
         };
         opened.map_err(|trouble| match trouble {
@@ -126,7 +130,11 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         })
     }
 
-    async fn go_on(&self, store: Store, mut state: State, base: Option<Base>) -> Result<Beginning, String> {
+    async fn go_on(&self, opened: Opened) -> Result<Beginning, String> {
+        let Opened { store, mut state, base, undone, unheeded } = opened;
+        if let Some(why) = unheeded {
+            self.alarm(&format!("what was written down about events that were refused is not heeded: {why}"));
+        }
         let policy = reload::read(&self.settings.policy);
         let now = self.clock.now();
         let mut first = first_events(&state, &policy, now, self.clock.boot(), self.bound)?;
@@ -142,6 +150,10 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let reserve = Reserve::beside(&file, disk);
         let started = Writer::start(store, file, reserve, Syslog::new(self.settings.syslog.clone()), &self.told, self.meter.clone());
         let (writer, _) = started.map_err(|error| format!("the writer cannot be started: {error}"))?;
+        if let Some(undone) = undone {
+            eprintln!("jitd: events that were refused when the disk failed were on it all the same, and were taken out: {}", undone.data);
+            writer.publish(vec![undone]);
+        }
         // On a full disk it waits to be stored: those who hold a grant must still come in.
         let _ = writer.commit(batch, Recording::A_FACT).await;
         let (policy, trouble) = match policy {
@@ -173,7 +185,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     fn give_up_record(&self, runtime: &tokio::runtime::Handle, engine: Handle, path: &Path, why: &str) {
         let aside = set_aside(path, self.clock.now()).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
         let why = format!("{} is damaged: {why}; it was set aside as {aside}", path.display());
-        self.alarm(&why);
+        self.alarm(&format!("nobody is let in: {why}"));
         let Beginning { begun, writer, .. } = self.without(why);
         runtime.block_on(engine.adopt(begun, writer));
         runtime.spawn(self.clone().again(engine));
@@ -190,8 +202,8 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             if grows || now.is_some_and(|(length, _)| length == 0) {
                 continue;
             }
-            let Ok((store, state, base)) = self.open() else { continue };
-            match self.go_on(store, state, base).await {
+            let Ok(opened) = self.open() else { continue };
+            match self.go_on(opened).await {
                 Ok(Beginning { begun, writer, unproven }) => {
                     eprintln!("jitd: the record can be used again");
                     engine.adopt(begun, writer).await;

@@ -11,7 +11,7 @@ use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::privileges::{Identity, set_umask};
 use crate::sandbox::{Places, confine};
-use crate::settings::Settings;
+use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
 use crate::{pam_door, reload, terminal, user_door, watchdog};
 use jit_store::file_in;
@@ -33,17 +33,24 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     sockets::make_directory(&settings.state, 0o700).map_err(in_words)?;
     let sockets = sockets::open(&settings.run).map_err(in_words)?;
     let written_meanwhile = breakglass::written_meanwhile(&settings.run);
+    let own = own_directory(&settings.run);
+    // Without it a disk that fails can make more than was promised count: see `operations.md`.
+    let mut own_is_ours = sockets::make_directory(&own, 0o700).map_err(in_words);
     if let Some(identity) = identity {
+        own_is_ours = own_is_ours.and_then(|()| identity.give(&own));
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&settings.state, private).map_err(|error| format!("{}: {error}", settings.state.display()))?;
         identity.give(&settings.state)?;
         identity.become_it()?;
     }
+    if let Err(why) = own_is_ours {
+        eprintln!("jitd: warning: what a failing disk may hold cannot be written down: {why}");
+    }
     let _state_is_ours = sockets::hold(&settings.state)?;
     let (keeper, orders) = Keeper::new(&settings.state);
     eprintln!("jitd: {}", keeper.about());
     if settings.confine {
-        let places = Places { state: &settings.state, cgroups: keeper.mount(), terminals: terminal::TERMINALS.as_ref() };
+        let places = Places { own: [&settings.state, &own], cgroups: keeper.mount(), terminals: terminal::TERMINALS.as_ref() };
         eprintln!("jitd: {}", confine(places).about());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(crate::directory::MOST_THREADS).build();

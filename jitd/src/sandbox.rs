@@ -74,8 +74,8 @@ const TIOCLINUX: u64 = 0x541C;
 /// Where jitd writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
-    /// Where the record is.
-    pub state: &'a Path,
+    /// Where its record is, and what only this boot is to know.
+    pub own: [&'a Path; 2],
     /// Where cgroup v2 is mounted, if it is.
     pub cgroups: Option<&'a Path>,
     /// Where terminals are.
@@ -148,7 +148,8 @@ fn restrict(places: Places<'_>) -> Result<RulesetStatus, Unrestricted> {
     // jitd ends sessions by these files, and removes the cgroups.
     let cgroups = make_bitflags!(AccessFs::{WriteFile | Truncate | RemoveDir});
     let terminals = BitFlags::from(AccessFs::WriteFile);
-    let writes = [(Some(places.state), record), (places.cgroups, cgroups), (Some(places.terminals), terminals)];
+    let [state, boot] = places.own.map(Some);
+    let writes = [(state, record), (boot, record), (places.cgroups, cgroups), (Some(places.terminals), terminals)];
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
@@ -197,7 +198,7 @@ mod tests {
         let (state, elsewhere) = (own.path().to_owned(), others.path().to_owned());
         // A thread of its own: what it gives up is gone for it alone.
         let confined = std::thread::spawn(move || {
-            let confined = confine(Places { state: &state, cgroups: None, terminals: Path::new("/dev/pts") });
+            let confined = confine(Places { own: [&state, &state], cgroups: None, terminals: Path::new("/dev/pts") });
             assert_eq!(fs::read_to_string(elsewhere.join("file")).unwrap(), "theirs");
             fs::write(state.join("a"), "ours").unwrap();
             fs::rename(state.join("a"), state.join("b")).unwrap();

@@ -35,6 +35,12 @@ pub struct Settings {
     pub syslog: PathBuf,
 }
 
+/// Where jitd itself writes what only this boot is to know, beside the sockets, whose directory may be root's.
+#[must_use]
+pub fn own_directory(run: &Path) -> PathBuf {
+    run.join("own")
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -9,7 +9,8 @@ use jit_core::engine::{Otherwise, Recording};
 use jit_core::event::{self, Event};
 use jit_core::line;
 use jit_core::name::UserName;
-use jit_core::record::{Head, Record};
+use jit_core::record::{Head, Record, Trace};
+use jit_core::refusal::Refusal;
 use jit_core::state::needs::Picker;
 use jit_core::time::WallTime;
 use jit_store::{Base, Fresh, Reserve, Store, StoreTrouble, pick};
@@ -33,8 +34,41 @@ pub enum Kept {
     NotYet(String),
 }
 
+/// Why a batch is not stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unstored {
+    /// What the disk said.
+    pub why: String,
+    /// What it may hold of the batch all the same.
+    pub trace: Trace,
+}
+
+impl Unstored {
+    /// What whoever asked is told.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        Refusal::NotRecorded { why: self.why.clone(), trace: self.trace }
+    }
+}
+
+impl From<String> for Unstored {
+    fn from(why: String) -> Self {
+        Self { why, trace: Trace::None }
+    }
+}
+
+impl From<StoreTrouble> for Unstored {
+    fn from(trouble: StoreTrouble) -> Self {
+        match trouble {
+            // What to do about a disk is said by whoever gives the refusal.
+            StoreTrouble::Disk { error, trace, .. } => Self { why: error.to_string(), trace },
+            other @ (StoreTrouble::Foreign { .. } | StoreTrouble::Damaged { .. }) => other.to_string().into(),
+        }
+    }
+}
+
 /// What became of a batch.
-pub type Committed = Result<Kept, String>;
+pub type Committed = Result<Kept, Unstored>;
 
 /// What is to be archived.
 #[derive(Debug)]
@@ -62,7 +96,9 @@ enum Work {
     /// Store which events the state rests on, and say when that is done.
     Base(Base, oneshot::Sender<()>),
     /// Take out what was archived.
-    Prune(Archived, oneshot::Sender<Result<(), String>>),
+    Prune(Archived, oneshot::Sender<Result<(), Unstored>>),
+    /// Tell everybody about events that are stored already.
+    Publish(Vec<Record>),
     /// Close the store, and say when that is done.
     Close(oneshot::Sender<()>),
 }
@@ -172,9 +208,14 @@ impl Writer {
         if self.work.is_some() {
             self.send(Work::Commit(batch, recording, done));
         } else {
-            let _ = done.send(Err(self.why_none.clone()));
+            let _ = done.send(Err(self.why_none.clone().into()));
         }
         stored
+    }
+
+    /// Tells everybody about events that are stored already.
+    pub fn publish(&self, records: Vec<Record>) {
+        self.send(Work::Publish(records));
     }
 
     /// Stores a batch that nobody waits for.
@@ -217,10 +258,10 @@ impl Writer {
     ///
     /// # Errors
     /// Why that is not possible.
-    pub async fn prune(&self, archived: Archived) -> Result<(), String> {
+    pub async fn prune(&self, archived: Archived) -> Result<(), Unstored> {
         let (done, pruned) = oneshot::channel();
         self.send(Work::Prune(archived, done));
-        pruned.await.unwrap_or_else(|_| Err("there is no record".to_owned()))
+        pruned.await.unwrap_or_else(|_| Err("there is no record".to_owned().into()))
     }
 
     /// The number of the newest stored event, as it changes.
@@ -309,8 +350,8 @@ impl Scribe {
                 let _ = done.send(result);
             }
             Work::Note(batch) => {
-                if let Err(why) = self.try_commit(&batch, Recording::A_FACT) {
-                    self.fails(&why);
+                if let Err(unstored) = self.try_commit(&batch, Recording::A_FACT) {
+                    self.fails(&unstored.why);
                     self.keep_for_later(batch, true);
                 }
             }
@@ -328,14 +369,15 @@ impl Scribe {
                 let _ = done.send(());
             }
             Work::Base(base, done) => {
-                if let Err(error) = self.store.put_base(&base) {
-                    self.fails(&in_short(error));
+                if let Err(trouble) = self.store.put_base(&base) {
+                    self.fails(&Unstored::from(trouble).why);
                 }
                 let _ = done.send(());
             }
             Work::Prune(archived, done) => {
                 let _ = done.send(self.prune(archived));
             }
+            Work::Publish(records) => self.publish(&records),
             // Handled where the loop ends.
             Work::Close(done) => drop(done),
         }
@@ -351,16 +393,16 @@ impl Scribe {
         }
         match (tried, recording.otherwise) {
             (Ok(kept), _) => Ok(kept),
-            (Err(why), Otherwise::Done) => {
-                self.fails(&why);
+            (Err(unstored), Otherwise::Done) => {
+                self.fails(&unstored.why);
                 self.keep_for_later(batch, false);
-                Ok(Kept::NotYet(why))
+                Ok(Kept::NotYet(unstored.why))
             }
-            (Err(why), Otherwise::Refused) => {
-                let failing = self.fails(&why);
+            (Err(unstored), Otherwise::Refused) => {
+                let failing = self.fails(&unstored.why);
                 failing.refused = failing.refused.saturating_add(1);
                 self.meter.health.refused.fetch_add(1, Ordering::Relaxed);
-                Err(why)
+                Err(unstored)
             }
         }
     }
@@ -370,19 +412,23 @@ impl Scribe {
         let Some(last) = batch.last().map(|last| last.at) else { return Ok(Kept::Stored) };
         if recording.reserve {
             let kept = if self.reserve.is_held() { Kept::Stored } else { Kept::ByReserve };
-            return self.store_with_late(batch, last).map(|()| kept);
+            return self.store_with_late(batch, recording.otherwise, last).map(|()| kept);
         }
         self.reserve.take().map_err(|error| format!("no space is left but what is kept for emergencies: {error}"))?;
-        self.store_with_late(batch, last).map(|()| Kept::Stored)
+        self.store_with_late(batch, recording.otherwise, last).map(|()| Kept::Stored)
     }
 
     /// Stores what is late, and then this, in one transaction; after a failure also that it is over.
-    fn store_with_late(&mut self, batch: &[Fresh], now: WallTime) -> Result<(), String> {
+    fn store_with_late(&mut self, batch: &[Fresh], otherwise: Otherwise, now: WallTime) -> Result<(), Unstored> {
         let mut all: Vec<Fresh> = self.late.iter().map(|late| late.fresh.clone()).chain(batch.iter().cloned()).collect();
         if let Some(Failing { refused, late, lost }) = self.failing {
             all.push(fresh(now, &event::StoreBack { refused, late, lost }.into())?);
         }
-        let records = self.store.append(&all).map_err(in_short)?;
+        let facts = match otherwise {
+            Otherwise::Done => all.len(),
+            Otherwise::Refused => self.late.len(),
+        };
+        let records = self.store.append(&all, facts)?;
         self.late.clear();
         self.failing = None;
         self.publish(&records);
@@ -420,13 +466,13 @@ impl Scribe {
     fn recover(&mut self, now: WallTime) {
         if self.reserve.take().is_ok() && self.failing.is_some() {
             // It is said once that it fails.
-            let _ = self.store_with_late(&[], now);
+            let _ = self.store_with_late(&[], Otherwise::Done, now);
         }
     }
 
-    fn prune(&mut self, archived: Archived) -> Result<(), String> {
+    fn prune(&mut self, archived: Archived) -> Result<(), Unstored> {
         let Archived { upto, before, by, at } = archived;
-        let records = self.store.prune(upto, before, by, at).map_err(in_short)??;
+        let records = self.store.prune(upto, before, by, at)??;
         self.publish(&records);
         Ok(())
     }
@@ -453,7 +499,7 @@ impl Scribe {
     /// An event of the writer's own.
     fn note_own(&mut self, at: WallTime, event: &Event) {
         let Ok(fresh) = fresh(at, event) else { return };
-        match self.store.append(std::slice::from_ref(&fresh)) {
+        match self.store.append(std::slice::from_ref(&fresh), 1) {
             Ok(records) => {
                 self.meter.stored(&records);
                 for record in &records {
@@ -462,19 +508,11 @@ impl Scribe {
                 }
                 self.head.send_replace(self.store.head().seq);
             }
-            Err(error) => {
-                self.fails(&in_short(error));
+            Err(trouble) => {
+                self.fails(&Unstored::from(trouble).why);
                 self.keep_for_later(vec![fresh], false);
             }
         }
-    }
-}
-
-/// What to do about a disk is said by whoever gives the refusal.
-fn in_short(trouble: StoreTrouble) -> String {
-    match trouble {
-        StoreTrouble::Disk { error, .. } => error.to_string(),
-        other @ (StoreTrouble::Foreign { .. } | StoreTrouble::Damaged { .. }) => other.to_string(),
     }
 }
 
@@ -489,7 +527,7 @@ fn urgency_of(event: &str, data: &str) -> Urgency {
         // Access was widened.
         "policy.loaded" if !data.contains("\"became\":[]") => Urgency::Alert,
         "optout.taken" if data.contains("\"kind\":\"emergency\"") => Urgency::Alert,
-        "access.breakglass" | "store.failed" | "policy.rejected" => Urgency::Alert,
+        "access.breakglass" | "store.failed" | "store.undone" | "policy.rejected" => Urgency::Alert,
         "optout.overdue"
         | "optout.stale"
         | "optout.limit-reached"

@@ -39,6 +39,11 @@ impl Disk {
         self.put([0, 2, EIO, 1, 1]);
     }
 
+    /// This sync fails so, after which a whole commit can be on the disk, and so does whatever comes after it.
+    fn fail_from_sync(&self, at: i32, how: i32) {
+        self.put([0, at, how, 2, 2]);
+    }
+
     /// How many calls came.
     fn calls(&self) -> i32 {
         let mut number = [0; 4];
@@ -146,6 +151,68 @@ fn whichever_call_of_an_act_fails_what_was_acknowledged_is_so_and_nothing_else()
         holds = held(&host);
     }
     assert!(acknowledged >= 2 && refused >= 1 && killed >= 2, "{acknowledged} acknowledged, {refused} refused, {killed} killed");
+}
+
+/// A disk that fails from some call on, in each way in turn: whatever it is, and, in a short run too, each of the first syncs.
+fn each_way_to_stay_failing(disk: &Disk, mut then: impl FnMut(&str)) {
+    let (calls, ways): (i32, &[i32]) = if jit_tests::is_full_run() { (20, &[EIO, ENOSPC, EROFS, SHORT]) } else { (0, &[EIO]) };
+    for how in ways {
+        for at in 1..=3 {
+            disk.fail_from_sync(at, *how);
+            then(&format!("all from sync {at} on fail by {how}"));
+        }
+        for at in 1..=calls {
+            disk.fail(at, *how, true);
+            then(&format!("all from call {at} on fail by {how}"));
+        }
+    }
+}
+
+/// The numbers of the events of this kind.
+fn numbers(host: &Host, kind: &str) -> Vec<u64> {
+    let events = host.root().run(&format!("jit audit log --kind {kind} --json")).succeeds().json()["events"].clone();
+    events.as_array().unwrap().iter().map(|event| event["seq"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn what_a_disk_refused_that_goes_on_failing_does_not_count_after_kill_9() {
+    let (host, disk) = host();
+    let mut warned = 0;
+    each_way_to_stay_failing(&disk, |case| {
+        let told = host.user("alice").run("jit request su --as erin --reason x");
+        host.jitd().kill();
+        disk.heal();
+        host.jitd().start();
+        assert_eq!(held(&host), told.code == 0, "{case}: {}", told.text());
+        warned += usize::from(told.text().contains("should the machine lose power"));
+        host.user("alice").run("jit drop");
+        is_sound(&host, case);
+    });
+    let undone = numbers(&host, "store.undone").len();
+    assert!(undone > 0 && warned >= undone, "{undone} undone, {warned} warned");
+    let line = host.wait_for_log("store.undone");
+    assert!(line.contains("events=3 head="), "{line}");
+    host.root().run("ls -A /run/jit/own").succeeds().does_not_say("in-doubt");
+}
+
+#[test]
+fn archiving_on_a_disk_that_goes_on_failing_is_whole_or_not_at_all_and_what_is_not_known_is_said() {
+    let (host, disk) = host();
+    let mut late = 0;
+    let mut pruned = None;
+    each_way_to_stay_failing(&disk, |case| {
+        let told = host.root().run("jit audit prune --before 2036-01-01 --to /root/archive.jsonl; rm -f /root/archive.jsonl");
+        host.jitd().kill();
+        disk.heal();
+        host.jitd().start();
+        is_sound(&host, case);
+        // The one before is archived with the rest.
+        let before = std::mem::replace(&mut pruned, numbers(&host, "audit.pruned").last().copied());
+        let (done, refused) = (pruned > before, told.text().contains("could not be recorded"));
+        assert!(done != refused || told.text().contains("should jitd end"), "{case}: {done}, {}", told.text());
+        late += usize::from(done && refused);
+    });
+    assert!(late > 0, "the disk never kept what it said it had not");
 }
 
 #[test]

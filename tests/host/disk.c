@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 enum { SHORT = -1, KILL = -2, KILL_HALFWAY = -3, HANG = -4 };
-enum { ANY = 0, RENAME = 1 };
+enum { ANY = 0, RENAME = 1, SYNC = 2 };
+enum { ALL_LIKE_IT = 1, ALL = 2 };
 
 static struct control {
     int32_t calls; /* so many came */
     int32_t at;    /* the one that fails; 0: none */
     int32_t how;   /* an errno, or one of the above */
-    int32_t on;    /* and all after it */
+    int32_t on;    /* and all after it that count, or all of any kind */
     int32_t only;  /* calls of this kind alone count */
 } *control;
 
@@ -36,10 +37,10 @@ __attribute__((constructor)) static void begin(void)
 /* What becomes of this call: 0 if nothing. */
 static int fate(const char *path, int kind)
 {
-    int32_t number;
-    if (!control || strncmp(path, "/var/lib/jit/", 13) != 0 || (control->only != ANY && control->only != kind))
+    int32_t number, counts = control && (control->only == ANY || control->only == kind);
+    if (!control || strncmp(path, "/var/lib/jit/", 13) != 0 || (!counts && control->on != ALL))
         return 0;
-    number = __atomic_add_fetch(&control->calls, 1, __ATOMIC_SEQ_CST);
+    number = __atomic_add_fetch(&control->calls, counts, __ATOMIC_SEQ_CST);
     if (control->at == 0 || number < control->at || (number > control->at && !control->on))
         return 0;
     if (control->how == KILL)
@@ -51,14 +52,14 @@ static int fate(const char *path, int kind)
     return 0;
 }
 
-static int fate_of(int fd)
+static int fate_of(int fd, int kind)
 {
     char link[40], path[PATH_MAX];
     ssize_t length;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     length = readlink(link, path, sizeof path - 1);
     path[length < 0 ? 0 : length] = 0;
-    return fate(path, ANY);
+    return fate(path, kind);
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -89,7 +90,7 @@ OPENING(open64)
 #define WRITING(name, parameters, arguments)                        \
     ssize_t name parameters                                         \
     {                                                               \
-        int how = fate_of(fd);                                      \
+        int how = fate_of(fd, ANY);                                 \
         if (how > 0) {                                              \
             errno = how;                                            \
             return -1;                                              \
@@ -105,23 +106,23 @@ WRITING(write, (int fd, const void *from, size_t size), (fd, from, size))
 WRITING(pwrite, (int fd, const void *from, size_t size, off_t place), (fd, from, size, place))
 WRITING(pwrite64, (int fd, const void *from, size_t size, off64_t place), (fd, from, size, place))
 
-#define WITH_FD(name, parameters, arguments)     \
-    int name parameters                          \
-    {                                            \
-        int how = fate_of(fd);                   \
-        FAIL(how)                                \
-        return REAL(name) arguments;             \
+#define WITH_FD(name, kind, parameters, arguments) \
+    int name parameters                            \
+    {                                              \
+        int how = fate_of(fd, kind);               \
+        FAIL(how)                                  \
+        return REAL(name) arguments;               \
     }
-WITH_FD(fsync, (int fd), (fd))
-WITH_FD(fdatasync, (int fd), (fd))
-WITH_FD(ftruncate, (int fd, off_t size), (fd, size))
-WITH_FD(ftruncate64, (int fd, off64_t size), (fd, size))
+WITH_FD(fsync, SYNC, (int fd), (fd))
+WITH_FD(fdatasync, SYNC, (int fd), (fd))
+WITH_FD(ftruncate, ANY, (int fd, off_t size), (fd, size))
+WITH_FD(ftruncate64, ANY, (int fd, off64_t size), (fd, size))
 
 /* This one returns what failed. */
 #define RESERVING(name, type)                                        \
     int name(int fd, type from, type size)                           \
     {                                                                \
-        int how = fate_of(fd);                                       \
+        int how = fate_of(fd, ANY);                                  \
         if (how == KILL_HALFWAY)                                     \
             kill(getpid(), SIGKILL);                                 \
         return how > 0 ? how : REAL(name)(fd, from, size);           \

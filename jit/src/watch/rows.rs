@@ -204,7 +204,7 @@ pub fn event(clock: Clock, it: &EventView) -> Row {
     said.extend(text("rule").map(safe));
     let weight = match it.event.as_str() {
         "optout.taken" if text("kind") == Some("emergency") => Weight::Urgent,
-        "optout.overdue" | "access.breakglass" | "store.failed" | "syslog.lost" => Weight::Urgent,
+        "optout.overdue" | "access.breakglass" | "store.failed" | "store.undone" | "syslog.lost" => Weight::Urgent,
         _ => Weight::Plain,
     };
     Row { cells: vec![(at, 9), (printable(&it.event, 24), 18)], rest: said.join("  "), weight }

@@ -99,6 +99,7 @@ pub fn effects(state: &State, event: &Event, now: Now) -> Vec<Effect> {
         | Event::SyslogBack(_)
         | Event::StoreFailed(_)
         | Event::StoreBack(_)
+        | Event::StoreUndone(_)
         | Event::AuditHead(_)
         | Event::AuditPruned(_)
         | Event::NotifyFailed(_)

@@ -61,7 +61,9 @@ fn every() -> Vec<Refusal> {
         Refusal::NotifierOnly,
         Refusal::UnknownUser { name: user },
         Refusal::TooOften { most: 30 },
-        Refusal::NotRecorded { why: "no space".to_owned() },
+        Refusal::NotRecorded { why: "no space".to_owned(), trace: Trace::None },
+        Refusal::NotRecorded { why: "disk I/O error".to_owned(), trace: Trace::UnlessPowerFails },
+        Refusal::NotRecorded { why: "disk I/O error".to_owned(), trace: Trace::UnlessJitdEnds },
         Refusal::NothingToArchive,
         Refusal::Busy,
     ]

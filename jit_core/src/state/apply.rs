@@ -89,6 +89,7 @@ impl State {
             | Event::SyslogBack(_)
             | Event::StoreFailed(_)
             | Event::StoreBack(_)
+            | Event::StoreUndone(_)
             | Event::AuditHead(_)
             | Event::AuditPruned(_)
             | Event::NotifyFailed(_)

@@ -1,5 +1,6 @@
 use super::*;
 use crate::Reserve;
+use crate::doubt::Doubt;
 use crate::read::{Filter, events, ids_beginning, open_to_read};
 
 struct Place(PathBuf);
@@ -38,8 +39,8 @@ fn what_was_stored_is_there_in_order_and_chained_when_it_is_opened_again() {
     let place = Place::new("again");
     let (mut store, before) = place.open().unwrap();
     assert!(before.is_empty());
-    let first = store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob")]).unwrap();
-    let second = store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    let first = store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob")], 0).unwrap();
+    let second = store.append(&[fresh("R-00000001", "alice")], 0).unwrap();
     let head = store.head();
     drop(store);
     let (store, after) = place.open().unwrap();
@@ -51,7 +52,7 @@ fn what_was_stored_is_there_in_order_and_chained_when_it_is_opened_again() {
 fn events_are_found_by_id_user_and_kind() {
     let place = Place::new("find");
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob")]).unwrap();
+    store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob")], 0).unwrap();
     let reader = open_to_read(&place.file()).unwrap();
     let seqs = |filter: Filter| events(&reader, &filter, 10).unwrap().iter().map(|record| record.seq).collect::<Vec<_>>();
     assert_eq!(seqs(Filter { id: Some("R-00000002".to_owned()), ..Filter::default() }), [2]);
@@ -67,7 +68,7 @@ fn events_are_found_by_id_user_and_kind() {
 fn a_changed_event_is_found_when_the_store_is_opened() {
     let place = Place::new("changed");
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    store.append(&[fresh("R-00000001", "alice")], 0).unwrap();
     drop(store);
     Connection::open(place.file()).unwrap().execute("UPDATE events SET data = replace(data, 'alice', 'mallo')", []).unwrap();
     let trouble = place.open().unwrap_err().to_string();
@@ -110,7 +111,7 @@ fn a_store_of_the_first_layout_is_brought_up_to_date_with_every_event_as_it_was(
     Connection::open(place.file()).unwrap().execute_batch(FIRST_LAYOUT).unwrap();
     let (mut store, before) = place.open().unwrap();
     assert_eq!(before.len(), 2);
-    store.append(&[fresh("R-00000003", "carol")]).unwrap();
+    store.append(&[fresh("R-00000003", "carol")], 0).unwrap();
     drop(store);
     let (store, after) = place.open().unwrap();
     assert_eq!((store.head().seq, &after[..2]), (3, before.as_slice()));
@@ -122,7 +123,7 @@ fn a_store_of_the_first_layout_is_brought_up_to_date_with_every_event_as_it_was(
 fn an_event_of_a_newer_jitd_is_no_damage_and_its_store_is_left_untouched() {
     let place = Place::new("newer-event");
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice"), Fresh { event: "grant.teleported", ..fresh("R-00000002", "bob") }]).unwrap();
+    store.append(&[fresh("R-00000001", "alice"), Fresh { event: "grant.teleported", ..fresh("R-00000002", "bob") }], 0).unwrap();
     drop(store);
     let before = std::fs::read(place.file()).unwrap();
     let trouble = place.open().unwrap_err();
@@ -147,7 +148,7 @@ fn a_store_of_the_second_layout_is_read_with_its_checkpoint() {
 fn whichever_byte_of_an_event_is_flipped_it_is_found() {
     let place = Place::new("flip");
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob"), fresh("R-00000003", "carol")]).unwrap();
+    store.append(&[fresh("R-00000001", "alice"), fresh("R-00000002", "bob"), fresh("R-00000003", "carol")], 0).unwrap();
     drop(store);
     let connection = Connection::open(place.file()).unwrap();
     let mut flipped = 0;
@@ -222,14 +223,14 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     };
     // More than are kept at hand, so that the base is shorter than the record.
     let all: Vec<_> = (0..12_000).flat_map(|number| [session(number, "session.opened"), session(number, "session.closed")]).collect();
-    all.chunks(1000).for_each(|batch| drop(store.append(batch).unwrap()));
+    all.chunks(1000).for_each(|batch| drop(store.append(batch, 0).unwrap()));
     drop(store);
     let (mut store, whole, none) = Store::open(&place.file()).unwrap();
     assert!(none.is_none());
     let base = base_of(&place, &whole, 24_000);
     assert!(base.seqs.len() < 11_000, "{}", base.seqs.len());
     store.put_base(&base).unwrap();
-    store.append(&[session(20_000, "session.opened")]).unwrap();
+    store.append(&[session(20_000, "session.opened")], 0).unwrap();
     drop(store);
     let (mut store, from_base, used) = Store::open(&place.file()).unwrap();
     assert_eq!(used.as_ref(), Some(&base));
@@ -274,12 +275,12 @@ fn the_reserve_is_real_space_and_comes_and_goes() {
 fn what_a_failed_commit_left_is_gone_when_the_store_is_connected_to_again() {
     let place = Place::new("failed-commit");
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    store.append(&[fresh("R-00000001", "alice")], 0).unwrap();
     let acknowledged = store.head();
     // On disk, though nobody was told so.
     append_on(store.connection.as_mut().unwrap(), acknowledged, &[fresh("R-00000002", "mallory")]).unwrap();
     store.connection = None;
-    let third = store.append(&[fresh("R-00000003", "carol")]).unwrap();
+    let third = store.append(&[fresh("R-00000003", "carol")], 0).unwrap();
     drop(store);
     let (store, after) = place.open().unwrap();
     assert_eq!((after.len(), &after[1..], store.head().seq), (2, third.as_slice(), 2));
@@ -290,16 +291,82 @@ fn what_a_failed_commit_left_is_gone_when_the_store_is_connected_to_again() {
 fn another_record_in_the_place_of_the_open_one_is_not_gone_on_with_and_none_is_made_anew() {
     let (place, other) = (Place::new("exchanged"), Place::new("exchanged-other"));
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    store.append(&[fresh("R-00000001", "alice")], 0).unwrap();
     let (mut theirs, _) = other.open().unwrap();
-    theirs.append(&[fresh("R-00000002", "mallory")]).unwrap();
+    theirs.append(&[fresh("R-00000002", "mallory")], 0).unwrap();
     drop(theirs);
     store.connection = None;
     std::fs::rename(place.file(), place.0.join("mine")).unwrap();
-    assert!(matches!(store.append(&[fresh("R-00000003", "carol")]), Err(StoreTrouble::Disk { .. })));
+    assert!(matches!(store.append(&[fresh("R-00000003", "carol")], 0), Err(StoreTrouble::Disk { .. })));
     assert!(!place.file().exists());
     std::fs::copy(other.file(), place.file()).unwrap();
-    assert!(matches!(store.append(&[fresh("R-00000003", "carol")]), Err(StoreTrouble::Foreign { .. })));
+    assert!(matches!(store.append(&[fresh("R-00000003", "carol")], 0), Err(StoreTrouble::Foreign { .. })));
     std::fs::rename(place.0.join("mine"), place.file()).unwrap();
-    assert_eq!(store.append(&[fresh("R-00000003", "carol")]).unwrap()[0].seq, 2);
+    assert_eq!(store.append(&[fresh("R-00000003", "carol")], 0).unwrap()[0].seq, 2);
+}
+
+/// A store whose last commit was refused, and is on disk all the same: what jitd knows of it.
+fn refused(place: &Place, batch: &[Fresh], facts: usize) -> Doubt {
+    let (mut store, _) = place.open().unwrap();
+    let before = store.head();
+    append_on(store.connection.as_mut().unwrap(), before, batch).unwrap();
+    let Attempt::Refused(doubt) = Attempt::of(before, batch, facts) else { panic!("all of it is so") };
+    doubts(place).put(&doubt).unwrap();
+    doubt
+}
+
+fn doubts(place: &Place) -> crate::Doubts {
+    std::fs::set_permissions(&place.0, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    crate::Doubts::within(place.0.clone(), jit_core::time::BootId("boot".to_owned()))
+}
+
+fn reopen(place: &Place) -> Opened {
+    Store::open_without_refused(&place.file(), doubts(place), WallTime::from_millis(2000)).unwrap()
+}
+
+#[test]
+fn what_was_refused_and_is_on_disk_is_taken_out_at_the_start_and_what_is_so_stays() {
+    let place = Place::new("refused");
+    place.open().unwrap().0.append(&[fresh("R-00000001", "alice")], 0).unwrap();
+    let doubt = refused(&place, &[fresh("R-00000002", "bob"), fresh("R-00000003", "mallory"), fresh("R-00000004", "mallory")], 1);
+    let Opened { store, undone, unheeded, .. } = reopen(&place);
+    let undone = undone.unwrap();
+    assert_eq!((undone.event.as_str(), undone.seq, store.head(), unheeded), ("store.undone", 3, undone.head(), None));
+    assert_eq!(undone.data, format!(r#"{{"events":2,"head":4,"head_hash":"{}"}}"#, doubt.end.hash));
+    assert!(!doubts(&place).file().exists());
+    drop(store);
+    let (_, records) = place.open().unwrap();
+    assert_eq!(records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(records[1].data.contains("R-00000002") && follow_to(&open_to_read(&place.file()).unwrap(), 3).is_ok());
+    assert!(ids_beginning(&open_to_read(&place.file()).unwrap(), "R-00000003").unwrap().is_empty());
+}
+
+#[test]
+fn a_record_that_goes_on_after_what_was_refused_loses_nothing_by_what_was_written_down() {
+    let place = Place::new("refused-goes-on");
+    refused(&place, &[fresh("R-00000001", "alice")], 0);
+    // A jitd that knows nothing of such notes.
+    place.open().unwrap().0.append(&[fresh("R-00000002", "bob")], 0).unwrap();
+    let Opened { store, undone, unheeded, .. } = reopen(&place);
+    assert!(undone.is_none() && unheeded.unwrap().contains("does not end with"));
+    assert!(store.head().seq == 2 && !doubts(&place).file().exists());
+}
+
+#[test]
+fn what_was_refused_and_never_came_to_the_disk_is_no_matter_and_a_store_that_is_clean_again_says_so_first() {
+    let place = Place::new("refused-not-there");
+    let doubt = Attempt::of(Head::NONE, &[fresh("R-00000001", "alice")], 0);
+    let Attempt::Refused(doubt) = doubt else { panic!("{doubt:?}") };
+    doubts(&place).put(&doubt).unwrap();
+    let Opened { mut store, undone, unheeded, .. } = reopen(&place);
+    assert!(undone.is_none() && unheeded.is_none() && store.head() == Head::NONE);
+    // The same batch again, acknowledged this time.
+    assert_eq!(store.write_down(Attempt::Refused(doubt)), Trace::UnlessPowerFails);
+    store.connection = None;
+    store.append(&[fresh("R-00000001", "alice")], 0).unwrap();
+    assert!(store.head() == doubt.end && !doubts(&place).file().exists());
+    assert_eq!(Attempt::of(doubt.end, &[fresh("R-00000002", "bob")], 1), Attempt::Harmless);
+    assert_eq!(store.write_down(Attempt::Archiving), Trace::UnlessJitdEnds);
+    drop(store);
+    assert_eq!(reopen(&place).store.head(), doubt.end);
 }

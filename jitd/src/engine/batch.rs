@@ -1,6 +1,6 @@
 //! A batch: commands that are handled together, stored together, and answered together.
 
-use crate::writer::{Committed, Kept};
+use crate::writer::{Committed, Kept, Unstored};
 use jit_core::engine::{Command, News, Recording, Reply, recording};
 use jit_core::event::Event;
 use jit_core::policy::Policy;
@@ -47,8 +47,8 @@ impl Waiting {
 
 impl Waiting {
     /// Says no to whoever asked.
-    pub fn refuse(self, why: &str) {
-        let refusal = Refusal::NotRecorded { why: why.to_owned() };
+    pub fn refuse(self, why: &Unstored) {
+        let refusal = why.refusal();
         match self {
             Self::Asked(_, answer) => drop(answer.send(Err(refusal))),
             Self::Policy(_, _, answer) => drop(answer.send(Err(refusal))),
@@ -98,7 +98,7 @@ impl Flight {
     /// Waits until the batch is stored, or cannot be.
     pub async fn land(flight: &mut Option<Self>) -> Committed {
         match flight {
-            Some(flight) => (&mut flight.stored).await.unwrap_or_else(|_| Err("the writer has stopped".to_owned())),
+            Some(flight) => (&mut flight.stored).await.unwrap_or_else(|_| Err("the writer has stopped".to_owned().into())),
             None => std::future::pending().await,
         }
     }

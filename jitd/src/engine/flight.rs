@@ -6,9 +6,8 @@
 use super::batch::{Batch, Done, Flight, Then, Waiting};
 use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
 use crate::clock::{Clock, KernelEntropy};
-use crate::writer::{Committed, Kept, fresh};
+use crate::writer::{Committed, Kept, Unstored, fresh};
 use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, effects, news};
-use jit_core::refusal::Refusal;
 use jit_core::span::Span;
 use jit_core::time::Now;
 use std::collections::BTreeSet;
@@ -53,7 +52,7 @@ impl<C: Clock> Task<C> {
                 break;
             }
             if let (Some(why), Waiting::Asked(..)) = (&self.no_record, &waiting) {
-                waiting.refuse(why);
+                waiting.refuse(&why.clone().into());
                 continue;
             }
             self.handle(waiting, now, &mut batch);
@@ -180,14 +179,14 @@ impl<C: Clock> Task<C> {
                 self.say(flight.then, &kept);
                 self.tell(flight.news);
             }
-            Err(why) => {
+            Err(unstored) => {
                 self.state.take_back();
                 // The record has these without the batch.
                 flight.meanwhile.iter().for_each(|(at, event)| self.state.apply(*at, event));
                 self.state.keep();
-                self.store_fails = Some((self.clock.now(), why.clone()));
+                self.store_fails = Some((self.clock.now(), unstored.why.clone()));
                 for then in flight.then {
-                    refuse(then, &why);
+                    refuse(then, &unstored);
                 }
                 self.tell_watchers();
             }
@@ -227,8 +226,8 @@ impl<C: Clock> Task<C> {
     }
 }
 
-pub(super) fn refuse(then: Then, why: &str) {
-    let refusal = Refusal::NotRecorded { why: why.to_owned() };
+pub(super) fn refuse(then: Then, why: &Unstored) {
+    let refusal = why.refusal();
     match then {
         Then::Answer(answer, _) => drop(answer.send(Err(refusal))),
         Then::Policy(_, answer) => drop(answer.send(Err(refusal))),

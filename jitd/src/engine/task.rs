@@ -294,7 +294,7 @@ impl<C: Clock> Task<C> {
     /// Goes on with another record, or without one; what waits is answered by it.
     fn adopt(&mut self, begun: Begun, writer: Writer) {
         for then in self.flight.take().into_iter().flat_map(|flight| flight.then) {
-            refuse(then, "the record was changed for another one");
+            refuse(then, &"the record was changed for another one".to_owned().into());
         }
         let now = self.clock.now();
         self.writer = writer;

@@ -4,7 +4,7 @@ use super::looks::{send_checkpoint, send_events};
 use super::{About, Gone, Line};
 use crate::writer::Archived;
 use jit_core::actor::Actor;
-use jit_core::record::{Hash, Head};
+use jit_core::record::{Hash, Head, Trace};
 use jit_core::refusal::Refusal;
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
@@ -36,7 +36,7 @@ pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Momen
     let upto = match last {
         Ok(Ok(Some(upto))) => upto,
         Ok(Ok(None)) => return line.refuse(&Refusal::NothingToArchive).await,
-        Ok(Err(error)) => return line.refuse(&Refusal::NotRecorded { why: error.to_string() }).await,
+        Ok(Err(error)) => return line.refuse(&Refusal::NotRecorded { why: error.to_string(), trace: Trace::None }).await,
         Err(_) => return line.refuse(&Refusal::Busy).await,
     };
     line.send(&UserAnswer::Archive { upto: format!("{}:{}", upto.seq, upto.hash) }).await?;
@@ -54,6 +54,6 @@ pub async fn prune(about: &About, line: &mut Line, actor: Actor, upto: String, b
     let archived = Archived { upto: head, before: moment(before), by: actor.subject.name, at };
     match writer.prune(archived).await {
         Ok(()) => line.send(&UserAnswer::Archive { upto }).await,
-        Err(why) => line.refuse(&Refusal::NotRecorded { why }).await,
+        Err(unstored) => line.refuse(&unstored.refusal()).await,
     }
 }

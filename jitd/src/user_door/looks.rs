@@ -8,6 +8,7 @@ use jit_core::grant::Grant;
 use jit_core::id::{GrantId, IdPrefix, RequestId};
 use jit_core::policy::Policy;
 use jit_core::record::Record;
+use jit_core::record::Trace;
 use jit_core::refusal::Refusal;
 use jit_core::request::{Progress, Request};
 use jit_core::subject::Subject;
@@ -285,7 +286,7 @@ async fn resolve(about: &About, prefix: &IdPrefix) -> Result<String, Refusal> {
 }
 
 fn not_read(error: &dyn Display) -> Refusal {
-    Refusal::NotRecorded { why: format!("the record cannot be read: {error}") }
+    Refusal::NotRecorded { why: format!("the record cannot be read: {error}"), trace: Trace::None }
 }
 
 /// A request, grant or session that the viewer may see.
