@@ -192,6 +192,10 @@ pub enum Refusal {
     TooOften {
         most: u32,
     },
+    /// What they began in a day fills as much of the record as one person may.
+    TooMuch {
+        again: Span,
+    },
     NotRecorded {
         why: String,
         trace: Trace,
@@ -252,6 +256,7 @@ impl Refusal {
             | Self::NotifierOnly
             | Self::UnknownUser { .. }
             | Self::TooOften { .. }
+            | Self::TooMuch { .. }
             | Self::NotRecorded { .. }
             | Self::NothingToArchive
             | Self::Busy => Code::Refused,
@@ -331,6 +336,7 @@ impl Refusal {
             Self::NotifierOnly => "name it in the policy: auditors = [\"user:jit-notify\"]".to_owned(),
             Self::UnknownUser { .. } => "check the spelling".to_owned(),
             Self::TooOften { .. } => "wait a minute".to_owned(),
+            Self::TooMuch { .. } => "fewer requests, for longer, need less".to_owned(),
             Self::NothingToArchive => "name a later moment: --before 2026-01-31".to_owned(),
             Self::NotRecorded { .. } => "an administrator must look at the disk under /var/lib/jit".to_owned(),
             Self::Busy => "try again in a moment".to_owned(),
@@ -398,6 +404,9 @@ impl fmt::Display for Refusal {
             Self::NotifierOnly => f.write_str("only the user jit-notify, as an auditor, may say that notices failed"),
             Self::UnknownUser { name } => write!(f, "there is no account named {name} here"),
             Self::TooOften { most } => write!(f, "more than {most} acts in a minute"),
+            Self::TooMuch { again } => {
+                write!(f, "you have asked for as much today as the record holds of one person: ask again in {again}")
+            }
             Self::NothingToArchive => write!(f, "there is no event from before that"),
             Self::NotRecorded { why, trace } => {
                 write!(f, "it could not be recorded, so it was not done: {}{trace}", text::printable(why, 200))

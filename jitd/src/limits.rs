@@ -1,6 +1,8 @@
 //! How many connections there may be, in all and of one user, and how often somebody may act.
 
 use jit_core::name::Uid;
+use jit_core::refusal::Refusal;
+use jit_core::span::Span;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -118,13 +120,55 @@ impl Drop for Slot {
     }
 }
 
-/// How often each user acted in the last minute.
+/// What begins something that is on record: what comes of it, up to its end, needs nobody's leave any more. So whoever
+/// answers, gives back or takes away is never held up by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Begins {
+    /// A request, a grant in somebody's name, an extension.
+    Request,
+    /// An emergency: their number is the policy's business, and no request uses up their space.
+    Emergency,
+}
+
+/// What one user may begin in a day, in bytes of the record, and all of it at once; then it comes back evenly.
+const BYTES_A_DAY: u32 = 1_000_000;
+/// What all events of a request come to, beside its reason, which is in three of them at most.
+const BYTES_EACH: u32 = 2_000;
+const REASONS_EACH: u32 = 3;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How often each user acted in the last minute, and what they began in a day.
 #[derive(Debug, Clone, Default)]
 pub struct Acts {
     recent: Arc<Mutex<HashMap<Uid, VecDeque<Instant>>>>,
+    /// When all that a user began would have been begun, had each waited until the one before had come back.
+    even: Arc<Mutex<HashMap<(Uid, Begins), Instant>>>,
 }
 
 impl Acts {
+    /// Counts what begins with this reason, unless that were too much in a day. Root can fill a disk anyway.
+    ///
+    /// # Errors
+    /// It is too much, and when it is not any more.
+    pub fn begin(&self, uid: Uid, begins: Begins, reason: Option<&str>, now: Instant) -> Result<(), Refusal> {
+        if uid.is_root() {
+            return Ok(());
+        }
+        let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
+        if even.len() >= MOST_USERS {
+            even.retain(|_, moment| *moment > now);
+        }
+        let before = (*even.get(&(uid, begins)).unwrap_or(&now)).max(now);
+        let after = before.checked_add(in_a_day(reason)).ok_or(Refusal::Busy)?;
+        let wait = after.duration_since(now).saturating_sub(DAY);
+        if wait.is_zero() {
+            even.insert((uid, begins), after);
+            Ok(())
+        } else {
+            Err(Refusal::TooMuch { again: Span::from_secs(wait.as_secs().saturating_add(1)) })
+        }
+    }
+
     /// Counts an act, unless there were too many.
     #[must_use]
     pub fn allow(&self, uid: Uid, now: Instant) -> bool {
@@ -145,9 +189,16 @@ impl Acts {
     }
 }
 
+/// Which part of a day something with this reason takes up: as it is stored, where a control character has six bytes.
+fn in_a_day(reason: Option<&str>) -> Duration {
+    let stored = reason.and_then(|reason| serde_json::to_string(reason).ok()).map_or(0, |stored| stored.len());
+    let bytes = u32::try_from(stored).unwrap_or(u32::MAX).saturating_mul(REASONS_EACH).saturating_add(BYTES_EACH);
+    DAY.saturating_mul(bytes).checked_div(BYTES_A_DAY).unwrap_or(DAY)
+}
+
 /// How many sessions one user may open, or checks they may cause, at once, and how far apart they are once there were so many.
-pub const SESSIONS_AT_ONCE: u32 = 600;
-const SESSION_EVERY: Duration = Duration::from_millis(100);
+pub const SESSIONS_AT_ONCE: u32 = 2000;
+const SESSION_EVERY: Duration = Duration::from_millis(300);
 /// The longest that a session waits for its turn: well within the time in which an answer is given.
 const LONGEST_TURN: Duration = Duration::from_millis(300);
 
@@ -259,14 +310,33 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_begins_in_a_day_is_limited_and_comes_back_and_emergencies_have_their_own() {
+        let (acts, start) = (Acts::default(), Instant::now());
+        let begin =
+            |uid: u32, begins, reason: &str, after: u64| acts.begin(Uid(uid), begins, Some(reason), start + Duration::from_secs(after));
+        let begun = (0..1000).take_while(|_| begin(1, Begins::Request, "INC-42", 0).is_ok()).count();
+        assert!((480..500).contains(&begun), "{begun}");
+        let Err(Refusal::TooMuch { again }) = begin(1, Begins::Request, "INC-42", 0) else { panic!("it is too much") };
+        assert!((60..180).contains(&again.as_secs()), "{again}");
+        assert_eq!(begin(1, Begins::Request, "INC-42", again.as_secs()), Ok(()));
+        assert!(begin(1, Begins::Request, "INC-42", again.as_secs()).is_err());
+        for (uid, begins) in [(1, Begins::Emergency), (2, Begins::Request), (0, Begins::Request)] {
+            assert_eq!(begin(uid, begins, "INC-42", 0), Ok(()));
+        }
+        assert_eq!((0..1000).filter(|_| begin(0, Begins::Request, "x", 0).is_ok()).count(), 1000, "root");
+        let long = "\u{1}".repeat(1000);
+        assert_eq!((0..1000).filter(|_| begin(3, Begins::Request, &long, 0).is_ok()).count(), 49);
+        assert_eq!(begin(1, Begins::Request, &long, 2 * 86_400), Ok(()));
+    }
+
+    #[test]
     fn a_user_in_a_loop_of_sessions_is_slowed_and_nobody_else_is() {
         let (turns, start) = (Turns::default(), Instant::now());
         for _ in 0..SESSIONS_AT_ONCE {
             assert_eq!(turns.next(Uid(1), start), Some(Duration::ZERO));
         }
-        let waits: Vec<_> = (0..4).map(|_| turns.next(Uid(1), start)).collect();
-        assert_eq!(waits[0], Some(SESSION_EVERY));
-        assert_eq!((waits[2], waits[3]), (Some(LONGEST_TURN), None));
+        let waits: Vec<_> = (0..2).map(|_| turns.next(Uid(1), start)).collect();
+        assert_eq!(waits, [Some(SESSION_EVERY), None], "one after the other is never told that jitd is busy");
         assert_eq!(turns.next(Uid(2), start), Some(Duration::ZERO));
         assert_eq!(turns.next(Uid(1), start + Duration::from_secs(1)), Some(Duration::ZERO), "time passed");
         assert_eq!(turns.next(Uid(1), start + Duration::from_secs(3600)), Some(Duration::ZERO));

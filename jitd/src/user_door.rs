@@ -13,7 +13,7 @@ use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::keeper::Keeper;
-use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slot, Slots, Standing};
+use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::wire;
@@ -187,6 +187,11 @@ impl Service {
         if changes_something(&ask.act) && !self.about.acts.allow(actor.subject.uid, Instant::now()) {
             return line.refuse(&Refusal::TooOften { most: ACTS_A_MINUTE }).await;
         }
+        if let Some((begins, reason)) = begins_something(&ask.act)
+            && let Err(refusal) = self.about.acts.begin(actor.subject.uid, begins, reason, Instant::now())
+        {
+            return line.refuse(&refusal).await;
+        }
         self.act(line, actor, ask.act).await
     }
 
@@ -222,6 +227,36 @@ impl Service {
             },
             Act::Metrics => metrics::metrics(about, line, actor).await,
         }
+    }
+}
+
+/// What begins something that is on record, and its reason.
+fn begins_something(act: &Act) -> Option<(Begins, Option<&str>)> {
+    match act {
+        Act::Request(wish) | Act::GrantTo { wish, .. } => Some((Begins::Request, wish.reason.as_deref())),
+        Act::Extend { reason, .. } => Some((Begins::Request, reason.as_deref())),
+        Act::Emergency(wish) => Some((Begins::Emergency, wish.reason.as_deref())),
+        Act::Approve { .. }
+        | Act::Deny { .. }
+        | Act::Cancel(_)
+        | Act::Drop(_)
+        | Act::Revoke { .. }
+        | Act::Review { .. }
+        | Act::Reload
+        | Act::NotifyFailed(_)
+        | Act::Prune { .. }
+        | Act::Optouts
+        | Act::Status
+        | Act::Wait(_)
+        | Act::List(_)
+        | Act::Show(_)
+        | Act::Events(_)
+        | Act::Follow { .. }
+        | Act::PolicyShow
+        | Act::Version
+        | Act::Archive { .. }
+        | Act::Watch
+        | Act::Metrics => None,
     }
 }
 

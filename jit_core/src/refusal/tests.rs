@@ -61,6 +61,7 @@ fn every() -> Vec<Refusal> {
         Refusal::NotifierOnly,
         Refusal::UnknownUser { name: user },
         Refusal::TooOften { most: 30 },
+        Refusal::TooMuch { again: Span::from_secs(173) },
         Refusal::NotRecorded { why: "no space".to_owned(), trace: Trace::None },
         Refusal::NotRecorded { why: "disk I/O error".to_owned(), trace: Trace::UnlessPowerFails },
         Refusal::NotRecorded { why: "disk I/O error".to_owned(), trace: Trace::UnlessJitdEnds },

@@ -10,7 +10,7 @@ use crate::behind::Seen;
 use crate::directory::Directory;
 use crate::engine::{Handle, Snapshot};
 use crate::keeper::Keeper;
-use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slot, Slots, Standing};
+use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::user_door::{optouts, views};
 use crate::wire;
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
@@ -235,7 +235,7 @@ impl Waiter<'_> {
 
     /// Files a request in their name.
     async fn request(&self, reason: Option<String>) -> Told {
-        let filed = match self.actor().await {
+        let filed = match self.actor(Begins::Request, reason.as_deref()).await {
             Ok(actor) => self.desk.engine.command(Command::Request(actor, self.wish(reason))).await,
             Err(refusal) => Err(refusal),
         };
@@ -250,7 +250,7 @@ impl Waiter<'_> {
 
     /// Takes an emergency.
     async fn take(&self, reason: String) -> Told {
-        let taken = match self.actor().await {
+        let taken = match self.actor(Begins::Emergency, Some(&reason)).await {
             Ok(actor) => optouts::take(&self.desk.engine, &self.desk.directory, actor, self.wish(Some(reason))).await,
             Err(refusal) => Err(refusal),
         };
@@ -263,11 +263,12 @@ impl Waiter<'_> {
 
     /// Who acts. Of sudo and su it is known from which processes they do; a log-in comes from elsewhere, and what sshd's
     /// own processes are part of says nothing about it.
-    async fn actor(&self) -> Result<Actor, Refusal> {
+    async fn actor(&self, begins: Begins, reason: Option<&str>) -> Result<Actor, Refusal> {
         let subject = self.entry.subject.clone();
         if !self.desk.acts.allow(subject.uid, Instant::now()) {
             return Err(Refusal::TooOften { most: ACTS_A_MINUTE });
         }
+        self.desk.acts.begin(subject.uid, begins, reason, Instant::now())?;
         match self.said.0.who {
             Who::Uid(_) => {
                 let seen = self.process.as_ref().and_then(|process| Seen::of(process, &self.desk.keeper)).ok_or(Refusal::Unreadable)?;
