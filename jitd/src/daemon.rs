@@ -38,9 +38,12 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let mut own_is_ours = sockets::make_directory(&own, 0o700).map_err(in_words);
     if let Some(identity) = identity {
         own_is_ours = own_is_ours.and_then(|()| identity.give(&own));
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&settings.state, private).map_err(|error| format!("{}: {error}", settings.state.display()))?;
-        identity.give(&settings.state)?;
+        match std::fs::set_permissions(&settings.state, std::os::unix::fs::PermissionsExt::from_mode(0o700)) {
+            Ok(()) => identity.give(&settings.state)?,
+            // It is as the jitd before this one left it, and may be written again later.
+            Err(error) if sockets::is_read_only(&error) => {}
+            Err(error) => return Err(format!("{}: {error}", settings.state.display())),
+        }
         identity.become_it()?;
     }
     if let Err(why) = own_is_ours {
@@ -55,7 +58,10 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(crate::directory::MOST_THREADS).build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
-    runtime.block_on(serve(settings, sockets, &written_meanwhile, keeper, orders))
+    let served = runtime.block_on(serve(settings, sockets, &written_meanwhile, keeper, orders));
+    // Somebody may be reading from a disk that does not answer.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[String], keeper: Keeper, orders: Orders) -> Result<(), String> {

@@ -30,6 +30,7 @@ mod sockets;
 pub mod syslog;
 mod terminal;
 pub mod user_door;
+mod voice;
 mod watchdog;
 mod wire;
 pub mod writer;

@@ -50,6 +50,11 @@ pub struct Held {
     _lock: Flock<File>,
 }
 
+/// Whether the disk can only be read now.
+pub fn is_read_only(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ReadOnlyFilesystem
+}
+
 /// Takes a directory for this process alone.
 ///
 /// # Errors
@@ -63,7 +68,9 @@ pub fn hold(directory: &Path) -> Result<Held, String> {
         .mode(0o600)
         .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
         .open(&path);
-    let file = options.map_err(|error| format!("{}: {error}", path.display()))?;
+    // One that is there can be locked on a disk that can only be read, too.
+    let file = options.or_else(|error| if is_read_only(&error) { File::open(&path) } else { Err(error) });
+    let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
     lock.map(|lock| Held { _lock: lock }).map_err(|_| format!("another jitd runs on {}", directory.display()))
 }

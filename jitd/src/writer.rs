@@ -5,6 +5,7 @@
 
 use crate::meter::Meter;
 use crate::syslog::{Syslog, Turn, Urgency};
+use crate::voice::Voice;
 use jit_core::engine::{Otherwise, Recording};
 use jit_core::event::{self, Event};
 use jit_core::line;
@@ -112,6 +113,8 @@ pub struct Writer {
     fails: Arc<AtomicBool>,
     head: watch::Receiver<u64>,
     store: PathBuf,
+    /// For what must not wait for the disk; none: there is no record.
+    voice: Option<Voice>,
 }
 
 impl std::fmt::Debug for Work {
@@ -145,17 +148,17 @@ impl Writer {
         let (work, jobs) = mpsc::channel();
         told.send_replace(store.head().seq);
         let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let voice = Voice::new(syslog);
         let mut scribe = Scribe {
             store,
             reserve,
-            syslog,
+            voice: voice.clone(),
             behind: behind.clone(),
             fails: fails.clone(),
             head: told.clone(),
             meter,
             failing: None,
             late: VecDeque::new(),
-            turned: None,
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
             loop {
@@ -179,14 +182,15 @@ impl Writer {
                 scribe.work(job);
             }
         })?;
-        Ok((Self { work: Some(work), why_none: String::new(), behind, fails, head: told.subscribe(), store: file }, thread))
+        let (why_none, head) = (String::new(), told.subscribe());
+        Ok((Self { work: Some(work), why_none, behind, fails, head, store: file, voice: Some(voice) }, thread))
     }
 
     /// A writer where there is no record to write to: whatever must be recorded is refused.
     #[must_use]
     pub fn none(why: String, told: &Arc<watch::Sender<u64>>) -> Self {
         let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
-        Self { work: None, why_none: why, behind, fails, head: told.subscribe(), store: PathBuf::new() }
+        Self { work: None, why_none: why, behind, fails, head: told.subscribe(), store: PathBuf::new(), voice: None }
     }
 
     /// Whether something could not be stored, and nothing has been since; or the space that is kept for a full disk is in use.
@@ -223,9 +227,27 @@ impl Writer {
         self.send(Work::Note(batch));
     }
 
+    /// Tells syslog of what is so and waits for the disk, which does not answer.
+    pub fn say_unstored(&self, batch: &[Fresh]) {
+        if let Some(voice) = &self.voice {
+            batch.iter().for_each(|fresh| say_unstored(voice, fresh));
+        }
+    }
+
+    /// Tells syslog that the record cannot be written.
+    pub fn say_failed(&self, why: &str) {
+        if let Some(voice) = &self.voice {
+            say_failed(voice, why);
+        }
+    }
+
     /// Tries again what could not be delivered or stored, if anything could not.
     pub fn catch_up(&self, now: WallTime) {
-        if self.behind.load(Ordering::Relaxed) {
+        let has_turned = self.voice.as_ref().is_some_and(|voice| {
+            voice.flush();
+            voice.has_turned()
+        });
+        if has_turned || self.behind.load(Ordering::Relaxed) {
             self.send(Work::Flush(now));
         }
     }
@@ -293,15 +315,13 @@ struct Failing {
 struct Scribe {
     store: Store,
     reserve: Reserve,
-    syslog: Syslog,
+    voice: Voice,
     behind: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
     head: Arc<watch::Sender<u64>>,
     meter: Arc<Meter>,
     failing: Option<Failing>,
     late: VecDeque<Late>,
-    /// What changed about syslog since it was last told what time it is.
-    turned: Option<Turn>,
 }
 
 /// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
@@ -311,15 +331,13 @@ const LONG: Duration = Duration::from_secs(3600);
 
 impl Scribe {
     fn pause(&self) -> Duration {
-        if self.syslog.is_slow() { SYSLOG_AGAIN } else { LONG }
+        if self.voice.with(Syslog::is_slow) { SYSLOG_AGAIN } else { LONG }
     }
 
     /// Gives a slow syslog what it takes now.
     fn go_on_with_syslog(&mut self) {
-        if self.syslog.is_slow()
-            && let Some(turn) = self.syslog.flush()
-        {
-            self.turned = Some(turn);
+        if self.voice.with(Syslog::is_slow) {
+            self.voice.flush();
         }
         self.say_how_it_goes();
     }
@@ -327,7 +345,8 @@ impl Scribe {
     fn say_how_it_goes(&self) {
         let fails = self.failing.is_some() || !self.reserve.is_held();
         self.fails.store(fails, Ordering::Relaxed);
-        self.behind.store(fails || self.syslog.waiting() > 0 || self.turned.is_some(), Ordering::Relaxed);
+        let speaks = self.voice.with(Syslog::waiting) == 0 && !self.voice.has_turned();
+        self.behind.store(fails || !speaks, Ordering::Relaxed);
         self.measure();
     }
 
@@ -336,10 +355,10 @@ impl Scribe {
         let health = &self.meter.health;
         let set = |meter: &AtomicU64, count: usize| meter.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
         set(&health.waiting, self.late.len());
-        set(&health.syslog_waiting, self.syslog.waiting());
+        set(&health.syslog_waiting, self.voice.with(Syslog::waiting));
         health.failing.store(self.failing.is_some(), Ordering::Relaxed);
-        health.syslog_lost.store(self.syslog.is_lost(), Ordering::Relaxed);
-        health.syslog_undelivered.store(self.syslog.dropped(), Ordering::Relaxed);
+        health.syslog_lost.store(self.voice.with(Syslog::is_lost), Ordering::Relaxed);
+        health.syslog_undelivered.store(self.voice.with(Syslog::dropped), Ordering::Relaxed);
     }
 
     fn work(&mut self, work: Work) {
@@ -356,9 +375,8 @@ impl Scribe {
                 }
             }
             Work::Flush(now) => {
-                for turn in [self.turned.take(), self.syslog.flush()].into_iter().flatten() {
-                    self.say_turn(now, &turn);
-                }
+                self.voice.flush();
+                self.say_turns(now);
                 self.recover(now);
             }
             Work::Head(now, done) => {
@@ -438,7 +456,7 @@ impl Scribe {
     /// Keeps what is so until it can be stored; syslog hears of it now.
     fn keep_for_later(&mut self, batch: Vec<Fresh>, is_check: bool) {
         for fresh in batch {
-            let _ = self.syslog.send(urgency_of(fresh.event, &fresh.data), &line::of_unstored(fresh.event, &fresh.data));
+            say_unstored(&self.voice, &fresh);
             self.late.push_back(Late { fresh, is_check });
             let failing = self.failing.get_or_insert_default();
             failing.late = failing.late.saturating_add(1);
@@ -455,8 +473,7 @@ impl Scribe {
 
     fn fails(&mut self, why: &str) -> &mut Failing {
         if self.failing.is_none() {
-            // It cannot be in the record, so it has no number there.
-            let _ = self.syslog.send(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
+            say_failed(&self.voice, why);
             eprintln!("jitd: the record cannot be written: {why}");
         }
         self.failing.get_or_insert_default()
@@ -479,21 +496,23 @@ impl Scribe {
 
     fn publish(&mut self, records: &[Record]) {
         self.meter.stored(records);
-        let sent = records.iter().filter_map(|record| Some((record.at, self.syslog.send(urgency(record), &line::of(record))?)));
+        records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
         // Behind all of them: lines come in the order of their numbers.
-        let turns: Vec<_> = sent.collect();
-        for (at, turn) in turns {
-            self.say_turn(at, &turn);
+        if let Some(last) = records.last() {
+            self.say_turns(last.at);
         }
         self.head.send_replace(self.store.head().seq);
     }
 
-    fn say_turn(&mut self, at: WallTime, turn: &Turn) {
-        let event = match turn {
-            Turn::Lost(why) => event::SyslogLost { why: why.clone() }.into(),
-            Turn::Back(undelivered) => event::SyslogBack { undelivered: *undelivered }.into(),
-        };
-        self.note_own(at, &event);
+    /// What changes while that is recorded is said the next time.
+    fn say_turns(&mut self, at: WallTime) {
+        for turn in self.voice.turned() {
+            let event = match turn {
+                Turn::Lost(why) => event::SyslogLost { why }.into(),
+                Turn::Back(undelivered) => event::SyslogBack { undelivered }.into(),
+            };
+            self.note_own(at, &event);
+        }
     }
 
     /// An event of the writer's own.
@@ -502,10 +521,7 @@ impl Scribe {
         match self.store.append(std::slice::from_ref(&fresh), 1) {
             Ok(records) => {
                 self.meter.stored(&records);
-                for record in &records {
-                    // What syslog does not take now waits; a word about that is on its way, or was said.
-                    let _ = self.syslog.send(urgency(record), &line::of(record));
-                }
+                records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
                 self.head.send_replace(self.store.head().seq);
             }
             Err(trouble) => {
@@ -514,6 +530,16 @@ impl Scribe {
             }
         }
     }
+}
+
+/// A line about what is so and not stored.
+fn say_unstored(voice: &Voice, fresh: &Fresh) {
+    voice.say(urgency_of(fresh.event, &fresh.data), &line::of_unstored(fresh.event, &fresh.data));
+}
+
+/// It cannot be in the record, so it has no number there.
+fn say_failed(voice: &Voice, why: &str) {
+    voice.say(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
 }
 
 /// How urgent the line of an event is.

@@ -275,6 +275,34 @@ fn a_disk_that_hangs_holds_nobody_up_who_takes_access_away_and_lets_nobody_in_an
 }
 
 #[test]
+fn what_is_done_on_a_disk_that_hangs_is_in_syslog_at_once_and_a_stop_does_not_wait_for_it() {
+    let (host, disk) = host();
+    for who in ["alice", "carol"] {
+        host.user(who).run("jit request su --as erin --reason x").succeeds();
+    }
+    disk.fail(1, HANG, true);
+    host.user("alice").run("jit drop").succeeds().says("not on disk yet");
+    assert!(host.wait_for_log("grant.dropped").contains("stored=no"));
+    assert!(host.wait_for_log("store.failed").contains("does not answer"));
+    disk.heal();
+    assert!(host.wait_for_log("store.back").contains("refused=0 late=1 lost=0"));
+    let lines: Vec<_> = host.syslog().into_iter().filter(|line| line.contains("grant.dropped")).collect();
+    assert!(lines.len() == 2 && lines[1].contains(" seq="), "{lines:#?}");
+    // A stop on such a disk leaves no more than a crash would.
+    disk.fail(1, HANG, true);
+    host.root().run("jit revoke --user carol").succeeds().says("not on disk yet");
+    let began = Instant::now();
+    host.jitd().stop();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(host.wait_for_log("daemon.stopped").contains("stored=no"));
+    assert!(host.wait_for_log("grant.revoked").contains("stored=no"));
+    disk.heal();
+    host.jitd().start();
+    assert!(!held(&host), "what was acknowledged stays");
+    is_sound(&host, "after a stop on a disk that hangs");
+}
+
+#[test]
 fn a_changed_record_that_can_only_half_be_set_aside_does_not_pass_for_the_one_of_before() {
     let (host, disk) = host();
     host.user("alice").run("jit request su --as erin --reason x").succeeds();

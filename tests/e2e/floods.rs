@@ -12,7 +12,8 @@ const SHORT_REQUESTS: u32 = 481;
 const MINUTES: u32 = 2;
 
 fn host() -> Host {
-    let own = "\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"erin\"]\napprove = []\n\n[[emergency]]\nname = \"oncall\"
+    let own =
+        "\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"erin\"]\napprove = []\n\n[[emergency]]\nname = \"oncall\"
 who = [\"user:bob\"]\non = [\"sudo\"]\nlimit = { times = 3, per = \"7d\" }\nreview = { by = [\"user:carol\"], within = \"24h\" }\n";
     Host::with(|host| host.people().policy(&format!("{}{own}", jit_tests::POLICY)).movable_clock()).start()
 }

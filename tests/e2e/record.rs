@@ -88,6 +88,24 @@ fn on_a_disk_that_cannot_be_written_at_all_a_revocation_holds_and_is_recorded_la
 }
 
 #[test]
+fn a_start_on_a_disk_that_can_only_be_read_lets_nobody_in_until_it_can_be_written() {
+    let host = on_a_disk_of(6);
+    host.grant("alice", "sudo", "carol");
+    host.jitd().stop();
+    host.root().run("mount -o remount,ro /var/lib/jit").succeeds();
+    host.jitd().start();
+    host.user("alice").run("sudo -n true").fails().says("cannot be recorded");
+    host.root().run("sudo -n id -un").succeeds().says("root");
+    host.user("alice").run("jit status").says("the record cannot be written");
+    host.user("alice").run("jit request sudo --reason x").exits(1);
+    let _ = host.wait_for_log("store.failed");
+    host.root().run("ls /var/lib/jit").does_not_say("damaged");
+    host.root().run("mount -o remount,rw /var/lib/jit").succeeds();
+    wait_until("the disk to be noticed", || (host.user("alice").run("sudo -n id -un").code == 0).then_some(()));
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
 fn a_damaged_record_is_kept_aside_nobody_is_let_in_and_a_backup_brings_everything_back() {
     let host = Host::with(|host| host.people()).start();
     host.grant("alice", "sudo", "carol");

@@ -90,8 +90,18 @@ pub struct Flight {
     pub recording: Recording,
     /// When it took off.
     pub since: Now,
+    /// What syslog must hear of if the disk does not answer.
+    pub unsaid: Vec<Fresh>,
     /// What was done meanwhile, as the disk did not answer: it stays even if this batch does not.
     pub meanwhile: Vec<(WallTime, Event)>,
+}
+
+/// What was done though the disk did not answer.
+pub struct Hanging {
+    /// Whether the last of it is stored: then all of it is.
+    pub stored: oneshot::Receiver<Committed>,
+    /// How many events it comes to.
+    pub late: u64,
 }
 
 impl Flight {

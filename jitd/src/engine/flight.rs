@@ -3,13 +3,15 @@
 //! A disk may also not answer at all. Whoever takes access away does not wait for it, nor do those whose grant needs no
 //! record: what is done in any case is done, said to be not on disk yet, and stored in its turn when the disk answers.
 
-use super::batch::{Batch, Done, Flight, Then, Waiting};
+use super::batch::{Batch, Done, Flight, Hanging, Then, Waiting};
 use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
 use crate::clock::{Clock, KernelEntropy};
 use crate::writer::{Committed, Kept, Unstored, fresh};
 use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, effects, news};
+use jit_core::event;
 use jit_core::span::Span;
 use jit_core::time::Now;
+use jit_store::Fresh;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -31,15 +33,13 @@ impl<C: Clock> Task<C> {
             }
         }
         if self.waiting.is_empty() {
-            if self.noted.boot.until(now.boot) >= GATHER && !self.notes.is_empty() {
-                self.writer.note(std::mem::take(&mut self.notes));
+            if self.noted.boot.until(now.boot) >= GATHER {
+                self.send_notes();
             }
             return;
         }
-        if !self.notes.is_empty() {
-            // On their own: what cannot be stored of a batch is refused, but these are kept until they can be.
-            self.writer.note(std::mem::take(&mut self.notes));
-        }
+        // On their own: what cannot be stored of a batch is refused, but these are kept until they can be.
+        self.send_notes();
         self.state.begin();
         let mut batch = Batch::default();
         let mut together: Option<Recording> = None;
@@ -63,8 +63,12 @@ impl<C: Clock> Task<C> {
             self.say(then, &Kept::Stored);
         } else {
             let recording = together.unwrap_or(Recording::STRICT);
+            let unsaid = match recording.otherwise {
+                Otherwise::Done => fresh.clone(),
+                Otherwise::Refused => Vec::new(),
+            };
             let stored = self.writer.commit(fresh, recording);
-            self.flight = Some(Flight { stored, then, news, recording, since: now, meanwhile: Vec::new() });
+            self.flight = Some(Flight { stored, then, news, recording, since: now, unsaid, meanwhile: Vec::new() });
         }
     }
 
@@ -106,18 +110,26 @@ impl<C: Clock> Task<C> {
 
     /// Whether the disk has not answered yet about something that was done without it.
     pub(super) fn is_hanging(&mut self) -> bool {
-        let answered = self.hanging.as_mut().is_some_and(|stored| !matches!(stored.try_recv(), Err(TryRecvError::Empty)));
-        if answered {
-            self.hanging = None;
+        let Some(Hanging { stored, late }) = &mut self.hanging else { return false };
+        let (answer, late) = (stored.try_recv(), *late);
+        match answer {
+            Err(TryRecvError::Empty) => return true,
+            Ok(Ok(Kept::Stored | Kept::ByReserve)) => {
+                let back = event::StoreBack { refused: 0, late, lost: 0 };
+                self.note(self.clock.now(), [back.into()]);
+            }
+            // It fails now: the one who writes says so.
+            Ok(Ok(Kept::NotYet(_)) | Err(_)) | Err(TryRecvError::Closed) => {}
         }
-        self.hanging.is_some()
+        self.hanging = None;
+        false
     }
 
     /// The disk does not answer: what is done in any case is done, and its writer goes on with it.
     fn leave_behind(&mut self, now: Now) {
-        let Some(Flight { stored, then, news, .. }) = self.flight.take() else { return };
+        let Some(Flight { stored, then, news, unsaid, .. }) = self.flight.take() else { return };
         self.state.keep();
-        self.hangs(now, stored);
+        self.hangs(now, stored, &unsaid);
         self.say(then, &Kept::NotYet(HANGS.to_owned()));
         self.tell(news);
         self.check_held();
@@ -139,18 +151,22 @@ impl<C: Clock> Task<C> {
         }
         let (Some(recording), Some(flight)) = (recorded, &mut self.flight) else { return };
         flight.meanwhile.extend(batch.events);
-        let stored = self.writer.commit(batch.fresh, recording);
-        self.hangs(now, stored);
+        let stored = self.writer.commit(batch.fresh.clone(), recording);
+        self.hangs(now, stored, &batch.fresh);
         self.say(batch.then, &Kept::NotYet(HANGS.to_owned()));
         self.tell(batch.news);
     }
 
-    fn hangs(&mut self, now: Now, stored: oneshot::Receiver<Committed>) {
+    /// What was done without the disk, and is not stored yet: syslog hears of it now.
+    fn hangs(&mut self, now: Now, stored: oneshot::Receiver<Committed>, done: &[Fresh]) {
         if self.hanging.is_none() {
-            // The one who writes to syslog hangs too.
             eprintln!("jitd: {HANGS}; what takes access away is done without it");
+            self.writer.say_failed(HANGS);
         }
-        self.hanging = Some(stored);
+        self.writer.say_unstored(done);
+        let before = self.hanging.take().map_or(0, |before| before.late);
+        let late = before.saturating_add(u64::try_from(done.len()).unwrap_or(u64::MAX));
+        self.hanging = Some(Hanging { stored, late });
         self.store_fails = Some((now, HANGS.to_owned()));
     }
 

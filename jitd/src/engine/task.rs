@@ -4,14 +4,14 @@
 //! those of an account whose grants the batch changes: they wait until it is stored, or taken back.
 
 use super::access::{AccessLog, Knock, Told};
-use super::batch::{Flight, Waiting};
+use super::batch::{Flight, Hanging, Waiting};
 use super::flight::{PATIENCE, refuse};
 use super::{Checked, Handle, Job, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
 use crate::notices::Notices;
 use crate::settings::RecordChecks;
-use crate::writer::{Committed, Kept, Writer, fresh};
+use crate::writer::{Kept, Writer, fresh};
 use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
@@ -45,6 +45,8 @@ const HEAD: Span = Span::from_secs(15 * 60);
 const BASE_EVENTS: u64 = 20_000;
 const BASE_SHARE: usize = 4;
 const BASE_PAUSE: Span = Span::from_secs(30);
+/// How long a stop waits for the disk: nobody is let in meanwhile.
+const STOP: Duration = Duration::from_secs(5);
 /// The most commands in a batch.
 pub(super) const MOST_IN_BATCH: usize = 256;
 
@@ -88,7 +90,7 @@ pub struct Task<C> {
     pub(super) flight: Option<Flight>,
     pub(super) held: Vec<Held>,
     /// The last of what was done though the disk did not answer: whether it does now.
-    pub(super) hanging: Option<oneshot::Receiver<Committed>>,
+    pub(super) hanging: Option<Hanging>,
     access: AccessLog,
     pub(super) notes: Vec<Fresh>,
     /// When the first of the notes was made.
@@ -366,14 +368,26 @@ impl<C: Clock> Task<C> {
     }
 
     /// Keeps events that nobody waits for, until they are stored together.
-    fn note(&mut self, now: Now, events: impl IntoIterator<Item = Event>) {
+    pub(super) fn note(&mut self, now: Now, events: impl IntoIterator<Item = Event>) {
         if self.notes.is_empty() {
             self.noted = now;
         }
         self.notes.extend(events.into_iter().filter_map(|event| fresh(now.wall, &event).ok()));
         if self.notes.len() >= MOST_IN_BATCH {
-            self.writer.note(std::mem::take(&mut self.notes));
+            self.send_notes();
         }
+    }
+
+    /// Sends them to the disk; where that does not answer, syslog hears of them now.
+    pub(super) fn send_notes(&mut self) {
+        let notes = std::mem::take(&mut self.notes);
+        if notes.is_empty() {
+            return;
+        }
+        if self.hanging.is_some() {
+            self.writer.say_unstored(&notes);
+        }
+        self.writer.note(notes);
     }
 
     fn read_policy(&mut self, read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>>) {
@@ -402,19 +416,31 @@ impl<C: Clock> Task<C> {
         });
     }
 
-    /// Records what is not yet recorded.
+    /// Ends in good order; where the disk does not answer, without it: what was acknowledged is on it.
     async fn stop(&mut self) {
-        if self.flight.is_some() {
-            let stored = Flight::land(&mut self.flight).await;
-            self.landed(stored);
-        }
         let now = self.clock.now();
         let counted = self.access.all();
         self.note(now, counted);
         let stopped = Event::from(event::DaemonStopped { version: env!("CARGO_PKG_VERSION").to_owned() });
         self.note(now, [stopped]);
+        if tokio::time::timeout(STOP, self.stop_in_order(now)).await.is_err() {
+            let why = "the disk does not answer, so jitd ends without it";
+            eprintln!("jitd: {why}");
+            self.writer.say_failed(why);
+            self.writer.say_unstored(self.flight.as_ref().map_or(&[], |flight| &flight.unsaid));
+            self.writer.say_unstored(&self.notes);
+        }
+    }
+
+    /// Records what is not yet recorded.
+    async fn stop_in_order(&mut self, now: Now) {
+        if self.flight.is_some() {
+            let stored = Flight::land(&mut self.flight).await;
+            self.landed(stored);
+        }
         // There is nobody left to tell if this fails; the writer says so itself.
-        let _ = self.writer.commit(std::mem::take(&mut self.notes), Recording::A_FACT).await;
+        let _ = self.writer.commit(self.notes.clone(), Recording::A_FACT).await;
+        self.notes.clear();
         self.rebase(now).await;
         self.writer.head_event(now.wall).await;
         self.writer.close().await;
