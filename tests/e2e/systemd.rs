@@ -37,7 +37,8 @@ fn log_ins_by_ssh_are_sessions_of_logind_and_gated() {
 fn a_service_that_is_restarted_or_killed_comes_back_and_knows_its_grants() {
     let host = booted();
     host.grant("alice", "sudo", "carol");
-    host.root().run("systemctl restart jitd").succeeds();
+    // What jitd notes for its next start stays, whatever ended it.
+    host.root().run("echo x > /run/jit/own/note; systemctl restart jitd").succeeds();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
     host.root().run("systemctl kill -s KILL jitd").succeeds();
     wait_until("systemd to start it again", || host.user("alice").run("sudo -n id -un").stdout.contains("root").then_some(()));
@@ -46,7 +47,12 @@ fn a_service_that_is_restarted_or_killed_comes_back_and_knows_its_grants() {
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
     host.root().run("systemctl stop jitd.socket jitd-user.socket jitd").succeeds();
     host.user("alice").run("sudo -n id -un").fails().says("the access daemon does not answer");
-    host.root().run("sudo -n systemctl start jitd").succeeds();
+    host.root().run("cat /run/jit/own/note && sudo -n systemctl start jitd").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    // On a disk that can only be read it is no crash loop either.
+    host.root().run("mount --bind /var/lib/jit /var/lib/jit && mount -o remount,bind,ro /var/lib/jit && systemctl restart jitd").succeeds();
+    host.user("alice").run("sudo -n id -un").fails().says("cannot be recorded");
+    host.root().run("mount -o remount,bind,rw /var/lib/jit && systemctl restart jitd").succeeds();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 }
 
@@ -67,9 +73,9 @@ fn the_service_is_confined_as_far_as_its_work_allows() {
         .run("journalctl -u jitd -o cat")
         .says("it writes nowhere but to its own, starts no program, and has no network (Landlock); system calls");
     host.root()
-        .run("stat -c '%n %U %a' /run/jit /run/jit/*.sock /var/lib/jit")
+        .run("stat -c '%n %U %a' /run/jit /run/jit/own /run/jit/*.sock /var/lib/jit")
         .succeeds()
-        .says("/run/jit root 755\n/run/jit/pam.sock root 600\n/run/jit/user.sock root 666\n/var/lib/jit jitd 700");
+        .says("/run/jit root 755\n/run/jit/own jitd 700\n/run/jit/pam.sock root 600\n/run/jit/user.sock root 666\n/var/lib/jit jitd 700");
 }
 
 #[test]
