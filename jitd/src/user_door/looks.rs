@@ -379,8 +379,14 @@ async fn may_read(about: &About, actor: Actor) -> Result<(), Refusal> {
     if sees_all { Ok(()) } else { Err(Refusal::AuditorsOnly { what: "read the record" }) }
 }
 
+/// No event counts of which nobody was told that it is stored, though the disk may hold some.
+fn acknowledged(about: &About, filter: Filter) -> Filter {
+    let newest = *about.head.borrow();
+    Filter { upto: Some(filter.upto.map_or(newest, |upto| upto.min(newest))), ..filter }
+}
+
 pub async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record>, Refusal> {
-    let store = about.store.clone();
+    let (store, filter) = (about.store.clone(), acknowledged(about, filter));
     let read = tokio::task::spawn_blocking(move || stored_events(&open_to_read(&store)?, &filter, most)).await;
     read.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
 }
@@ -388,7 +394,7 @@ pub async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record
 /// The next events, in parts that each fit a frame, and the number of the last. They are made ready beside the task that
 /// answers checks, which does not wait for them.
 async fn read_page(about: &About, filter: Filter) -> Result<Option<(u64, Vec<Vec<EventView>>)>, Refusal> {
-    let store = about.store.clone();
+    let (store, filter) = (about.store.clone(), acknowledged(about, filter));
     let read = tokio::task::spawn_blocking(move || {
         let records = stored_events(&open_to_read(&store)?, &filter, PAGE)?;
         Ok::<_, rusqlite::Error>(records.last().map(|last| (last.seq, event_parts(records.iter().map(event_view).collect()))))
