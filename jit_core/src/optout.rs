@@ -100,6 +100,15 @@ pub struct Emergency {
 /// What a repetition must be the same as: the account, the service, the run-as user.
 pub type BasisKey = (Uid, UserName, Service, RunAs);
 
+/// What was denied or revoked, and with it what rested on an approval of the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    /// A request for the same.
+    Request(RequestId),
+    /// A grant of the same.
+    Grant(GrantId),
+}
+
 /// An approval by another person, which some rules let be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
@@ -122,8 +131,8 @@ pub struct Basis {
     pub stages: Vec<Stage>,
     /// How often it was repeated.
     pub taken: u32,
-    /// A revocation or a denial has ended it.
-    pub broken: bool,
+    /// A revocation or a denial has ended it: of what.
+    pub broken: Option<Breaker>,
 }
 
 impl Basis {
@@ -139,6 +148,6 @@ impl Basis {
     pub fn is_left(&self, after: After, now: Now) -> bool {
         let within_boot = self.boot.is_some_and(|boot| now.boot >= boot && boot.until(now.boot) < after.within);
         let within_wall = now.wall >= self.at && self.at.until(now.wall) < after.within;
-        !self.broken && self.taken < after.times && within_boot && within_wall
+        self.broken.is_none() && self.taken < after.times && within_boot && within_wall
     }
 }

@@ -433,6 +433,24 @@ fn a_grant_that_was_taken_away_does_not_live_again_when_it_is_forgotten() {
     the_picked_events_make_the_same(&world);
 }
 
+/// What was denied is another request than the one that was approved, and nothing else names it.
+#[test]
+fn an_approval_that_a_denial_ended_is_not_good_again_when_the_denial_is_forgotten() {
+    let mut world = World::new();
+    let first = world.request("bob").unwrap();
+    world.approve("dave", first).unwrap();
+    let _ = world.command(Command::Drop(actor("bob"), None)).unwrap();
+    let denied = world.request("bob").unwrap();
+    let _ = world.command(Command::Deny { actor: actor("dave"), id: denied, note: Some("no".to_owned()) }).unwrap();
+    for _ in 0..20 {
+        world.pass(Span::from_secs(60));
+        world.request("alice").unwrap();
+        let _ = world.command(Command::Cancel(actor("alice"), None)).unwrap();
+    }
+    assert!(folded(&world.log).request(denied).is_none(), "the test is about this");
+    the_picked_events_make_the_same(&world);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 

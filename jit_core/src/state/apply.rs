@@ -8,7 +8,7 @@ use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEsca
 use crate::grant::{EndedGrant, Ending, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::RunAs;
-use crate::optout::{Basis, BasisKey, Emergency, ReviewState};
+use crate::optout::{Basis, BasisKey, Breaker, Emergency, ReviewState};
 use crate::request::{Approval, DecidedRequest, Escalation, Outcome, PendingRequest, Request};
 use crate::session::{Bound, Session, SessionFacts};
 use crate::time::{BootId, Deadline, Now, WallTime};
@@ -156,7 +156,7 @@ impl State {
                 begun: matches!(validity, Validity::Active { .. }),
                 stages: event.stages.clone(),
                 taken: 0,
-                broken: false,
+                broken: None,
             };
             self.put_basis((event.uid, event.user.clone(), event.service.clone(), event.run_as.clone()), Some(basis));
         }
@@ -227,17 +227,19 @@ impl State {
 
     fn break_basis_of_request(&mut self, id: RequestId) {
         let Some(ask) = self.requests.get(&id).map(Request::ask) else { return };
-        self.break_basis((ask.uid, ask.user.clone(), ask.service.clone(), ask.run_as.clone()));
+        let key = (ask.uid, ask.user.clone(), ask.service.clone(), ask.run_as.clone());
+        self.break_basis(key, Breaker::Request(id));
     }
 
     fn break_basis_of_grant(&mut self, id: GrantId) {
         let Some(terms) = self.grants.get(&id).map(Grant::terms) else { return };
-        self.break_basis((terms.uid, terms.user.clone(), terms.service.clone(), terms.run_as.clone()));
+        let key = (terms.uid, terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+        self.break_basis(key, Breaker::Grant(id));
     }
 
-    fn break_basis(&mut self, key: BasisKey) {
-        if let Some(basis) = self.bases.get(&key).cloned() {
-            self.put_basis(key, Some(Basis { broken: true, ..basis }));
+    fn break_basis(&mut self, key: BasisKey, by: Breaker) {
+        if let Some(basis) = self.bases.get(&key).filter(|basis| basis.broken.is_none()).cloned() {
+            self.put_basis(key, Some(Basis { broken: Some(by), ..basis }));
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::State;
 use crate::id::{DenialId, GrantId, RequestId, SessionId};
+use crate::optout::Breaker;
 use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +69,11 @@ impl State {
         for basis in self.bases.values() {
             at_hand.push(AnyId::Grant(basis.grant));
             at_hand.extend(basis.request.map(AnyId::Request));
+            // That may be of a request, or a grant, that is forgotten by now.
+            at_hand.extend(basis.broken.map(|breaker| match breaker {
+                Breaker::Request(id) => AnyId::Request(id),
+                Breaker::Grant(id) => AnyId::Grant(id),
+            }));
         }
         let (ids, picked, last, acted) = Default::default();
         Picker { at_hand, ids, picked, last, acted, boot: String::new(), newest: None }
