@@ -5,7 +5,8 @@ use std::path::Path;
 #[test]
 fn every_test_that_a_document_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let documents = ["docs/pam.md", "docs/sessions.md", "docs/threat-model.md"].map(|name| std::fs::read_to_string(root.join(name)).unwrap());
+    let documents =
+        ["docs/pam.md", "docs/sessions.md", "docs/threat-model.md"].map(|name| std::fs::read_to_string(root.join(name)).unwrap());
     let document = documents.concat();
     let named: Vec<_> = document.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::")).collect();
     assert!(named.len() > 80, "{}", named.len());

@@ -106,20 +106,18 @@ fn reasons_of_the_longest_sort_make_fewer_requests_a_day_and_emergencies_and_oth
 }
 
 #[test]
-fn a_loop_of_sessions_is_slowed_to_one_in_a_third_of_a_second_and_none_is_refused() {
+fn a_loop_of_sessions_is_on_record_one_by_one_and_nobody_is_refused() {
     let host = host();
     host.grant("alice", "sudo", "carol");
     let before = size(&host);
-    let sessions = if jit_tests::is_full_run() { 2100 } else { 60 };
-    let began = std::time::Instant::now();
+    let sessions = 60;
     let looped = host.user("alice").run(&format!("for n in $(seq {sessions}); do sudo -n true && echo in; done"));
     let came_in = looped.stdout.lines().count();
     assert_eq!(came_in, sessions, "{}", looped.text());
-    let took = began.elapsed().as_secs_f64();
-    assert!(sessions < 2000 || took > 20.0, "what is above 2,000 comes one in a third of a second: {took} s");
     let opened = host.root().run("jit audit log --kind session.opened --json").succeeds().json()["events"].as_array().unwrap().len();
     assert!(opened >= came_in, "{opened} on record, {came_in} came in");
     let each = (size(&host) - before) / f64::from(u32::try_from(opened).unwrap());
+    // After 2,000 at once: `jitd/src/limits.rs` and the test below show the pace.
     let day = each / 0.3 * 86_400.0 / 1e6;
     eprintln!("sessions: {each:.0} bytes each, {day:.1} MB a day");
     assert!(day < SESSIONS, "{day} MB");
@@ -133,17 +131,24 @@ fn who_floods_is_told_that_jitd_is_busy_and_nobody_else_is() {
     let host = host();
     host.grant("alice", "sudo", "carol");
     host.grant("bob", "sudo", "carol");
-    // Her pace allows 2,000 at once.
-    let (loops, times) = if jit_tests::is_full_run() { (24, 100) } else { (20, 3) };
+    // Her pace allows 2,000 at once: in a full run it goes on until that is used up.
+    let (loops, times, rounds) = if jit_tests::is_full_run() { (24, 20, 30) } else { (20, 3, 1) };
     let flood = format!("for loop in $(seq {loops}); do (for n in $(seq {times}); do sudo -n true && echo in; done) & done; wait");
-    let alice = std::thread::scope(|scope| {
-        let alice = scope.spawn(|| host.user("alice").run(&flood));
-        host.user("bob").run("for n in $(seq 10); do sudo -n true || exit 1; done").succeeds();
-        alice.join().unwrap()
-    });
-    // Not by lines: of many sudos, those of one can come between the words and the end of another's.
-    let (came_in, text) = (alice.stdout.lines().count(), alice.text());
-    let busy = text.matches("the access daemon is busy").count();
-    assert_eq!(came_in + busy, loops * times, "{text}");
+    let (mut came_in, mut busy) = (0, 0);
+    for round in 1..=rounds {
+        let alice = std::thread::scope(|scope| {
+            let alice = scope.spawn(|| host.user("alice").run(&flood));
+            host.user("bob").run("for n in $(seq 10); do sudo -n true || exit 1; done").succeeds();
+            alice.join().unwrap()
+        });
+        // Not by lines: of many sudos, those of one can come between the words and the end of another's.
+        let text = alice.text();
+        came_in += alice.stdout.lines().count();
+        busy += text.matches("the access daemon is busy").count();
+        assert_eq!(came_in + busy, loops * times * round, "{text}");
+        if busy > 0 {
+            break;
+        }
+    }
     assert!(came_in >= times && (busy > 0 || !jit_tests::is_full_run()), "{came_in} came in, {busy} were told that it is busy");
 }

@@ -81,6 +81,7 @@ fn on_a_disk_that_cannot_be_written_at_all_a_revocation_holds_and_is_recorded_la
     host.root().run("rm /var/lib/jit/filler").succeeds();
     let _ = host.wait_for_log("store.back");
     let stored = || host.root().run("jit audit log --kind grant.revoked --json").succeeds().json()["events"].as_array().unwrap().len();
+    wait_until("it to be stored", || (stored() > 0).then_some(()));
     assert_eq!(stored(), 1);
     host.jitd().restart();
     host.user("alice").run("sudo -n true").fails();

@@ -102,6 +102,10 @@ pub struct Hanging {
     pub stored: oneshot::Receiver<Committed>,
     /// How many events it comes to.
     pub late: u64,
+    /// Since when the disk does not answer.
+    pub since: Now,
+    /// Whether that was said.
+    pub said: bool,
 }
 
 impl Flight {

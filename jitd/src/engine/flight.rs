@@ -19,6 +19,8 @@ use tokio::sync::oneshot::error::TryRecvError;
 /// How long the disk may take before what is done in any case is done without it. With the longest turn of a session that
 /// is still less than the time in which the door answers.
 pub(super) const PATIENCE: Span = Span::from_millis(400);
+/// After how long that is said to administrators.
+const WHILE: Span = Span::from_secs(2);
 /// What is said of such a disk.
 const HANGS: &str = "the disk does not answer";
 
@@ -110,16 +112,16 @@ impl<C: Clock> Task<C> {
 
     /// Whether the disk has not answered yet about something that was done without it.
     pub(super) fn is_hanging(&mut self) -> bool {
-        let Some(Hanging { stored, late }) = &mut self.hanging else { return false };
-        let (answer, late) = (stored.try_recv(), *late);
+        let Some(Hanging { stored, late, said, .. }) = &mut self.hanging else { return false };
+        let (answer, late, said) = (stored.try_recv(), *late, *said);
         match answer {
             Err(TryRecvError::Empty) => return true,
-            Ok(Ok(Kept::Stored | Kept::ByReserve)) => {
+            Ok(Ok(Kept::Stored | Kept::ByReserve)) if said => {
                 let back = event::StoreBack { refused: 0, late, lost: 0 };
                 self.note(self.clock.now(), [back.into()]);
             }
-            // It fails now: the one who writes says so.
-            Ok(Ok(Kept::NotYet(_)) | Err(_)) | Err(TryRecvError::Closed) => {}
+            // It was not worth a word; or it fails now, and the one who writes says so.
+            Ok(Ok(Kept::Stored | Kept::ByReserve | Kept::NotYet(_)) | Err(_)) | Err(TryRecvError::Closed) => {}
         }
         self.hanging = None;
         false
@@ -157,16 +159,22 @@ impl<C: Clock> Task<C> {
         self.tell(batch.news);
     }
 
-    /// What was done without the disk, and is not stored yet: syslog hears of it now.
-    fn hangs(&mut self, now: Now, stored: oneshot::Receiver<Committed>, done: &[Fresh]) {
-        if self.hanging.is_none() {
+    /// Says that the disk does not answer, if it has not for a while: on a busy one that happens.
+    pub(super) fn say_hanging(&mut self, now: Now) {
+        let Some(hanging) = &mut self.hanging else { return };
+        if !hanging.said && hanging.since.boot.until(now.boot) >= WHILE {
+            hanging.said = true;
             eprintln!("jitd: {HANGS}; what takes access away is done without it");
             self.writer.say_failed(HANGS);
         }
+    }
+
+    /// What was done without the disk, and is not stored yet: syslog hears of it now.
+    fn hangs(&mut self, now: Now, stored: oneshot::Receiver<Committed>, done: &[Fresh]) {
         self.writer.say_unstored(done);
-        let before = self.hanging.take().map_or(0, |before| before.late);
+        let (before, since, said) = self.hanging.take().map_or((0, now, false), |before| (before.late, before.since, before.said));
         let late = before.saturating_add(u64::try_from(done.len()).unwrap_or(u64::MAX));
-        self.hanging = Some(Hanging { stored, late });
+        self.hanging = Some(Hanging { stored, late, since, said });
         self.store_fails = Some((now, HANGS.to_owned()));
     }
 

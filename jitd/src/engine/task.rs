@@ -198,6 +198,7 @@ impl<C: Clock> Task<C> {
             let counted = self.access.finished(now);
             self.note(now, counted);
             self.writer.catch_up(now.wall);
+            self.say_hanging(now);
             if self.no_record.is_none() && !self.writer.fails() && !hanging {
                 self.store_fails = None;
             }
