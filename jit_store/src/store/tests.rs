@@ -228,8 +228,8 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     let (mut store, whole, none) = Store::open(&place.file()).unwrap();
     assert!(none.is_none());
     // What a newer jitd wrote is passed over where nothing rests on it.
-    store.append(&[Fresh { event: "session.teleported", ..fresh("R-00000002", "bob") }], 0).unwrap();
-    let base = base_of(&place, &whole, 24_001);
+    store.append(&[Fresh { event: "session.teleported", ..fresh("R-00000002", "bob") }, fresh("R-00000003", "carol")], 0).unwrap();
+    let base = base_of(&place, &whole, 24_002);
     assert!(base.seqs.len() < 11_000, "{}", base.seqs.len());
     store.put_base(&base).unwrap();
     store.append(&[session(20_000, "session.opened")], 0).unwrap();
