@@ -88,11 +88,11 @@ pub fn record(path: &Path, count: u32, end: impl Fn(u32) -> Span) -> Now {
     };
     let first = [write(started.into()), write(own(now, Deadline::after(now, Span::from_secs(86_400))).into())];
     let (mut store, _, _) = Store::open(path).unwrap();
-    drop(store.append(&first).unwrap());
+    drop(store.append(&first, 0).unwrap());
     let numbers: Vec<_> = (0..count).collect();
     for some in numbers.chunks(20_000) {
         let batch: Vec<Fresh> = some.iter().map(|number| write(issued(*number, now, Deadline::after(now, end(*number))).into())).collect();
-        drop(store.append(&batch).unwrap());
+        drop(store.append(&batch, 0).unwrap());
     }
     now
 }
