@@ -59,6 +59,7 @@ pub fn news(state: &State, event: &Event) -> Option<News> {
         | Event::SyslogBack(_)
         | Event::StoreFailed(_)
         | Event::StoreBack(_)
+        | Event::StoreUndone(_)
         | Event::AuditHead(_)
         | Event::AuditPruned(_)
         | Event::NotifyFailed(_)
