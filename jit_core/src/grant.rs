@@ -163,6 +163,16 @@ impl LiveGrant {
         Some((until.minus(*before), *before))
     }
 
+    /// How long before the end the last of the moments is that have passed, and of which its sessions were not warned: a clock
+    /// that is set passes several at once.
+    #[must_use]
+    pub fn warning_due(&self, now: Now) -> Option<Span> {
+        let (_, first) = self.next_warning()?;
+        let until = self.validity.ends();
+        let later = self.terms.session.warn.iter().skip(self.warned).take_while(|before| until.minus(**before).has_passed(now));
+        Some(later.last().copied().unwrap_or(first))
+    }
+
     /// How many of the moments to warn at have passed, if it ends then.
     pub(crate) fn warnings_passed(&self, until: Deadline, at: WallTime) -> usize {
         self.terms.session.warn.iter().take_while(|before| until.wall.minus(**before) <= at).count()

@@ -197,7 +197,7 @@ fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Option<Event> {
 /// Each session of it that runs is warned, unless it is too late for that.
 fn warned(state: &State, id: GrantId, now: Now) -> Vec<Event> {
     let Some(Grant::Live(grant)) = state.grant(id) else { return Vec::new() };
-    let Some((_, left_s)) = grant.next_warning().filter(|_| !grant.validity.ends().has_passed(now)) else { return Vec::new() };
+    let Some(left_s) = grant.warning_due(now).filter(|_| !grant.validity.ends().has_passed(now)) else { return Vec::new() };
     let open = grant.open.iter().filter_map(|session| state.session(*session).map(Session::facts));
     let warned = |facts: &SessionFacts| {
         let (user, service) = (facts.user.clone(), facts.service.clone());

@@ -146,6 +146,17 @@ fn left_to_end_of(world: &World) -> Vec<SessionFacts> {
 }
 
 #[test]
+fn a_clock_that_passes_two_warnings_at_once_is_warned_of_once_and_with_what_is_left() {
+    let mut world = World::with(POLICY);
+    let (session, _) = in_session(&mut world, "alice", "postgres");
+    let since = world.log.len();
+    world.step_wall(29 * 60);
+    let asked = asked_for(&world, since);
+    assert!(matches!(&asked[..], [Effect::Warn { session: told, left, .. }] if told.id == session && *left == minutes(1)), "{asked:?}");
+    assert_eq!(passes(&mut world, Span::from_secs(30)), []);
+}
+
+#[test]
 fn a_rule_can_let_sessions_go_on_with_a_word_or_without() {
     let mut world = World::with(POLICY);
     let (session, _) = in_session(&mut world, "alice", "postgres");
