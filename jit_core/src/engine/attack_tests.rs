@@ -65,6 +65,19 @@ fn extend(world: &mut World, who: &str, by: Span) -> Result<RequestId, Refusal> 
 }
 
 #[test]
+fn a_clock_that_is_set_and_set_back_makes_no_time_of_what_was_to_begin_later() {
+    let mut world = World::new();
+    let later = Wish { start: Some(world.now.wall.plus(hours(8))), ..wish() };
+    let id = world.request_of(&actor("alice"), later).unwrap();
+    world.approve("carol", id).unwrap();
+    world.step_wall(8 * 3600);
+    assert!(lets_in(&world), "it begins by the clock on the wall");
+    world.step_wall(-6 * 3600);
+    world.pass(hours(2));
+    assert!(!lets_in(&world), "and lasts no longer than it may by the other one");
+}
+
+#[test]
 fn what_was_approved_for_later_is_not_repeated_before_it_begins() {
     let mut world = World::with(&format!("{POLICY}{AGAIN}"));
     let later = Wish { start: Some(world.now.wall.plus(hours(2))), ..wish() };

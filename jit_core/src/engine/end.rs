@@ -182,8 +182,10 @@ fn escalated(state: &State, id: RequestId) -> Option<Event> {
 
 fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Option<Event> {
     match state.grant(id)? {
-        Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { until, .. }, .. }) if !until.has_passed(now) => {
-            let (user, until) = (terms.user.clone(), *until);
+        Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { begins, until }, .. }) if !until.has_passed(now) => {
+            // One clock may have been set, and brought its beginning near before its end: it lasts no longer for that.
+            let lasts = begins.wall.until(until.wall);
+            let (user, until) = (terms.user.clone(), until.or_earlier(Deadline::after(now, lasts)));
             Some(event::GrantStarted { id, user, until: until.wall, until_boot_ms: until.boot }.into())
         }
         grant @ (Grant::Live(_) | Grant::Ended(_)) => {
