@@ -85,9 +85,9 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     tokio::spawn(keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     tokio::spawn(notices.clone().run(news, engine.clone(), directory.clone()));
-    let listener = |listener| UnixListener::from_std(listener).map_err(|error| format!("a socket cannot be used: {error}"));
+    let unusable = |error| format!("a socket cannot be used: {error}");
     let Sockets { pam, user, .. } = sockets;
-    let (pam, user) = (listener(pam)?, listener(user)?);
+    let pam = UnixListener::from_std(pam).map_err(unusable)?;
     let acts = Acts::default();
     let doors = pam_door::Doors {
         engine: engine.clone(),
@@ -98,7 +98,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     };
     let pam = tokio::spawn(pam_door::serve(pam, doors, settings.record));
     let about = user_door::About {
-        engine: engine.clone(),
+        engine: engine.for_people(),
         directory: directory.clone(),
         keeper,
         store: file_in(&settings.state),
@@ -109,7 +109,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         acts,
         notices,
     };
-    let user = tokio::spawn(user_door::serve(user, about));
+    let user = user_door::beside(user, about).map_err(unusable)?;
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
@@ -118,7 +118,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // Who comes from now on waits in systemd's sockets for the next jitd.
     pam.abort();
-    user.abort();
+    drop(user);
     engine.stop().await;
     let _ = task.await;
     Ok(())

@@ -23,8 +23,10 @@ use jit_core::time::{Now, WallTime};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many jobs may queue before whoever brings one waits.
+/// How many jobs may queue, of each kind, before whoever brings one waits.
 const QUEUE: usize = 1024;
+/// After so many jobs of the door in a row it is the turn of one of people's.
+const IN_A_ROW: u32 = 16;
 
 /// What is true, for whoever asks.
 pub struct Snapshot<'a> {
@@ -85,13 +87,58 @@ pub(crate) enum Job {
 #[derive(Clone)]
 pub struct Handle {
     jobs: mpsc::Sender<Job>,
+    peoples: mpsc::Sender<Job>,
+}
+
+/// The engine's end of it. Whoever is at the door waits for none of those who only look or act: they are as many as somebody
+/// likes.
+pub(crate) struct Jobs {
+    doors: mpsc::Receiver<Job>,
+    peoples: mpsc::Receiver<Job>,
+    in_a_row: u32,
+}
+
+impl Jobs {
+    /// The next job. None: nobody can bring one any more. Nothing is lost when it is given up.
+    pub(crate) async fn next(&mut self) -> Option<Job> {
+        let (doors, peoples) = (&mut self.doors, &mut self.peoples);
+        let (job, in_a_row) = if self.in_a_row < IN_A_ROW {
+            tokio::select! {
+                biased;
+                Some(job) = doors.recv() => (job, self.in_a_row.saturating_add(1)),
+                Some(job) = peoples.recv() => (job, 0),
+                else => return None,
+            }
+        } else {
+            tokio::select! {
+                biased;
+                Some(job) = peoples.recv() => (job, 0),
+                Some(job) = doors.recv() => (job, self.in_a_row),
+                else => return None,
+            }
+        };
+        self.in_a_row = in_a_row;
+        Some(job)
+    }
+
+    /// Takes no more.
+    pub(crate) fn close(&mut self) {
+        self.doors.close();
+        self.peoples.close();
+    }
 }
 
 impl Handle {
     /// A way to an engine, and the engine's end of it.
-    fn new() -> (Self, mpsc::Receiver<Job>) {
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        (Self { jobs }, queue)
+    fn new() -> (Self, Jobs) {
+        let ((jobs, doors), (peoples, theirs)) = (mpsc::channel(QUEUE), mpsc::channel(QUEUE));
+        (Self { jobs, peoples }, Jobs { doors, peoples: theirs, in_a_row: 0 })
+    }
+
+    /// The same way for what people do: whoever is at the door goes first.
+    #[must_use]
+    pub(crate) fn for_people(&self) -> Self {
+        Self { jobs: self.peoples.clone(), peoples: self.peoples.clone() }
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Option<T> {

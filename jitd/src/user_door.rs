@@ -10,7 +10,7 @@ pub(crate) mod views;
 mod watch;
 
 use crate::clock::KernelEntropy;
-use crate::directory::Directory;
+use crate::directory::{Directory, MOST_THREADS};
 use crate::engine::Handle;
 use crate::keeper::Keeper;
 use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
@@ -21,13 +21,17 @@ use jit_core::actor::Actor;
 use jit_core::engine::could_approve_something;
 use jit_core::name::Uid;
 use jit_core::refusal::{Code, Refusal};
+use jit_proto::frame;
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk};
 use jit_proto::view::{Failure, FailureCode};
+use nix::sys::socket::{MsgFlags, send};
 use peer::Peer;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
 
 /// How long an ask may take to arrive.
 const ARRIVE: Duration = Duration::from_secs(10);
@@ -38,6 +42,9 @@ const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64, roots: 16 };
 
 /// Of those, for whoever watches: they stay.
 const WATCHERS: Slots = Slots { common: 64, each: 4, kept: 32, roots: 8 };
+
+/// Places for those who got no slot, while it is looked up whether they are approvers.
+const LOBBY: Slots = Slots { common: 32, each: 2, kept: 0, roots: 0 };
 
 /// What the user socket needs to know of the daemon.
 #[derive(Clone)]
@@ -69,40 +76,69 @@ pub struct About {
 struct Service {
     about: Arc<About>,
     door: Door,
+    lobby: Door,
     watchers: Door,
 }
 
+/// The user socket is served until this is dropped.
+#[must_use]
+pub struct Served {
+    _open: oneshot::Sender<()>,
+}
+
+/// Serves the user socket on a thread of its own: whoever floods it keeps that busy, and not the one that answers sudo and sshd.
+///
+/// # Errors
+/// The thread or the socket cannot be used.
+pub fn beside(listener: std::os::unix::net::UnixListener, about: About) -> std::io::Result<Served> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_THREADS).build()?;
+    let listener = {
+        let _here = runtime.enter();
+        UnixListener::from_std(listener)?
+    };
+    let (open, closed) = oneshot::channel();
+    std::thread::Builder::new().name("people".to_owned()).spawn(move || {
+        runtime.block_on(async move {
+            tokio::select! {
+                () = serve(listener, about) => {}
+                _ = closed => {}
+            }
+            // Who was let in before gets an answer, until the process ends.
+            std::future::pending::<()>().await;
+        });
+    })?;
+    Ok(Served { _open: open })
+}
+
 /// Serves the user socket for ever.
-pub async fn serve(listener: UnixListener, about: About) {
-    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), watchers: Door::new(WATCHERS) };
+async fn serve(listener: UnixListener, about: About) {
+    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), lobby: Door::new(LOBBY), watchers: Door::new(WATCHERS) };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, service.clone()))),
+            Ok((stream, _)) => {
+                service.receive(stream);
+                // However many wait to be received, whoever was gets on.
+                tokio::task::yield_now().await;
+            }
             // No descriptor left, most likely: others are about to give theirs back.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }
 
-/// One connection: a greeting, one ask, its answers.
-async fn connection(stream: UnixStream, service: Service) {
-    let peer = Peer::pin(&stream);
+/// Says in one write, which waits for nobody, that somebody is not served: whoever is one too many takes up no room.
+fn turn_away(stream: &UnixStream, refusal: &Refusal) {
+    let greeting = frame::encode(&Greeting { nonce: [0; 16] });
+    let (Ok(greeting), Ok(answer)) = (greeting, frame::encode(&UserAnswer::Failed(failure_of(refusal)))) else { return };
+    // Nothing was written before: there is room for it.
+    let _ = send(stream.as_raw_fd(), &[greeting, answer].concat(), MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT);
+}
+
+/// One connection that has its slot: a greeting, one ask, its answers.
+async fn connection(stream: UnixStream, peer: Peer, slot: Slot, service: Service) {
     let mut line = Line { stream };
-    let Some(peer) = peer else {
-        // A process of another namespace, perhaps: nobody can say what it is part of.
-        if line.send(&Greeting { nonce: KernelEntropy::bytes() }).await.is_ok() {
-            let _ = line.refuse(&Refusal::Unreadable).await;
-        }
-        return;
-    };
-    let uid = peer.uid();
-    let slot = service.slot(&service.door, uid).await;
     let nonce = KernelEntropy::bytes();
     if line.send(&Greeting { nonce }).await.is_err() {
-        return;
-    }
-    if slot.is_none() {
-        let _ = line.refuse(&Refusal::Busy).await;
         return;
     }
     let ask = match tokio::time::timeout(ARRIVE, peer.read_ask(&mut line.stream)).await {
@@ -127,6 +163,16 @@ pub(crate) struct Gone;
 
 pub(crate) use views::mistake as mistake_view;
 
+/// A refusal on the wire.
+fn failure_of(refusal: &Refusal) -> Failure {
+    let code = match refusal.code() {
+        Code::Refused => FailureCode::Refused,
+        Code::Usage => FailureCode::Usage,
+        Code::NotFound => FailureCode::NotFound,
+    };
+    Failure { code, message: refusal.to_string(), help: refusal.help(), rule: refusal.rule().map(ToString::to_string) }
+}
+
 /// A connection that answers are written to.
 pub(crate) struct Line {
     pub(crate) stream: UnixStream,
@@ -141,13 +187,7 @@ impl Line {
     }
 
     pub(crate) async fn refuse(&mut self, refusal: &Refusal) -> Result<(), Gone> {
-        let code = match refusal.code() {
-            Code::Refused => FailureCode::Refused,
-            Code::Usage => FailureCode::Usage,
-            Code::NotFound => FailureCode::NotFound,
-        };
-        let rule = refusal.rule().map(ToString::to_string);
-        self.send(&UserAnswer::Failed(Failure { code, message: refusal.to_string(), help: refusal.help(), rule })).await
+        self.send(&UserAnswer::Failed(failure_of(refusal))).await
     }
 
     async fn fail(&mut self, code: FailureCode, message: String, help: Option<String>) -> Result<(), Gone> {
@@ -162,9 +202,32 @@ impl Line {
 }
 
 impl Service {
+    /// Somebody has connected: they get a slot, or hear that there is none for them.
+    fn receive(&self, stream: UnixStream) {
+        let Some(peer) = Peer::pin(&stream) else {
+            // A process of another namespace, perhaps: nobody can say what it is part of.
+            return turn_away(&stream, &Refusal::Unreadable);
+        };
+        let (uid, service) = (peer.uid(), self.clone());
+        if let Some(slot) = self.door.enter(uid, standing(uid)) {
+            drop(tokio::spawn(connection(stream, peer, slot, service)));
+        } else if let Some(place) = self.lobby.enter(uid, Standing::Common) {
+            tokio::spawn(async move {
+                let slot = service.slot(&service.door, uid).await;
+                drop(place);
+                match slot {
+                    Some(slot) => connection(stream, peer, slot, service).await,
+                    None => turn_away(&stream, &Refusal::Busy),
+                }
+            });
+        } else {
+            turn_away(&stream, &Refusal::Busy);
+        }
+    }
+
     /// A slot at this door, if there is one for this user.
     async fn slot(&self, door: &Door, uid: Uid) -> Option<Slot> {
-        match door.enter(uid, if uid.is_root() { Standing::Root } else { Standing::Common }) {
+        match door.enter(uid, standing(uid)) {
             Some(slot) => Some(slot),
             None if self.approves(uid).await => door.enter(uid, Standing::Approver),
             None => None,
@@ -258,6 +321,11 @@ fn begins_something(act: &Act) -> Option<(Begins, Option<&str>)> {
         | Act::Watch
         | Act::Metrics => None,
     }
+}
+
+/// Who somebody is before it was looked up.
+fn standing(uid: Uid) -> Standing {
+    if uid.is_root() { Standing::Root } else { Standing::Common }
 }
 
 fn changes_something(act: &Act) -> bool {

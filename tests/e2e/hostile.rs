@@ -118,3 +118,47 @@ fn a_user_who_holds_every_slot_that_they_get_keeps_nobody_out() {
     bob.type_line("");
     bob.finish().succeeds();
 }
+
+/// Root's checks as `jit-hostile` times them: in the middle, at worst, how many failed. Microseconds.
+fn checks(host: &Host, times: usize) -> [u64; 3] {
+    let said = host.root().run(&format!("jit-hostile /run/jit/pam.sock checks {times}")).succeeds().stdout;
+    let numbers: Vec<u64> = said.split(|letter: char| !letter.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+    numbers.try_into().unwrap()
+}
+
+/// The most memory that jitd ever had, in kB.
+fn peak(host: &Host) -> usize {
+    let status = host.root().run(&format!("grep VmHWM /proc/{}/status", host.jitd().pid())).succeeds().stdout;
+    status.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The figures of docs/operations.md are these; times are said and not judged, as somebody else may be using the machine.
+#[test]
+fn whatever_one_user_floods_the_socket_with_none_of_roots_checks_fails() {
+    let host = Host::with(|host| host.people()).start();
+    host.grant("alice", "sudo", "carol");
+    let (rounds, times) = if jit_tests::is_full_run() { (5, 2_000) } else { (1, 200) };
+    for way in ["connections", "half-open", "drip", "frames", "asks", "deaf"] {
+        for _ in 0..rounds {
+            let quiet = checks(&host, times);
+            let mut bob = host.user("bob").terminal(&format!("jit-hostile /run/jit/user.sock flood {way}"));
+            bob.expect("flooding");
+            let flooded = checks(&host, times);
+            host.user("alice").run("sudo -n id -un").succeeds().says("root");
+            host.root().run("jit list").succeeds();
+            bob.type_line("");
+            bob.finish().succeeds();
+            eprintln!(
+                "{way}: quiet {} us, at worst {}; flooded {} us, at worst {}; {} kB",
+                quiet[0],
+                quiet[1],
+                flooded[0],
+                flooded[1],
+                peak(&host)
+            );
+            assert_eq!([quiet[2], flooded[2]], [0, 0], "checks failed under {way}");
+            assert!(peak(&host) < 64 * 1024, "{way}: {} kB", peak(&host));
+        }
+    }
+    host.user("bob").run("jit status").succeeds();
+}

@@ -9,6 +9,7 @@
 )]
 
 mod crowd;
+mod flood;
 mod impostor;
 mod pam;
 mod recycle;
@@ -30,6 +31,8 @@ fn main() {
         ["ask", times] => crowd::ask(socket, times.parse().unwrap()),
         ["knock", times] => crowd::knock(socket, times.parse().unwrap(), 0),
         ["knock", times, first] => crowd::knock(socket, times.parse().unwrap(), first.parse().unwrap()),
+        ["flood", way] => flood::flood(socket, way),
+        ["checks", times] => flood::checks(socket, times.parse().unwrap()),
         ["forge"] => pam::forge(socket),
         ["serve"] => impostor::serve(socket),
         ["recycle", when, jitd, id] => recycle::recycle(socket, when, nix::unistd::Pid::from_raw(jitd.parse().unwrap()), id),

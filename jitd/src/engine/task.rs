@@ -6,7 +6,7 @@
 use super::access::{AccessLog, Knock, Told};
 use super::batch::{Flight, Hanging, Waiting};
 use super::flight::{PATIENCE, refuse};
-use super::{Checked, Handle, Job, Read, Snapshot, shared};
+use super::{Checked, Handle, Job, Jobs, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
 use crate::notices::Notices;
@@ -28,7 +28,7 @@ use jit_store::Fresh;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// The longest pause: a suspended machine, or a clock that was set, is noticed within it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ pub struct Task<C> {
     pub(super) writer: Writer,
     pub(super) keeper: Keeper,
     pub(super) notices: Notices,
-    jobs: mpsc::Receiver<Job>,
+    jobs: Jobs,
     pub(super) state: State,
     pub(super) policy: Option<Arc<Policy>>,
     pub(super) policy_since: WallTime,
@@ -161,7 +161,7 @@ impl<C: Clock> Task<C> {
             self.turn();
             let pause = self.pause();
             tokio::select! {
-                job = self.jobs.recv() => match job {
+                job = self.jobs.next() => match job {
                     None => break,
                     Some(Job::Stop { done }) => {
                         self.jobs.close();

@@ -1,4 +1,4 @@
-use super::{Begun, Checked, Handle, Task};
+use super::{Begun, Checked, Handle, Job, Task};
 use crate::clock::Clock;
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
@@ -17,6 +17,7 @@ use jit_core::time::{BootId, BootTime, Now, WallTime};
 use jit_store::{Filter, Reserve, Store, events, file_in, open_to_read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
 
 /// A clock that the test moves.
 #[derive(Clone)]
@@ -324,4 +325,25 @@ async fn what_is_given_up_while_a_request_hangs_stays_so_whatever_becomes_of_the
         assert_eq!(bench.settled(somebody("bob", 1002)).await, 0);
         assert_eq!(bench.settled(alice()).await, usize::from(is_stored));
     }
+}
+
+#[tokio::test]
+async fn whoever_is_at_the_door_goes_first_and_people_get_their_turn() {
+    let (engine, mut jobs) = Handle::new();
+    let people = engine.for_people();
+    for _ in 0..40 {
+        let (done, _) = oneshot::channel();
+        people.jobs.send(Job::Stop { done }).await.ok().unwrap();
+        let (done, _) = oneshot::channel();
+        engine.jobs.send(Job::Base { done }).await.ok().unwrap();
+    }
+    let mut peoples = Vec::new();
+    for place in 0..80 {
+        if matches!(jobs.next().await.unwrap(), Job::Stop { .. }) {
+            peoples.push(place);
+        }
+    }
+    assert_eq!(peoples[..3], [16, 33, 42], "one in seventeen, and all when nobody is at the door");
+    drop((engine, people));
+    assert!(jobs.next().await.is_none());
 }
