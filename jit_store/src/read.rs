@@ -172,7 +172,8 @@ pub fn last_before(connection: &Connection, before: WallTime) -> Result<Option<H
 /// The disk; inside, the first thing that is wrong.
 pub fn check_pages(connection: &Connection) -> Result<Result<(), String>, rusqlite::Error> {
     let first: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    Ok(if first == "ok" { Ok(()) } else { Err(first) })
+    // It can be several lines: which database, then what.
+    Ok(if first == "ok" { Ok(()) } else { Err(first.trim_start_matches("*** in database main ***").trim().replace('\n', "; ")) })
 }
 
 /// Where the record begins, if older events were archived.

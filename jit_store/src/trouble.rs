@@ -70,6 +70,8 @@ impl fmt::Display for StoreTrouble {
                 write!(f, "{} is {what}; it was left untouched: move it away, or run the jitd that wrote it", path.display())
             }
             Self::Damaged { path, why } => {
+                // SQLite cites what it found, and that can be anything.
+                let why = jit_core::text::printable(why, 500);
                 write!(f, "{} is damaged: {why}; nothing is granted by it. Restore a backup (see operations.md)", path.display())
             }
         }

@@ -21,8 +21,9 @@ pub fn printable(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for letter in text.chars() {
         let before = shown.len();
-        let invisible =
-            matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let invisible = matches!(letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
         if letter.is_control() || invisible {
             // Writing to a String cannot fail.
             let _ = write!(shown, "\\u{{{:x}}}", u32::from(letter));
@@ -35,4 +36,18 @@ pub fn printable(text: &str, most: usize) -> String {
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last three were found by fuzzing: marks that turn or hide text, and were let through.
+    #[test]
+    fn nothing_that_moves_a_cursor_or_turns_text_round_is_said() {
+        for letter in ['\n', '\u{1b}', '\u{9b}', '\u{202e}', '\u{2028}', '\u{feff}', '\u{61c}', '\u{fff9}', '\u{e0041}'] {
+            assert_eq!(printable(&format!("a{letter}b"), 100), format!("a\\u{{{:x}}}b", u32::from(letter)));
+        }
+        assert_eq!(printable("größer", 5), "grö");
+    }
 }

@@ -93,11 +93,15 @@ fn kind(word: &str) -> Option<Kind> {
     }
 }
 
-/// One line, or why it is not understood.
+/// One line, or why it is not understood. libpam reads what stands before the first `#`, and takes blanks and tabs alone for
+/// what lies between words.
 fn parse(line: &str) -> Result<Line<'_>, &'static str> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
+    let line = line.split('#').next().unwrap_or_default().trim_matches([' ', '\t', '\r']);
+    if line.is_empty() {
         return Ok(Line::Empty);
+    }
+    if line.contains(|letter: char| letter.is_whitespace() && !matches!(letter, ' ' | '\t')) {
+        return Err("it holds a blank that is none to libpam");
     }
     if line.ends_with('\\') {
         return Err("it goes on in the next line");
@@ -264,6 +268,7 @@ pub fn add(file: &str, bytes: &[u8], found: Found, arguments: &Behind) -> Result
     for line in lines(file, text) {
         line?;
     }
+    let without = take_out(file, bytes)?;
     let (top, bottom) = block(found, arguments);
     let mut place = 0_usize;
     for line in text.split_inclusive('\n') {
@@ -285,6 +290,11 @@ pub fn add(file: &str, bytes: &[u8], found: Found, arguments: &Behind) -> Result
         let block = format!("{BEGIN}\n{}\n{END}", bottom.join("\n"));
         // A last line without its end keeps having none: what is taken out leaves what was there.
         made.push_str(&if after.ends_with('\n') { format!("{block}\n") } else { format!("\n{block}") });
+    }
+    // What could not be taken out again is not put in: among the remains of an earlier time, for example.
+    if take_out(file, made.as_bytes()).ok() != Some(without) {
+        let why = "lines of pam-jit's stand in it already, and not as they should: jit disable takes them out";
+        return Err(NotUnderstood { file: file.to_owned(), line: 0, why });
     }
     Ok(made.into_bytes())
 }

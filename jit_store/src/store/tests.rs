@@ -374,3 +374,28 @@ fn what_was_refused_and_never_came_to_the_disk_is_no_matter_and_a_store_that_is_
     drop(store);
     assert_eq!(reopen(&place).store.head(), doubt.end);
 }
+
+/// Found by fuzzing: SQLite says in one line which database, and in the next one what.
+#[test]
+fn what_is_wrong_with_a_page_is_said_in_one_line() {
+    let place = Place::new("page");
+    let (mut store, _) = place.open().unwrap();
+    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    store.settle().unwrap();
+    drop(store);
+    let mut bytes = std::fs::read(place.file()).unwrap();
+    // The header of the last page.
+    let last = bytes.len() - 4096;
+    bytes[last..last + 8].fill(0xff);
+    std::fs::write(place.file(), bytes).unwrap();
+    let trouble = place.open().unwrap_err();
+    assert!(matches!(trouble, StoreTrouble::Damaged { .. }), "{trouble:?}");
+    assert!(!trouble.to_string().contains(['\n', '*']), "{trouble}");
+}
+
+/// Found by fuzzing: SQLite cites the text of a table that makes no sense, which somebody may have written for a terminal.
+#[test]
+fn what_a_damaged_file_says_cannot_play_with_a_terminal() {
+    let trouble = StoreTrouble::Damaged { path: PathBuf::from("events.db"), why: "unrecognized token: \"\u{1b}[2J\n\u{202e}\"".to_owned() };
+    assert!(trouble.to_string().contains("\\u{1b}[2J\\n\\u{202e}"), "{trouble}");
+}

@@ -127,3 +127,28 @@ fn asking_stands_in_the_account_line_alone() {
     assert_eq!(top, ["account  required  pam_jit.so ask observe=2026-12-01", "session  required  pam_jit.so observe=2026-12-01"]);
     assert_eq!(bottom, ["session  required  pam_jit.so enter observe=2026-12-01"]);
 }
+
+/// Found by fuzzing: jit disable refused what jit enable had written.
+#[test]
+fn what_could_not_be_taken_out_is_not_put_in() {
+    for text in [
+        format!("{BEGIN}\nauth required x.so\n"),
+        format!("auth required x.so\n{END}\n"),
+        format!("{BEGIN}\naccount required x.so\n{END}\n"),
+    ] {
+        assert!(add("x", text.as_bytes(), Found::default(), &Behind::default()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_line_ends_where_libpam_ends_it() {
+    let count = |text: &str| find("x", &|_| Some(text.as_bytes().to_vec()));
+    let session = Found { session: 1, ..Found::default() };
+    assert_eq!(count("session required pam_jit.so # the last one has enter\n"), Ok(session), "a comment is no argument");
+    assert_eq!(count("session required pam_permit.so # pam_jit.so\n"), Ok(Found::default()));
+    for text in
+        ["session required pam_permit.so \\ # goes on\n", "session required\u{a0}pam_jit.so\n", "session required pam_jit.so\u{b}enter\n"]
+    {
+        assert!(count(text).is_err(), "{text}");
+    }
+}
