@@ -20,6 +20,8 @@ mod chain;
 mod cli;
 mod doctor;
 mod failing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod out;
 mod report;

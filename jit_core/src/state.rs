@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many decided requests, ended grants and closed sessions, of each kind, are kept at hand; older ones
 /// are in the record only. In unit tests few, so that they meet what is forgotten.
-const KEPT: usize = if cfg!(test) { 8 } else { 5_000 };
+const KEPT: usize = if cfg!(any(test, fuzzing)) { 8 } else { 5_000 };
 
 /// How long an approval can be repeated at most.
 const REPEATABLE: Span = Span::from_secs(31 * 86_400);

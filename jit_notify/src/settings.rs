@@ -62,7 +62,11 @@ impl Settings {
         Ok(loaded)
     }
 
-    fn parse(file: &PolicyFile) -> Loaded {
+    /// The settings in the text of a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(file: &PolicyFile) -> Loaded {
         let source = Source::plain(&file.file, &file.text);
         let (document, broken) = parse(&file.text);
         if let Some((span, what)) = broken.iter().min_by_key(|(span, _)| span.start) {

@@ -16,6 +16,8 @@ pub mod clock;
 pub mod daemon;
 mod directory;
 pub mod engine;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod inherited;
 pub mod keeper;
 mod limits;

@@ -69,7 +69,11 @@ impl Settings {
         Self::parse(&file.file, &file.text)
     }
 
-    fn parse(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
+    /// The settings in the text of a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
         let source = Source::new(file, text);
         let (document, broken) = parse(text);
         if !broken.is_empty() {

@@ -3,7 +3,7 @@
 use jit_proto::frame::{self, HEADER, Wrong};
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// Why a message could not be read.
@@ -25,7 +25,7 @@ impl From<io::Error> for Unread {
 ///
 /// # Errors
 /// The peer is gone, or what it sent makes no sense.
-pub async fn read<T: DeserializeOwned>(stream: &mut UnixStream) -> Result<T, Unread> {
+pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) -> Result<T, Unread> {
     let first = first_byte(stream).await?;
     read_after(first, stream).await
 }
@@ -34,7 +34,7 @@ pub async fn read<T: DeserializeOwned>(stream: &mut UnixStream) -> Result<T, Unr
 ///
 /// # Errors
 /// The peer is gone.
-pub async fn first_byte(stream: &mut UnixStream) -> Result<u8, Unread> {
+pub async fn first_byte(stream: &mut (impl AsyncRead + Unpin)) -> Result<u8, Unread> {
     let mut byte = [0];
     match stream.read(&mut byte).await? {
         0 => Err(Unread::Gone),
@@ -46,7 +46,7 @@ pub async fn first_byte(stream: &mut UnixStream) -> Result<u8, Unread> {
 ///
 /// # Errors
 /// The peer is gone, or what it sent makes no sense.
-pub async fn read_after<T: DeserializeOwned>(first: u8, stream: &mut UnixStream) -> Result<T, Unread> {
+pub async fn read_after<T: DeserializeOwned>(first: u8, stream: &mut (impl AsyncRead + Unpin)) -> Result<T, Unread> {
     let mut header = [first; HEADER];
     let [_, rest @ ..] = &mut header;
     stream.read_exact(rest).await?;

@@ -109,7 +109,7 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
         Who::Uid(real) => *real == uid,
         Who::Name(user) => *user == name,
     };
-    if !is_meant || !text.lines().any(|line| names(line, &name, &entry.service)) {
+    if !is_meant || !lets_in(&text, &name, &entry.service) {
         return false;
     }
     let (user, service) = (plain(&name), plain(&entry.service));
@@ -123,6 +123,12 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
         &format!("access.breakglass user={user} service={service} phase={} why=\"jitd is away: {away}\"{and}", phase.word()),
     );
     true
+}
+
+/// Whether the text of the file has a line about this user and this service.
+#[must_use]
+pub fn lets_in(text: &str, user: &str, service: &str) -> bool {
+    text.lines().any(|line| names(line, user, service))
 }
 
 /// Whether a line, `user service`, is about them.

@@ -16,7 +16,7 @@ pub mod cgroup;
 pub mod daemon;
 #[allow(unsafe_code, reason = "the one place where C is called")]
 mod ffi;
-#[cfg(not(test))]
+#[cfg(not(any(test, fuzzing)))]
 #[allow(unsafe_code, reason = "what the loader calls is named by a section of the library")]
 mod hook;
 pub mod host;

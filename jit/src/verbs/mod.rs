@@ -17,7 +17,7 @@ mod policy_test;
 mod report;
 mod request;
 mod run;
-mod verify;
+pub mod verify;
 mod wait;
 #[cfg(feature = "watch")]
 mod watch;

@@ -21,7 +21,7 @@ const LONGEST_LINE: u64 = 1024 * 1024;
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// What does not fit in a chain, in words.
-type Followed = Result<(), String>;
+pub type Followed = Result<(), String>;
 
 /// Follows the chain of events, jitd's or a file's.
 pub fn verify(context: &Context, file: Option<&Path>, head: Option<Known>) -> Ended {
@@ -67,10 +67,15 @@ pub fn follow_file(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> 
     if file.fill_buf().map_err(|error| unread(path, error))?.starts_with(SQLITE) {
         return follow_store(chain, path);
     }
+    follow_lines(chain, &mut file).map_err(|error| unread(path, error))
+}
+
+/// Follows the chain of an export.
+pub fn follow_lines(chain: &mut Chain, file: &mut impl BufRead) -> std::io::Result<Followed> {
     let mut number = 0_u64;
     loop {
         let mut line = Vec::new();
-        let read = Read::by_ref(&mut file).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(|error| unread(path, error))?;
+        let read = Read::by_ref(file).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(Ok(()));
         }
@@ -112,7 +117,8 @@ struct Line<'a> {
     hash: String,
 }
 
-fn event(line: &[u8]) -> Option<EventView> {
+/// The event of a line.
+pub fn event(line: &[u8]) -> Option<EventView> {
     let Line { seq, at, event, data, prev, hash } = serde_json::from_slice(line).ok()?;
     Some(EventView { seq, at, event, data: data.get().to_owned(), prev, hash })
 }

@@ -273,10 +273,23 @@ fn humans_behind(state: &State, actor: &Actor, policy: &Policy) -> Result<Humans
 mod attack_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(all(fuzzing, not(test)))]
+#[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]
+pub mod fixture;
+#[cfg(test)]
+mod invariants;
+#[cfg(all(fuzzing, not(test)))]
+#[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]
+pub mod invariants;
 #[cfg(test)]
 mod optout_tests;
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod scenario;
+#[cfg(all(fuzzing, not(test)))]
+#[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]
+pub mod scenario;
 #[cfg(test)]
 mod session_tests;
 #[cfg(test)]

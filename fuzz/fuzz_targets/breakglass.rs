@@ -1,0 +1,41 @@
+//! The break-glass file opens a dead gate for those alone whom it names; what the module wrote down meanwhile becomes events.
+#![no_main]
+
+use jit_core::event::Event;
+use jit_core::record::{Head, Record};
+use jit_core::state::State;
+use jit_core::time::WallTime;
+use jit_core::{line, text};
+use libfuzzer_sys::fuzz_target;
+use pam_jit::breakglass::lets_in;
+
+fuzz_target!(|data: &str| {
+    for (user, service) in [("alice", "sudo"), ("alice", "sudo-i"), ("bob", "sshd"), ("a", "su-l")] {
+        assert_eq!(lets_in(data, user, service), says(data, user, service), "{user} {service}");
+    }
+    assert!(!lets_in(data, "", "sudo") && !lets_in(data, "alice", "") && !lets_in(data, "alice sudo", "") && !lets_in(data, "#", "sudo"));
+    let lines: Vec<_> = data.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let mut state = State::default();
+    let events = jitd::fuzzing::breakglass_events(&state, &lines);
+    assert_eq!(events.len(), lines.len());
+    for event in &events {
+        let data = event.data().unwrap();
+        assert_eq!(&Event::read(event.name(), &data).unwrap(), event);
+        let said = line::of(&Record::chained(Head::NONE, WallTime::from_millis(0), event.name(), data));
+        assert!(!said.chars().any(text::is_unsafe), "{said:?}");
+        state.apply(WallTime::from_millis(0), event);
+    }
+    assert!(jitd::fuzzing::breakglass_events(&state, &lines).is_empty(), "a line is recorded once");
+});
+
+/// The same, byte for byte: two words before a `#`, with blanks around them.
+fn says(data: &str, user: &str, service: &str) -> bool {
+    data.split('\n').any(|line| {
+        let line = line.bytes().take_while(|byte| *byte != b'#').collect::<Vec<_>>();
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c);
+        let words: Vec<_> = line.split(blank).filter(|word| !word.is_empty()).collect();
+        let [named, door] = words.as_slice() else { return false };
+        let doors = [service.as_bytes(), service.strip_suffix("-i").or(service.strip_suffix("-l")).unwrap_or(service).as_bytes()];
+        *named == user.as_bytes() && doors.contains(door)
+    })
+}
