@@ -38,8 +38,8 @@ fuzz_target!(|typed: &str| {
     let _ = typed.parse::<Known>();
     let service = Service::as_typed(typed);
     assert!(Service::as_typed(service.spoken()).covers(&service), "{service:?} is spoken {}", service.spoken());
-    // Names are shown with what could deceive in them escaped.
-    if !typed.chars().any(text::is_unsafe) {
+    // Names are shown with what could deceive in them escaped, and not at any length.
+    if typed.len() <= 64 && !typed.chars().any(text::is_unsafe) {
         assert_eq!(RunAs::as_typed(&RunAs::as_typed(typed).to_string()), RunAs::as_typed(typed));
         if let Some(principal) = Principal::parse(typed) {
             assert_eq!(Principal::parse(&principal.to_string()), Some(principal));

@@ -22,7 +22,8 @@ impl Hash {
     /// Reads 64 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 64 {
+        // Of a byte it would also take `+f`.
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
         let mut bytes = [0; 32];
@@ -245,5 +246,13 @@ mod tests {
                 "{{\"seq\":1,\"at\":\"1970-01-01T00:00:00.000Z\",\"event\":\"access.allowed\",\"data\":{{\"count\":0}},\"prev\":\"{zeros}\"}}"
             )
         );
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn a_hash_is_digits_alone() {
+        let digits = "05".repeat(32);
+        assert_eq!(Hash::parse(&digits).unwrap().to_string(), digits);
+        assert_eq!(Hash::parse(&digits.replacen('0', "+", 1)), None);
     }
 }
