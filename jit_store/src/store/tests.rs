@@ -380,7 +380,7 @@ fn what_was_refused_and_never_came_to_the_disk_is_no_matter_and_a_store_that_is_
 fn what_is_wrong_with_a_page_is_said_in_one_line() {
     let place = Place::new("page");
     let (mut store, _) = place.open().unwrap();
-    store.append(&[fresh("R-00000001", "alice")]).unwrap();
+    store.append(&[fresh("R-00000001", "alice")], 0).unwrap();
     store.settle().unwrap();
     drop(store);
     let mut bytes = std::fs::read(place.file()).unwrap();
