@@ -64,7 +64,7 @@ fn is_opened(path: &Path, data: &[u8]) {
     let before = store.head();
     let fresh =
         jit_store::Fresh { at: jit_core::time::WallTime::from_millis(1_000_000_000_000), event: "daemon.stopped", data: "{}".to_owned() };
-    let Ok(stored) = store.append(&[fresh]) else { return };
+    let Ok(stored) = store.append(&[fresh], 0) else { return };
     assert_eq!((stored.len(), store.head().seq), (1, before.seq + 1));
     if let Some(base) = base {
         let _ = jit_store::compare(path, &base);
