@@ -148,17 +148,16 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// The last event before a moment: all up to it are from before. None: there is none.
+/// The last event before a moment, of those up to a number: all up to it are from before. None: there is none.
 ///
 /// # Errors
 /// The disk.
-pub fn last_before(connection: &Connection, before: WallTime) -> Result<Option<Head>, rusqlite::Error> {
+pub fn last_before(connection: &Connection, before: WallTime, most: u64) -> Result<Option<Head>, rusqlite::Error> {
     let first_after: Option<i64> =
         connection.query_row("SELECT min(seq) FROM events WHERE at >= ?1", [before.as_millis()], |row| row.get(0))?;
-    let last: Option<i64> = match first_after {
-        Some(first) => connection.query_row("SELECT max(seq) FROM events WHERE seq < ?1", [first], |row| row.get(0))?,
-        None => connection.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?,
-    };
+    let end = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+    let end = first_after.map_or(end, |first| first.min(end));
+    let last: Option<i64> = connection.query_row("SELECT max(seq) FROM events WHERE seq < ?1", [end], |row| row.get(0))?;
     let last = last.and_then(|last| u64::try_from(last).ok());
     Ok(match last {
         Some(last) => one(connection, last)?.map(|record| record.head()),

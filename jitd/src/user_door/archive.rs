@@ -29,10 +29,11 @@ pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Momen
     if let Err(refusal) = roots(&actor) {
         return line.refuse(&refusal).await;
     }
-    // What the state rests on is known up to now after this: none of it will be taken out.
+    // What the state rests on is known up to there after this: none of it will be taken out. What comes meanwhile stays.
+    let most = *about.head.borrow();
     about.engine.base().await;
     let store = about.store.clone();
-    let last = tokio::task::spawn_blocking(move || read::last_before(&open_to_read(&store)?, moment(before))).await;
+    let last = tokio::task::spawn_blocking(move || read::last_before(&open_to_read(&store)?, moment(before), most)).await;
     let upto = match last {
         Ok(Ok(Some(upto))) => upto,
         Ok(Ok(None)) => return line.refuse(&Refusal::NothingToArchive).await,
