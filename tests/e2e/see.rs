@@ -78,7 +78,8 @@ fn deny_revoke_and_review_by_key() {
     carol.shows("Nothing waits.");
 
     host.grant("alice", "sudo", "dave");
-    carol.shows("by dave");
+    // The row, and not only the event.
+    carol.shows("Grants (2)");
     carol.press(&["Tab", "Down", "r", "Enter"]);
     carol.shows("alice may no longer sudo as root");
     carol.press(&["y"]);

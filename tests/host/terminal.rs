@@ -3,7 +3,7 @@
 use crate::Output;
 use crate::daemon::Reaped;
 use crate::wait::{wait_until, wait_until_or};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -64,14 +64,16 @@ impl Terminal {
         input.flush().unwrap();
     }
 
-    /// Presses Ctrl-C.
+    /// Presses Ctrl-C. Whoever was there may have ended in that moment.
     ///
     /// # Panics
-    /// The terminal is gone.
+    /// The terminal cannot be written to.
     pub fn press_ctrl_c(&mut self) {
         let input = self.child.0.stdin.as_mut().unwrap();
-        input.write_all(&[3]).unwrap();
-        input.flush().unwrap();
+        match input.write_all(&[3]).and_then(|()| input.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            pressed => pressed.unwrap(),
+        }
     }
 
     /// Waits until the command ends.
