@@ -43,6 +43,10 @@ pub fn run(host: &Host) {
 
 pub fn signal(host: &Host, name: &str) {
     host.root().run(&format!("pkill -{name} -x jit-notify")).succeeds();
+    if name == "KILL" {
+        // Another one may not begin before it has gone: the state is one jit-notify's.
+        wait_until("it to have gone", || host.root().run("pgrep -x jit-notify; true").stdout.trim().is_empty().then_some(()));
+    }
 }
 
 /// What the program got.
