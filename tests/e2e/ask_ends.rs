@@ -58,7 +58,8 @@ fn a_jitd_that_stays_away_lets_nobody_in_whatever_stands_in_the_line() {
 fn approved_in_the_same_instant_as_given_up_is_one_or_the_other() {
     let host = host();
     for round in 0..4 {
-        let mut shell = host.user("alice").terminal("sudo id -un");
+        // The terminal outlives the sudo: a Ctrl-C that comes after it finds somebody.
+        let mut shell = host.user("alice").terminal("trap : INT; sudo id -un; sleep 0.2");
         file(&mut shell, "INC-42");
         let id = pending(&host);
         std::thread::scope(|scope| {

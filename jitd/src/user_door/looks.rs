@@ -432,7 +432,8 @@ pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, fol
             }
         } else if follow {
             tokio::select! {
-                changed = head.changed() => if changed.is_err() { break },
+                // jitd ends: that is no end of what is followed.
+                changed = head.changed() => if changed.is_err() { return Ok(()) },
                 () = line.hung_up() => return Err(Gone),
             }
         } else {
