@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 /// How much news may wait to be told; what comes on top is not told.
 const QUEUE: usize = 1024;
 /// How long those who sit at terminals are looked up for one notice.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// News, and whether whoever it is for waits for just that: then they hear it where they wait.
 struct Heard {
