@@ -1,8 +1,8 @@
 //! jitd: remembers who may come in, decides, and ends it in time.
 //!
 //! One engine task ([`engine`]) owns the state; one thread ([`writer`]) writes to disk and syslog; each
-//! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people. The [`keeper`] holds the
-//! processes of sessions, and ends them with their grants.
+//! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people, on a thread of its own so
+//! that a flood of theirs holds up no check. The [`keeper`] holds the processes of sessions, and ends them with their grants.
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
