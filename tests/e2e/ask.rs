@@ -23,11 +23,9 @@ pub fn pending(host: &Host) -> String {
 /// Types a reason and says yes, and waits until the request is filed.
 pub fn file(shell: &mut Terminal, reason: &str) {
     shell.expect("never a password. Empty: give up.");
-    shell.expect("Reason: ");
-    shell.type_line(reason);
+    shell.answer("Reason: ", reason);
     shell.expect(&format!("\"{reason}\"? [Y/n]"));
-    shell.expect("Y/n: ");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     shell.expect(" waits for ");
 }
 
@@ -50,10 +48,9 @@ fn a_user_types_sudo_says_why_and_goes_on_when_it_is_approved() {
     let host = host();
     let mut shell = host.user("alice").terminal("sudo id -un");
     shell.expect("Reason for sudo as root, shown to the approver and kept; never a password. Empty: give up.");
-    shell.expect("Reason: ");
-    shell.type_line("INC-42");
+    shell.answer("Reason: ", "INC-42");
     shell.expect("Ask carol or dave for sudo as root, 30m, \"INC-42\"? [Y/n]");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     shell.expect("waits for carol or dave; it lapses in");
     let began = approve(&host);
     shell.expect("Approved by carol");
@@ -80,16 +77,13 @@ fn after_a_password_too() {
 fn whoever_gives_no_reason_or_says_no_is_told_what_they_would_have_been_told_anyway() {
     let host = host();
     let mut shell = host.user("alice").terminal("sudo id -un");
-    shell.expect("Reason: ");
-    shell.type_line("");
+    shell.answer("Reason: ", "");
     shell.expect("jit: no grant for sudo. Ask: jit request sudo");
     shell.finish().fails();
     for no in ["n", "no", "hunter2"] {
         let mut shell = host.user("alice").terminal("sudo id -un");
-        shell.expect("Reason: ");
-        shell.type_line("INC-42");
-        shell.expect("Y/n: ");
-        shell.type_line(no);
+        shell.answer("Reason: ", "INC-42");
+        shell.answer("Y/n: ", no);
         shell.expect("jit: no grant for sudo. Ask: jit request sudo");
         shell.finish().fails();
     }
@@ -210,9 +204,9 @@ fn as_whom_is_what_the_command_line_says() {
     let host = host();
     let mut shell = host.user("alice").terminal("sudo -u carol id -un");
     shell.expect("Reason for sudo as carol");
-    shell.type_line("INC-42");
+    shell.answer("Reason: ", "INC-42");
     shell.expect("Ask carol or dave for sudo as carol, 30m");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     let id = pending(&host);
     host.user("dave").run(&format!("jit approve {id}")).succeeds();
     shell.expect("carol\r\n");
@@ -252,30 +246,26 @@ fn a_choice_is_given_only_where_there_is_one_and_a_request_is_the_usual() {
     let mut shell = host.user("alice").terminal("sudo id -un");
     shell.expect("1: ask alice-adm, carol or dave, and wait for the answer (usual)");
     shell.expect("2: take the emergency oncall at once; dave must review it");
-    shell.expect("1 or 2: ");
-    shell.type_line("");
+    shell.answer("1 or 2: ", "");
     shell.expect("It must be at least 5 letters, with INC-");
-    shell.type_line("because");
-    shell.expect("Y/n: ");
-    shell.type_line("");
+    shell.answer("Reason: ", "because");
+    shell.answer("Y/n: ", "");
     shell.expect("INC-\\d+");
-    shell.expect("Reason: ");
-    shell.type_line("INC-42");
+    shell.answer("Reason: ", "INC-42");
     shell.expect("10m, \"INC-42\"? [Y/n]");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     shell.expect(" waits for ");
     approve(&host);
     shell.expect("root\r\n");
     shell.finish().succeeds();
 
     let mut shell = host.user("bob").terminal("sudo id -un");
-    shell.expect("1 or 2: ");
-    shell.type_line("2");
+    shell.answer("1 or 2: ", "2");
     shell.expect("an emergency, shown to dave and kept; never a password");
-    shell.type_line("all is down");
+    shell.answer("Reason: ", "all is down");
     shell.expect("Take the emergency oncall for sudo as root, 15m, \"all is down\"? ");
     shell.expect("will be told. [y/N]");
-    shell.type_line("y");
+    shell.answer("Y/n: ", "y");
     shell.expect("dave must review it, or your next one is refused. Left: 2 of 3.");
     shell.expect("root\r\n");
     shell.finish().succeeds();
@@ -284,18 +274,18 @@ fn a_choice_is_given_only_where_there_is_one_and_a_request_is_the_usual() {
     // Enter alone takes none.
     let mut shell = host.user("carol").terminal("sudo id -un");
     shell.expect("an emergency, shown to dave");
-    shell.type_line("all is down");
+    shell.answer("Reason: ", "all is down");
     shell.expect("[y/N]");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     shell.expect("jit: no grant for sudo");
     shell.finish().fails().does_not_say("1: ask");
 
     // Where nobody has to approve one is in at once, without a reason where none is needed.
     let mut shell = host.user("erin").terminal("sudo id -un");
     shell.expect("It may be empty.");
-    shell.type_line("");
+    shell.answer("Reason: ", "");
     shell.expect("Take sudo as root, 30m, without a reason? [Y/n]");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     shell.expect("root\r\n");
     shell.finish().succeeds();
 }
@@ -307,9 +297,9 @@ fn su_asks_for_its_target() {
     shell.expect("assword: ");
     shell.type_line(PASSWORD);
     shell.expect("Reason for su as carol");
-    shell.type_line("INC-42");
+    shell.answer("Reason: ", "INC-42");
     shell.expect("Ask carol or dave for su as carol, 30m, \"INC-42\"? [Y/n]");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     shell.expect(" waits for ");
     let id = pending(&host);
     shell.press_ctrl_c();
@@ -356,10 +346,9 @@ fn a_waiter_in_sudo_is_told_of_each_approval_and_two_stages_let_in_after_the_sec
     let policy = "version = 1\n[[grant]]\nname = \"two\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"], count = 2 }, { by = [\"user:erin\"] } ]\n";
     let host = Host::with(|host| asking(host).policy(policy)).start();
     let mut shell = host.user("bob").terminal("sudo id -un");
-    shell.expect("Reason: ");
-    shell.type_line("INC-42");
+    shell.answer("Reason: ", "INC-42");
     shell.expect("Ask 2 of alice-adm, carol or dave for sudo as root");
-    shell.type_line("");
+    shell.answer("Y/n: ", "");
     let id = pending(&host);
     for (approver, then) in [("carol", "waits for alice-adm, carol or dave; here"), ("dave", "waits for erin; here"), ("erin", "root\r\n")]
     {

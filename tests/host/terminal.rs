@@ -54,7 +54,16 @@ impl Terminal {
         self.seen += found;
     }
 
-    /// Types a line and presses Enter.
+    /// Answers a prompt: only once it is shown, since sudo, su and ssh throw away what was typed before (`TCSAFLUSH`).
+    ///
+    /// # Panics
+    /// It does not come, or the terminal is gone.
+    pub fn answer(&mut self, prompt: &str, line: &str) {
+        self.expect(prompt);
+        self.type_line(line);
+    }
+
+    /// Types a line and presses Enter, whether or not somebody reads it yet.
     ///
     /// # Panics
     /// The terminal is gone.
