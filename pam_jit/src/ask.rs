@@ -56,6 +56,12 @@ pub trait Desk {
     /// There is no answer.
     fn put(&mut self, step: Step) -> Result<Told, Trouble>;
 
+    /// They will wait: from here on no Ctrl-C is lost, and the next [`Desk::listen`] ends with it.
+    ///
+    /// # Errors
+    /// Something on our side failed.
+    fn hold(&mut self) -> Result<(), Trouble>;
+
     /// Waits a moment, at most 100 ms, for what becomes of this request.
     ///
     /// # Errors
@@ -225,6 +231,7 @@ impl Asker<'_> {
     }
 
     fn wait_live(&mut self, mut waits: Waits) -> Result<(), Ended> {
+        self.desk.hold().map_err(|trouble| self.cannot(&trouble))?;
         self.host.tell(&words::waits(&waits));
         let (mut lost, mut silent) = (false, Duration::ZERO);
         loop {

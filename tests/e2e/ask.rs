@@ -129,13 +129,33 @@ fn the_shell_is_back_at_once_after_ctrl_c() {
 }
 
 #[test]
-fn when_the_wait_is_over_the_request_stays_and_its_id_is_said() {
-    let host = Host::with(|host| host.people().arguments("ask wait=1s")).start();
-    let mut shell = host.user("alice").terminal("sudo id -un");
+fn a_job_of_the_callers_that_ends_does_not_end_the_wait() {
+    let host = host();
+    let mut shell = host.user("alice").terminal("sleep 4711 & exec sudo id -un");
     file(&mut shell, "INC-42");
-    shell.expect("jit: no answer yet. R-");
-    shell.finish().fails().does_not_say("root\r\n");
-    pending(&host);
+    host.root().run("pkill -x -f 'sleep 4711'").succeeds();
+    approve(&host);
+    shell.expect("root\r\n");
+    shell.finish().succeeds();
+}
+
+#[test]
+fn when_the_wait_is_over_the_request_stays_and_its_id_is_said() {
+    let short = |plan: Plan| plan.people().arguments("ask wait=1s");
+    for (host, line) in [
+        (Host::with(short).start(), "sudo id -un"),
+        (Host::with(|host| short(host).sudo_rs()).start(), "sudo id -un"),
+        (Host::with(short).start(), "su carol -c 'id -un'"),
+    ] {
+        let mut shell = host.user("alice").terminal(line);
+        if line.starts_with("su ") {
+            shell.answer("assword: ", PASSWORD);
+        }
+        file(&mut shell, "INC-42");
+        shell.expect("jit: no answer yet. R-");
+        shell.finish().fails().does_not_say("root\r\n");
+        pending(&host);
+    }
 }
 
 #[test]

@@ -107,9 +107,9 @@ impl<'a> Counter<'a> {
     }
 
     /// Waits a moment at the terminal.
-    fn pause(&self) -> Result<Woken, Trouble> {
+    fn pause(&mut self) -> Result<Woken, Trouble> {
         let connection = self.line.as_ref().map(|(connection, _)| connection.as_fd());
-        self.seat.as_ref().map_or(Ok(Woken::Gone), |seat| seat.wait(connection))
+        self.seat.as_mut().map_or(Ok(Woken::Gone), |seat| seat.wait(connection))
     }
 
     /// jitd is not there: that is said once, and then waited for, moment by moment.
@@ -157,6 +157,10 @@ impl Desk for Counter<'_> {
             };
         }
         self.once(step, &mut patience)
+    }
+
+    fn hold(&mut self) -> Result<(), Trouble> {
+        self.seat.as_mut().map_or(Ok(()), Seat::hold)
     }
 
     fn listen(&mut self, id: &str) -> Result<Heard, Trouble> {

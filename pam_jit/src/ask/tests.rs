@@ -73,6 +73,7 @@ struct Script {
     steps: RefCell<Vec<Step>>,
     verdicts: RefCell<VecDeque<Result<Verdict, Trouble>>>,
     there: Cell<bool>,
+    held: Cell<bool>,
 }
 
 impl Script {
@@ -84,6 +85,7 @@ impl Script {
             steps: RefCell::default(),
             verdicts: RefCell::default(),
             there: Cell::new(true),
+            held: Cell::new(false),
         }
     }
 
@@ -113,8 +115,13 @@ impl Desk for &Script {
         self.steps.borrow_mut().push(step);
         self.told.borrow_mut().pop_front().expect("jitd was asked more than it should be")
     }
+    fn hold(&mut self) -> Result<(), Trouble> {
+        self.held.set(true);
+        Ok(())
+    }
     fn listen(&mut self, id: &str) -> Result<Heard, Trouble> {
         assert_eq!(id, "R-1");
+        assert!(self.held.get(), "a Ctrl-C before the first poll would be lost");
         Ok(self.heard.borrow_mut().pop_front().expect("it should have stopped waiting"))
     }
     fn is_there(&self) -> bool {
