@@ -17,6 +17,7 @@ use jitd::engine::{Begun, Handle, Task};
 use jitd::keeper::Keeper;
 use jitd::settings::RecordChecks;
 use jitd::syslog::Syslog;
+use jitd::vital::Vital;
 use jitd::writer::Writer;
 use nix::time::{ClockId, clock_gettime};
 use std::collections::{BTreeSet, HashMap};
@@ -103,7 +104,7 @@ impl Running {
         let told = Arc::new(watch::channel(0).0);
         let ended = read_syslog(&place.join("log"));
         let (reserve, syslog) = (Reserve::beside(&file, 1 << 30), Syslog::new(place.join("log")));
-        let (writer, _) = Writer::start(store, file, reserve, syslog, &told, Arc::default()).unwrap();
+        let (writer, _) = Writer::start(store, file, reserve, syslog, &told, Arc::default(), Vital::new().0.pulse("the record")).unwrap();
         let clock = Moved(Arc::default());
         let text =
             "version = 1\n[[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] } ]\n";

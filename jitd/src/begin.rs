@@ -10,6 +10,7 @@ use crate::meter::Meter;
 use crate::reload;
 use crate::settings::{Settings, own_directory};
 use crate::syslog::{Syslog, Urgency};
+use crate::vital::Vital;
 use crate::writer::{Writer, fresh};
 use jit_core::engine::{Command, Context, Recording, handle};
 use jit_core::event::Event;
@@ -45,6 +46,8 @@ pub struct Beginner<C> {
     pub bound: Bound,
     /// Where stored events are counted.
     pub meter: Arc<Meter>,
+    /// Told if the writer is lost.
+    pub vital: Vital,
 }
 
 /// What there is to begin with.
@@ -148,7 +151,8 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let file = file_in(&self.settings.state);
         let disk = statvfs(&self.settings.state).map_or(0, |about| about.blocks().saturating_mul(about.fragment_size()));
         let reserve = Reserve::beside(&file, disk);
-        let started = Writer::start(store, file, reserve, Syslog::new(self.settings.syslog.clone()), &self.told, self.meter.clone());
+        let syslog = Syslog::new(self.settings.syslog.clone());
+        let started = Writer::start(store, file, reserve, syslog, &self.told, self.meter.clone(), self.vital.pulse("the record"));
         let (writer, _) = started.map_err(|error| format!("the writer cannot be started: {error}"))?;
         if let Some(undone) = undone {
             eprintln!("jitd: events that were refused when the disk failed were on it all the same, and were taken out: {}", undone.data);

@@ -13,6 +13,7 @@ use crate::privileges::{Identity, set_umask};
 use crate::sandbox::{Places, confine};
 use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
+use crate::vital::{Losses, Vital};
 use crate::{pam_door, reload, terminal, user_door, watchdog};
 use jit_store::file_in;
 use sd_notify::NotifyState;
@@ -69,22 +70,24 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     let began = clock.now();
     let told = Arc::new(watch::channel(0).0);
     let meter = Arc::new(Meter::default());
+    let (vital, mut losses) = Vital::new();
     let (settings_too, written_meanwhile) = (settings.clone(), written_meanwhile.to_vec());
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
-    let beginner = Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound };
+    let beginner =
+        Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound, vital: vital.clone() };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;
     let has_record = begun.no_record.is_none();
     let (notices, news) = Notices::new();
     let (engine, task) = Task::new(clock, writer, keeper.clone(), begun);
-    let task = tokio::spawn(task.telling(notices.clone()).run());
+    let task = vital.spawn("the engine", task.telling(notices.clone()).run());
     match unproven {
         Some(base) => beginner.prove(base, engine.clone()),
         None if has_record => {}
         None => drop(tokio::spawn(beginner.again(engine.clone()))),
     }
-    tokio::spawn(keeper.clone().run(orders, engine.clone()));
+    let _keeper = vital.spawn("the keeper of sessions", keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
-    tokio::spawn(notices.clone().run(news, engine.clone(), directory.clone()));
+    let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));
     let unusable = |error| format!("a socket cannot be used: {error}");
     let Sockets { pam, user, .. } = sockets;
     let pam = UnixListener::from_std(pam).map_err(unusable)?;
@@ -96,7 +99,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         meter: meter.clone(),
         acts: acts.clone(),
     };
-    let pam = tokio::spawn(pam_door::serve(pam, doors, settings.record));
+    let pam = vital.spawn("the PAM socket", pam_door::serve(pam, doors, settings.record));
     let about = user_door::About {
         engine: engine.for_people(),
         directory: directory.clone(),
@@ -109,23 +112,26 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         acts,
         notices,
     };
-    let user = user_door::beside(user, about).map_err(unusable)?;
+    let user = user_door::beside(user, about, vital.pulse("the user socket")).map_err(unusable)?;
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
     }
-    until_stopped(settings, &engine, &directory).await?;
+    let ended = until_stopped(settings, &engine, &directory, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // Who comes from now on waits in systemd's sockets for the next jitd.
     pam.abort();
     drop(user);
     engine.stop().await;
     let _ = task.await;
-    Ok(())
+    ended
 }
 
 /// Reloads at SIGHUP; returns at SIGTERM or SIGINT.
-async fn until_stopped(settings: &Settings, engine: &Handle, directory: &Directory) -> Result<(), String> {
+///
+/// # Errors
+/// It cannot go on: half a jitd would let in without a record, or end no session.
+async fn until_stopped(settings: &Settings, engine: &Handle, directory: &Directory, losses: &mut Losses) -> Result<(), String> {
     let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
     let mut hang_up = listen(SignalKind::hangup())?;
     let mut terminate = listen(SignalKind::terminate())?;
@@ -140,6 +146,9 @@ async fn until_stopped(settings: &Settings, engine: &Handle, directory: &Directo
             }
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
+            what = losses.next() => {
+                return Err(format!("{what} has failed, by a mistake of jitd's own: it ends, to be started anew. Please report what is said above"));
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! One engine task ([`engine`]) owns the state; one thread ([`writer`]) writes to disk and syslog; each
 //! connection is a task that asks the engine: [`pam_door`] for the module, [`user_door`] for people, on a thread of its own so
 //! that a flood of theirs holds up no check. The [`keeper`] holds the processes of sessions, and ends them with their grants.
+//! If one of these panics, jitd ends as a whole ([`vital`]).
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
@@ -32,6 +33,7 @@ mod sockets;
 pub mod syslog;
 mod terminal;
 pub mod user_door;
+pub mod vital;
 mod voice;
 mod watchdog;
 mod wire;

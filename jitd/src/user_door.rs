@@ -16,6 +16,7 @@ use crate::keeper::Keeper;
 use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
 use crate::notices::Notices;
+use crate::vital::Pulse;
 use crate::wire;
 use jit_core::actor::Actor;
 use jit_core::engine::could_approve_something;
@@ -90,7 +91,7 @@ pub struct Served {
 ///
 /// # Errors
 /// The thread or the socket cannot be used.
-pub fn beside(listener: std::os::unix::net::UnixListener, about: About) -> std::io::Result<Served> {
+pub fn beside(listener: std::os::unix::net::UnixListener, about: About, pulse: Pulse) -> std::io::Result<Served> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(MOST_THREADS).build()?;
     let listener = {
         let _here = runtime.enter();
@@ -98,6 +99,7 @@ pub fn beside(listener: std::os::unix::net::UnixListener, about: About) -> std::
     };
     let (open, closed) = oneshot::channel();
     std::thread::Builder::new().name("people".to_owned()).spawn(move || {
+        let _pulse = pulse;
         runtime.block_on(async move {
             tokio::select! {
                 () = serve(listener, about) => {}

@@ -5,6 +5,7 @@
 
 use crate::meter::Meter;
 use crate::syslog::{Syslog, Turn, Urgency};
+use crate::vital::Pulse;
 use crate::voice::Voice;
 use jit_core::engine::{Otherwise, Recording};
 use jit_core::event::{self, Event};
@@ -144,6 +145,7 @@ impl Writer {
         syslog: Syslog,
         told: &Arc<watch::Sender<u64>>,
         meter: Arc<Meter>,
+        pulse: Pulse,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (work, jobs) = mpsc::channel();
         told.send_replace(store.head().seq);
@@ -161,6 +163,7 @@ impl Writer {
             late: VecDeque::new(),
         };
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            let _pulse = pulse;
             loop {
                 let job = match jobs.recv_timeout(scribe.pause()) {
                     Ok(job) => job,

@@ -3,6 +3,7 @@ use crate::clock::Clock;
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::syslog::Syslog;
+use crate::vital::Vital;
 use crate::writer::{Kept, Writer};
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::engine::{Admission, Command, Reply, Wish};
@@ -73,7 +74,8 @@ impl Bench {
         let (store, state, _) = Store::open(&file).unwrap();
         let reserve = Reserve::beside(&file, 0);
         let told = Arc::new(tokio::sync::watch::channel(0).0);
-        let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default()).unwrap();
+        let pulse = Vital::new().0.pulse("the record");
+        let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default(), pulse).unwrap();
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
         let (engine, task) = Task::new(hand.clone(), writer, Keeper::idle(), begun);
         tokio::spawn(task.run());
