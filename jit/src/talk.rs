@@ -161,7 +161,7 @@ impl Talk {
         if let Shown::Grant(grant) = *shown { Some(grant) } else { None }
     }
 
-    /// What there is.
+    /// What there is, the oldest first.
     pub fn list(&self, which: Which) -> Result<Listing, Failing> {
         let conversation = self.ask(Act::List(which))?;
         let mut listing = Listing::default();
@@ -173,6 +173,10 @@ impl Talk {
             listing.grants.extend(grants);
             listing.sessions.extend(sessions);
             if !more {
+                // They come in the order of their ids.
+                listing.requests.sort_by_key(|request| request.submitted);
+                listing.grants.sort_by_key(|grant| grant.issued);
+                listing.sessions.sort_by_key(|session| session.opened);
                 return Ok(listing);
             }
         }

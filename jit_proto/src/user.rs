@@ -124,7 +124,8 @@ pub enum Act {
     /// Wait for a request of one's own (none: the newest) to be decided. Answers: [`UserAnswer::Waiting`] at
     /// once if it is pending, and again whenever an approval or an escalation changes it, then [`UserAnswer::Request`].
     Wait(Option<String>),
-    /// What there is. Answers: [`UserAnswer::Listing`] until one says that no more follows.
+    /// What there is, in the order of ids. Answers: [`UserAnswer::Listing`] until one says that no more follows; what changes
+    /// meanwhile may be in it as it was or as it is.
     List(Which),
     /// One thing and its events; a unique beginning of its id is enough. Answers: [`UserAnswer::Shown`], then
     /// [`UserAnswer::Events`] until one says that no more follows.

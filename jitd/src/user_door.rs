@@ -2,10 +2,14 @@
 
 mod acts;
 mod archive;
+mod events;
+mod list;
 mod looks;
 mod metrics;
 pub(crate) mod optouts;
+mod parts;
 mod peer;
+mod status;
 pub(crate) mod views;
 mod watch;
 
@@ -263,7 +267,7 @@ impl Service {
     async fn act(&self, line: &mut Line, actor: Actor, act: Act) -> Result<(), Gone> {
         let about = &self.about;
         match act {
-            Act::Status => looks::status(about, line, actor).await,
+            Act::Status => status::status(about, line, actor).await,
             Act::Request(wish) => acts::request(about, line, actor, wish).await,
             Act::GrantTo { user, wish } => acts::grant_to(about, line, actor, user, wish).await,
             Act::Approve { id, for_s, note } => acts::approve(about, line, actor, &id, for_s, note).await,
@@ -272,9 +276,9 @@ impl Service {
             Act::Drop(id) => acts::drop_grant(about, line, actor, id.as_deref()).await,
             Act::Revoke { target, note, now } => acts::revoke(about, line, actor, target, note, now).await,
             Act::Wait(id) => looks::wait(about, line, actor, id.as_deref()).await,
-            Act::List(which) => looks::list(about, line, actor, which).await,
+            Act::List(which) => list::list(about, line, actor, which).await,
             Act::Show(id) => looks::show(about, line, actor, &id).await,
-            Act::Events(filter) => looks::events(about, line, actor, filter).await,
+            Act::Events(filter) => events::events(about, line, actor, filter).await,
             Act::Reload => acts::reload(about, line, actor).await,
             Act::PolicyShow => looks::policy(about, line, actor).await,
             Act::Version => looks::version(about, line).await,
@@ -283,7 +287,7 @@ impl Service {
             Act::Extend { id, for_s, reason } => optouts::extend(about, line, actor, id.as_deref(), for_s, reason).await,
             Act::Optouts => optouts::list(about, line, actor).await,
             Act::Archive { before } => archive::archive(about, line, actor, before).await,
-            Act::Follow { after } => looks::follow(about, line, actor, after).await,
+            Act::Follow { after } => events::follow(about, line, actor, after).await,
             Act::NotifyFailed(undelivered) => acts::notify_failed(about, line, actor, undelivered).await,
             Act::Prune { upto, before } => archive::prune(about, line, actor, upto, before).await,
             Act::Watch => match self.slot(&self.watchers, actor.subject.uid).await {

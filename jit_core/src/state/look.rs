@@ -14,6 +14,7 @@ use crate::span::Span;
 use crate::subject::Subject;
 use crate::time::{BootId, Now, STEP_MS, WallTime};
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 impl State {
     /// One request.
@@ -32,6 +33,21 @@ impl State {
     #[must_use]
     pub fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id)
+    }
+
+    /// The requests that are at hand behind this one, in the order of their ids.
+    pub fn requests_after(&self, after: Option<RequestId>) -> impl Iterator<Item = &Request> {
+        self.requests.range(behind(after)).map(|(_, request)| request)
+    }
+
+    /// The grants that are at hand behind this one, in the order of their ids.
+    pub fn grants_after(&self, after: Option<GrantId>) -> impl Iterator<Item = &Grant> {
+        self.grants.range(behind(after)).map(|(_, grant)| grant)
+    }
+
+    /// The sessions that are at hand behind this one, in the order of their ids.
+    pub fn sessions_after(&self, after: Option<SessionId>) -> impl Iterator<Item = &Session> {
+        self.sessions.range(behind(after)).map(|(_, session)| session)
     }
 
     /// All requests that are at hand.
@@ -201,6 +217,11 @@ impl State {
     pub fn has_open_session(&self, id: SessionId) -> bool {
         self.open.contains(&id)
     }
+}
+
+/// Everything behind this one; none: everything.
+fn behind<I>(after: Option<I>) -> (Bound<I>, Bound<I>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
 /// The same humans with the other accounts that the policy knows of them.

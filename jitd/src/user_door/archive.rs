@@ -1,6 +1,6 @@
 //! Archiving: root takes older events out of the record, having them written elsewhere first.
 
-use super::looks::{send_checkpoint, send_events};
+use super::events::{send_checkpoint, send_events};
 use super::{About, Gone, Line};
 use crate::writer::Archived;
 use jit_core::actor::Actor;

@@ -8,16 +8,17 @@ use crate::terminal;
 use crate::writer::Kept;
 use jit_core::actor::{Actor, Behind};
 use jit_core::engine::{Command, Reply, STALE, Viewer, Wish, approvers_in_words, taken_within};
-use jit_core::grant::Kind;
+use jit_core::grant::{Grant, Kind};
 use jit_core::id::GrantId;
 use jit_core::name::{GroupName, RuleName, Uid, UserName};
 use jit_core::optout::Verdict;
 use jit_core::policy::{Policy, Principal};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
+use jit_core::time::WallTime;
 use jit_proto::user::{self, UserAnswer};
 use jit_proto::view::{OptoutView, TakenView};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes an emergency, for somebody on the socket.
 pub async fn emergency(about: &About, line: &mut Line, actor: Actor, wish: user::Wish) -> Result<(), Gone> {
@@ -134,12 +135,13 @@ pub async fn list(about: &About, line: &mut Line, actor: Actor) -> Result<(), Go
 
 fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
     let now = snapshot.now.wall;
-    let used = |rule: &RuleName, kind: Kind| {
-        let grants = snapshot.state.grants().map(jit_core::grant::Grant::terms).filter(|terms| terms.rule == *rule && terms.kind == kind);
-        grants.fold((0_u32, None), |(uses, last), terms| (uses.saturating_add(1), last.max(Some(terms.issued))))
-    };
+    let mut used: BTreeMap<(&RuleName, &str), (u32, Option<WallTime>)> = BTreeMap::new();
+    for terms in snapshot.state.grants().map(Grant::terms) {
+        let (uses, last) = used.entry((&terms.rule, terms.kind.word())).or_default();
+        (*uses, *last) = (uses.saturating_add(1), (*last).max(Some(terms.issued)));
+    }
     let view = |rule: &RuleName, kind: Kind| {
-        let (uses, last) = used(rule, kind);
+        let (uses, last) = used.get(&(rule, kind.word())).copied().unwrap_or_default();
         OptoutView {
             rule: rule.to_string(),
             kind: kind.word().to_owned(),

@@ -1,11 +1,13 @@
 //! Somebody watches: they hear of what they may see as it happens, at most once a second.
 
-use super::looks::{event_parts, event_view, find, policy_of, read};
+use super::events::{event_parts, event_view, read};
+use super::looks::{find, policy_of};
 use super::{About, Gone, Line, views};
 use crate::terminal::Terminal;
 use jit_core::actor::{Actor, Ancestry};
 use jit_core::engine::Viewer;
 use jit_core::event::Event;
+use jit_core::name::{RuleName, Uid, UserName};
 use jit_core::record::Record;
 use jit_core::refusal::Refusal;
 use jit_core::subject::Subject;
@@ -78,12 +80,15 @@ impl News {
             news.upto = last.seq;
             news.changed |= records.iter().any(|record| record.event.starts_with("policy."));
             let me = me.clone();
-            let seen = about.engine.query(move |snapshot| {
+            // Read before the engine is asked, which has sudo waiting.
+            let concerns: Vec<_> = records.iter().map(Concern::of).collect();
+            let sees = about.engine.query(move |snapshot| {
                 let viewer = views::viewer(&me, policy_of(snapshot));
-                let sees = |record: &&Record| may_see(&viewer, record, |id| find(snapshot, &me, id).is_some());
-                records.iter().filter(sees).map(event_view).collect::<Vec<_>>()
+                let sees = |concern: &Concern| may_see(&viewer, concern, |id| find(snapshot, &me, id).is_some());
+                concerns.iter().map(sees).collect::<Vec<_>>()
             });
-            news.seen.extend(seen.await?);
+            let seen = records.iter().zip(sees.await?).filter(|(_, is_seen)| *is_seen);
+            news.seen.extend(seen.map(|(record, _)| event_view(record)));
         }
     }
 
@@ -101,23 +106,44 @@ impl News {
     }
 }
 
+/// Whom an event concerns, beside those who see everything.
+enum Concern {
+    /// An account that was let in.
+    Account(Uid, UserName),
+    /// An account that was turned away or only observed, and whoever could approve what it wanted.
+    Turned(Option<Uid>, UserName, Option<RuleName>),
+    /// Whoever sees the request, grant or session of this id.
+    About(String),
+    /// Nobody else.
+    Nobody,
+}
+
+impl Concern {
+    fn of(record: &Record) -> Self {
+        match Event::read(&record.event, &record.data) {
+            Ok(Event::AccessAllowed(allowed)) => Self::Account(allowed.uid, allowed.user),
+            Ok(Event::AccessDenied(denied)) => Self::Turned(denied.uid, denied.user, denied.rule),
+            Ok(Event::AccessObserved(observed)) => Self::Turned(observed.uid, observed.user, None),
+            Ok(_) => about(&record.data).map_or(Self::Nobody, Self::About),
+            Err(_) => Self::Nobody,
+        }
+    }
+}
+
 /// Whether somebody may see an event: whoever sees the request, grant or session that it is about does, whoever was let
 /// in or turned away, and whoever could approve what they wanted.
-fn may_see(viewer: &Viewer<'_>, record: &Record, sees: impl Fn(&str) -> bool) -> bool {
-    if viewer.sees_all() {
-        return true;
-    }
+fn may_see(viewer: &Viewer<'_>, concern: &Concern, sees: impl Fn(&str) -> bool) -> bool {
     let me = viewer.subject;
-    match Event::read(&record.event, &record.data) {
-        Ok(Event::AccessAllowed(allowed)) => allowed.uid == me.uid && allowed.user == me.name,
-        Ok(Event::AccessDenied(denied)) => {
-            let own = denied.uid == Some(me.uid) && denied.user == me.name;
-            own || denied.rule.is_some_and(|rule| viewer.approves_by(&rule))
+    viewer.sees_all()
+        || match concern {
+            Concern::Account(uid, user) => *uid == me.uid && *user == me.name,
+            Concern::Turned(uid, user, rule) => {
+                let own = *uid == Some(me.uid) && *user == me.name;
+                own || rule.as_ref().is_some_and(|rule| viewer.approves_by(rule))
+            }
+            Concern::About(id) => sees(id),
+            Concern::Nobody => false,
         }
-        Ok(Event::AccessObserved(observed)) => observed.uid == Some(me.uid) && observed.user == me.name,
-        Ok(_) => about(&record.data).is_some_and(|id| sees(&id)),
-        Err(_) => false,
-    }
 }
 
 /// The id of what an event is about.
@@ -132,13 +158,12 @@ fn about(data: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jit_core::name::{Uid, UserName};
     use jit_core::policy::Policy;
     use jit_core::record::Head;
     use jit_core::time::WallTime;
 
-    fn record(event: &str, data: &str) -> Record {
-        Record::chained(Head::NONE, WallTime::from_millis(0), event, data.to_owned())
+    fn concern(event: &str, data: &str) -> Concern {
+        Concern::of(&Record::chained(Head::NONE, WallTime::from_millis(0), event, data.to_owned()))
     }
 
     fn subject(uid: u32, name: &str) -> Subject {
@@ -150,16 +175,16 @@ mod tests {
         let policy = Policy::default();
         let (alice, bob) = (subject(1001, "alice"), subject(1002, "bob"));
         let denied = r#"{"id":"D-00000001","user":"alice","uid":1001,"service":"sudo","as":null,"from":null,"phase":"account","why":"no grant","rule":"r","ask":null,"count":1}"#;
-        let denied = record("access.denied", denied);
+        let denied = concern("access.denied", denied);
         let sees_none = |_: &str| false;
         assert!(may_see(&views::viewer(&alice, &policy), &denied, sees_none));
         assert!(!may_see(&views::viewer(&bob, &policy), &denied, |_| true), "an id is not enough: D-... is nobody's");
-        let cancelled = record("request.cancelled", r#"{"id":"R-00000001","user":"alice"}"#);
+        let cancelled = concern("request.cancelled", r#"{"id":"R-00000001","user":"alice"}"#);
         assert!(may_see(&views::viewer(&bob, &policy), &cancelled, |id| id == "R-00000001"));
         assert!(!may_see(&views::viewer(&bob, &policy), &cancelled, sees_none));
-        let policy_event = record("policy.rejected", r#"{"by":"root","mistakes":1,"first":"x"}"#);
+        let policy_event = concern("policy.rejected", r#"{"by":"root","mistakes":1,"first":"x"}"#);
         assert!(!may_see(&views::viewer(&alice, &policy), &policy_event, |_| true));
-        assert!(!may_see(&views::viewer(&alice, &policy), &record("grant.borrowed", r#"{"id":"G-00000001"}"#), |_| true));
+        assert!(!may_see(&views::viewer(&alice, &policy), &concern("grant.borrowed", r#"{"id":"G-00000001"}"#), |_| true));
         assert!(may_see(&views::viewer(&subject(0, "root"), &policy), &policy_event, sees_none));
     }
 }
