@@ -112,6 +112,9 @@ fn a_damaged_record_is_kept_aside_nobody_is_let_in_and_a_backup_brings_everythin
     host.grant("alice", "sudo", "carol");
     host.root().run("jit audit backup /root/backup.db && jit audit verify --file /root/backup.db").succeeds().says("whole");
     host.root().run("jit audit backup /root/backup.db").exits(1).says("exists");
+    // As jitd notes it while the disk fails.
+    host.root().run("touch /run/jit/own/in-doubt; jit audit backup /root/other.db").exits(1).says("may be ones that were refused");
+    host.root().run("rm /run/jit/own/in-doubt; test -e /root/other.db").fails();
     host.jitd().stop();
     host.root().run("printf garbage | dd of=/var/lib/jit/events.db bs=4096 seek=2 conv=notrunc status=none").succeeds();
     host.jitd().start();

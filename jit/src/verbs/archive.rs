@@ -19,6 +19,8 @@ use std::path::Path;
 
 /// Where jitd keeps its state unless its settings say otherwise.
 const STATE: &str = "/var/lib/jit";
+/// Where jitd notes, while that disk fails, which of the newest events were refused and may be on it all the same.
+const IN_DOUBT: &str = "/run/jit/own/in-doubt";
 
 #[derive(Serialize)]
 struct Archived<'a> {
@@ -84,10 +86,23 @@ fn write_part(file: &mut BufWriter<File>, part: &Part) -> std::io::Result<()> {
     Ok(())
 }
 
+fn in_doubt() -> Failing {
+    let why = format!("the record's disk fails, and its newest events may be ones that were refused ({IN_DOUBT})");
+    Failing::refused(why, "mend the disk; jitd takes them out within a second or two, or when it starts; then back up")
+}
+
 /// Copies the store while jitd writes to it.
 pub fn backup(context: &Context, to: &Path, state: Option<&Path>) -> Ended {
     let store = file_in(state.unwrap_or_else(|| Path::new(STATE)));
+    let is_in_doubt = || state.is_none() && Path::new(IN_DOUBT).exists();
+    if is_in_doubt() {
+        return Err(in_doubt());
+    }
     let head = copy(&store, to).map_err(|error| failed(to, error))?;
+    if is_in_doubt() {
+        std::fs::remove_file(to).map_err(|error| failed(to, error))?;
+        return Err(in_doubt());
+    }
     sync_directory_of(to);
     let (file, head, events) = (to.to_string_lossy(), chain::written(head), head.seq);
     match context.out.form() {
