@@ -32,7 +32,7 @@ impl Seen {
         let login = match self.login {
             process::LoginUid::Unset => LoginUid::Unset,
             process::LoginUid::Unreadable => LoginUid::Unreadable,
-            process::LoginUid::Set(uid) => match directory.by_uid(uid).await {
+            process::LoginUid::Set(uid) => match directory.of_people(uid).await {
                 Ok(subject) => LoginUid::Set(uid, Some(subject.name)),
                 Err(AccountTrouble::NoSuch) => LoginUid::Set(uid, None),
                 Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
@@ -46,7 +46,7 @@ impl Seen {
 async fn accounts(directory: &Directory, uids: BTreeSet<Uid>) -> Behind {
     let mut humans = Humans::default();
     for uid in uids {
-        match directory.by_uid(uid).await {
+        match directory.of_people(uid).await {
             Ok(subject) => humans.add(uid, &subject.name),
             Err(AccountTrouble::NoSuch) => _ = humans.uids.insert(uid),
             Err(AccountTrouble::Failed(_)) => return Behind::Anybody,

@@ -25,8 +25,10 @@ const MOST: usize = 10_000;
 /// holds a thread for each.
 const AT_THE_DOOR: usize = 96;
 const MENTIONED: usize = 16;
+/// The same of uids on the user socket and around it: somebody with a user namespace has as many as they like.
+const OF_PEOPLE: usize = 32;
 /// The most threads that block: those of all look-ups, and as many as ever read the record or the policy at once.
-pub const MOST_THREADS: usize = 2 * (AT_THE_DOOR + MENTIONED) + 32;
+pub const MOST_THREADS: usize = 2 * (AT_THE_DOOR + MENTIONED) + OF_PEOPLE + 32;
 
 /// The local accounts and groups. When one of these files changes, nothing of before is believed.
 const LOCAL: [&str; 2] = ["/etc/passwd", "/etc/group"];
@@ -68,6 +70,7 @@ type Shared<K, V> = Arc<Mutex<Lookup<K, V>>>;
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     by_uid: Shared<Uid, Found>,
+    of_people: Shared<Uid, Found>,
     by_name: Shared<UserName, Found>,
     about: Shared<UserName, Found>,
     members: Shared<GroupName, Vec<UserName>>,
@@ -76,12 +79,20 @@ pub struct Directory {
 type Found = Result<Subject, AccountTrouble>;
 
 impl Directory {
-    /// The account of that number.
+    /// The account of that number, which is at the door.
     ///
     /// # Errors
     /// There is none, or the name service did not answer in time.
     pub async fn by_uid(&self, uid: Uid) -> Found {
         remembered(&self.by_uid, uid, move || accounts::subject_by_uid(uid), is_whole, AT_THE_DOOR).await.unwrap_or_else(late)
+    }
+
+    /// The account of a number that is on the user socket, or part of who somebody is: they hold up nobody at the door.
+    ///
+    /// # Errors
+    /// There is none, or the name service did not answer in time.
+    pub async fn of_people(&self, uid: Uid) -> Found {
+        remembered(&self.of_people, uid, move || accounts::subject_by_uid(uid), is_whole, OF_PEOPLE).await.unwrap_or_else(late)
     }
 
     /// The account of that name, which has logged in.
@@ -111,6 +122,7 @@ impl Directory {
     /// Forgets everything: an administrator who has just changed a group reloads.
     pub fn forget(&self) {
         *held(&self.by_uid) = Lookup::default();
+        *held(&self.of_people) = Lookup::default();
         *held(&self.by_name) = Lookup::default();
         *held(&self.about) = Lookup::default();
         *held(&self.members) = Lookup::default();

@@ -9,6 +9,7 @@
     allow(clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm, reason = "tests say what went wrong by panicking")
 )]
 
+mod acquainted;
 mod begin;
 mod behind;
 mod breakglass;

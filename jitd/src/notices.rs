@@ -158,7 +158,7 @@ impl Teller {
             if began.elapsed() >= PATIENCE {
                 break;
             }
-            people.extend(self.directory.by_uid(uid).await);
+            people.extend(self.directory.of_people(uid).await);
         }
         people
     }
@@ -174,7 +174,7 @@ impl Teller {
     /// Says how many requests wait of which nothing was said.
     async fn sum_up(&mut self) {
         for (uid, ids) in self.budget.due(Instant::now()) {
-            let Ok(subject) = self.directory.by_uid(uid).await else { continue };
+            let Ok(subject) = self.directory.of_people(uid).await else { continue };
             let count = self.engine.query(move |snapshot| ids.iter().filter(|id| asks(snapshot, **id, &subject).is_some()).count());
             match count.await {
                 Ok(0) | Err(_) => {}

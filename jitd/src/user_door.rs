@@ -13,6 +13,7 @@ mod status;
 pub(crate) mod views;
 mod watch;
 
+use crate::acquainted::Acquainted;
 use crate::clock::KernelEntropy;
 use crate::directory::{Directory, MOST_THREADS};
 use crate::engine::Handle;
@@ -48,7 +49,7 @@ const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64, roots: 16 };
 /// Of those, for whoever watches: they stay.
 const WATCHERS: Slots = Slots { common: 64, each: 4, kept: 32, roots: 8 };
 
-/// Places for those who got no slot, while it is looked up whether they are approvers.
+/// Places for those who got no slot, while it is looked up whether they are approvers, or have an account at all.
 const LOBBY: Slots = Slots { common: 32, each: 2, kept: 0, roots: 0 };
 
 /// What the user socket needs to know of the daemon.
@@ -81,6 +82,8 @@ pub struct About {
 struct Service {
     about: Arc<About>,
     door: Door,
+    /// Who may go straight to the door.
+    acquainted: Acquainted,
     lobby: Door,
     watchers: Door,
 }
@@ -118,7 +121,13 @@ pub fn beside(listener: std::os::unix::net::UnixListener, about: About, pulse: P
 
 /// Serves the user socket for ever.
 async fn serve(listener: UnixListener, about: About) {
-    let service = Service { about: Arc::new(about), door: Door::new(SLOTS), lobby: Door::new(LOBBY), watchers: Door::new(WATCHERS) };
+    let service = Service {
+        about: Arc::new(about),
+        door: Door::new(SLOTS),
+        acquainted: Acquainted::with("/etc/passwd".into()),
+        lobby: Door::new(LOBBY),
+        watchers: Door::new(WATCHERS),
+    };
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -133,9 +142,9 @@ async fn serve(listener: UnixListener, about: About) {
 }
 
 /// Says in one write, which waits for nobody, that somebody is not served: whoever is one too many takes up no room.
-fn turn_away(stream: &UnixStream, refusal: &Refusal) {
+fn turn_away(stream: &UnixStream, why: Failure) {
     let greeting = frame::encode(&Greeting { nonce: [0; 16] });
-    let (Ok(greeting), Ok(answer)) = (greeting, frame::encode(&UserAnswer::Failed(failure_of(refusal)))) else { return };
+    let (Ok(greeting), Ok(answer)) = (greeting, frame::encode(&UserAnswer::Failed(why))) else { return };
     // Nothing was written before: there is room for it.
     let _ = send(stream.as_raw_fd(), &[greeting, answer].concat(), MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT);
 }
@@ -179,6 +188,11 @@ fn failure_of(refusal: &Refusal) -> Failure {
     Failure { code, message: refusal.to_string(), help: refusal.help(), rule: refusal.rule().map(ToString::to_string) }
 }
 
+/// Nobody is known to act, on the wire.
+fn unknown(why: &peer::Unknown) -> Failure {
+    Failure { code: FailureCode::Refused, message: why.to_string(), help: None, rule: None }
+}
+
 /// A connection that answers are written to.
 pub(crate) struct Line {
     pub(crate) stream: UnixStream,
@@ -212,23 +226,33 @@ impl Service {
     fn receive(&self, stream: UnixStream) {
         let Some(peer) = Peer::pin(&stream) else {
             // A process of another namespace, perhaps: nobody can say what it is part of.
-            return turn_away(&stream, &Refusal::Unreadable);
+            return turn_away(&stream, failure_of(&Refusal::Unreadable));
         };
         let (uid, service) = (peer.uid(), self.clone());
-        if let Some(slot) = self.door.enter(uid, standing(uid)) {
+        let may_enter = uid.is_root() || self.acquainted.knows(uid);
+        if let Some(slot) = may_enter.then(|| self.door.enter(uid, standing(uid))).flatten() {
             drop(tokio::spawn(connection(stream, peer, slot, service)));
         } else if let Some(place) = self.lobby.enter(uid, Standing::Common) {
             tokio::spawn(async move {
-                let slot = service.slot(&service.door, uid).await;
+                let slot = service.let_in(uid).await;
                 drop(place);
                 match slot {
-                    Some(slot) => connection(stream, peer, slot, service).await,
-                    None => turn_away(&stream, &Refusal::Busy),
+                    Ok(slot) => connection(stream, peer, slot, service).await,
+                    Err(why) => turn_away(&stream, why),
                 }
             });
         } else {
-            turn_away(&stream, &Refusal::Busy);
+            turn_away(&stream, failure_of(&Refusal::Busy));
         }
+    }
+
+    /// A slot for somebody who could not go straight in, if they have an account and there is one for them.
+    async fn let_in(&self, uid: Uid) -> Result<Slot, Failure> {
+        match self.about.directory.of_people(uid).await {
+            Ok(_) => self.acquainted.add(uid),
+            Err(trouble) => return Err(unknown(&peer::Unknown::Account(trouble))),
+        }
+        self.slot(&self.door, uid).await.ok_or_else(|| failure_of(&Refusal::Busy))
     }
 
     /// A slot at this door, if there is one for this user.
@@ -242,7 +266,7 @@ impl Service {
 
     /// Whether somebody is an approver of anything: they have slots of their own.
     async fn approves(&self, uid: Uid) -> bool {
-        let Ok(subject) = self.about.directory.by_uid(uid).await else { return false };
+        let Ok(subject) = self.about.directory.of_people(uid).await else { return false };
         let approves =
             self.about.engine.query(move |snapshot| snapshot.policy.is_some_and(|policy| could_approve_something(policy, &subject)));
         approves.await.unwrap_or(false)
@@ -251,7 +275,7 @@ impl Service {
     async fn answer(&self, line: &mut Line, peer: &Peer, ask: UserAsk) -> Result<(), Gone> {
         let actor = match peer.actor(&self.about.directory, &self.about.keeper).await {
             Ok(actor) => actor,
-            Err(unknown) => return line.fail(FailureCode::Refused, unknown.to_string(), None).await,
+            Err(why) => return line.send(&UserAnswer::Failed(unknown(&why))).await,
         };
         if changes_something(&ask.act) && !self.about.acts.allow(actor.subject.uid, Instant::now()) {
             return line.refuse(&Refusal::TooOften { most: ACTS_A_MINUTE }).await;

@@ -2,7 +2,7 @@
 
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::user::{Greeting, UserAnswer};
-use jit_tests::Host;
+use jit_tests::{Host, wait_until};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -117,6 +117,20 @@ fn a_user_who_holds_every_slot_that_they_get_keeps_nobody_out() {
     host.root().run("jit list").succeeds();
     bob.type_line("");
     bob.finish().succeeds();
+}
+
+#[test]
+fn the_mapped_uids_of_somebodys_user_namespace_hold_no_slot() {
+    let host = Host::with(|host| host.people()).start();
+    // To others such a process is of a uid without an account, and there are 65,536 of them.
+    let holds = "setpriv --reuid $((100000 + n)) --regid 100000 --clear-groups jit-hostile /run/jit/user.sock hold";
+    let line = format!("for n in $(seq 40); do (sleep 600 | {holds} >>/tmp/held) & done");
+    let _holds = host.root().terminal(&format!("touch /tmp/held; {line}; wait"));
+    wait_until("all of them to hold what they get", || (host.root().run("grep -c held /tmp/held").stdout.trim() == "40").then_some(()));
+    host.user("alice").run("jit status").succeeds();
+    host.user("bob").run("jit request sudo --reason x").succeeds();
+    host.root().run("setpriv --reuid 100001 --regid 100000 --clear-groups jit status").fails().says("you have no account on this host");
+    host.user("alice").run("sudo -n true").fails().says("no grant");
 }
 
 /// Root's checks as `jit-hostile` times them: in the middle, at worst, how many failed. Microseconds.

@@ -84,7 +84,7 @@ impl Taken {
             let names = match principal {
                 Principal::User(name) => vec![name.clone()],
                 Principal::Group(group) => directory.members(GroupName::new(group.as_str())).await,
-                Principal::Uid(uid) => directory.by_uid(*uid).await.map(|subject| vec![subject.name]).unwrap_or_default(),
+                Principal::Uid(uid) => directory.of_people(*uid).await.map(|subject| vec![subject.name]).unwrap_or_default(),
                 // Everybody is nobody in particular: the log tells them.
                 Principal::Any => Vec::new(),
             };

@@ -33,7 +33,7 @@ pub async fn watch(about: &About, line: &mut Line, actor: Actor) -> Result<(), G
     loop {
         head.mark_unchanged();
         // Whoever left a group sees no more of what it sees, although they listen already.
-        let Ok(me) = about.directory.by_uid(actor.subject.uid).await else { return line.refuse(&Refusal::Busy).await };
+        let Ok(me) = about.directory.of_people(actor.subject.uid).await else { return line.refuse(&Refusal::Busy).await };
         let news = match News::since(about, &me, after).await {
             Ok(news) => news,
             Err(refusal) => return line.refuse(&refusal).await,
