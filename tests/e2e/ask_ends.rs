@@ -1,27 +1,30 @@
 //! Who waits in their prompt while something goes away: jitd, their patience, their terminal.
 
-use crate::ask::{approve, file, host, pending};
+use crate::ask::{Program, approve, asking, file, host, pending};
 use jit_tests::{Host, wait_until};
 use std::time::Duration;
 
 #[test]
 fn a_jitd_that_is_restarted_or_killed_is_waited_for_and_the_request_is_kept() {
-    let host = host();
-    let mut shell = host.user("alice").terminal("sudo id -un");
-    file(&mut shell, "INC-42");
-    for ended in ["TERM", "KILL"] {
-        if ended == "TERM" {
-            host.jitd().stop()
-        } else {
-            host.jitd().kill()
+    for program in Program::ALL {
+        let host = program.host(asking);
+        let mut shell = program.terminal(&host, "", "echo came in");
+        file(&mut shell, "INC-42");
+        for ended in ["TERM", "KILL"] {
+            if ended == "TERM" {
+                host.jitd().stop()
+            } else {
+                host.jitd().kill()
+            }
+            shell.expect("jitd went away; waiting for it to come back.");
+            host.jitd().start();
+            shell.expect("waits for carol or dave; here for");
         }
-        shell.expect("jitd went away; waiting for it to come back.");
-        host.jitd().start();
-        shell.expect("waits for carol or dave; here for");
+        let id = pending(&host);
+        host.user("dave").run(&format!("jit approve {id}")).succeeds();
+        shell.expect("came in\r\n");
+        shell.finish().succeeds();
     }
-    approve(&host);
-    shell.expect("root\r\n");
-    shell.finish().succeeds();
 }
 
 #[test]
@@ -79,16 +82,20 @@ fn approved_in_the_same_instant_as_given_up_is_one_or_the_other() {
 
 #[test]
 fn a_waiter_whose_terminal_is_gone_is_never_let_in() {
-    // The second one's session leader, and sudo with it, ignores the hang-up.
-    for line in ["sudo touch /tmp/came-in", "trap '' HUP; sudo touch /tmp/came-in; sleep 1; exit"] {
-        let host = host();
-        let mut shell = host.user("alice").terminal(line);
-        file(&mut shell, "INC-42");
-        host.root().run("pkill -KILL -x script").succeeds();
-        approve(&host);
-        wait_until("sudo to end", || host.root().run("pgrep -x sudo").stdout.is_empty().then_some(()));
-        host.root().run("test -e /tmp/came-in").fails();
-        assert!(!host.syslog().iter().any(|line| line.contains("session.opened")), "{line}");
+    for program in Program::ALL {
+        // The second one's session leader, and what asks with it, ignores the hang-up.
+        for before in ["", "trap '' HUP;"] {
+            let host = program.host(asking);
+            let mut shell = program.terminal(&host, before, "touch /tmp/came-in; sleep 1");
+            file(&mut shell, "INC-42");
+            let id = pending(&host);
+            host.root().run("pkill -KILL -x script").succeeds();
+            host.user("dave").run(&format!("jit approve {id}")).succeeds();
+            let asks = format!("pgrep -x {}", program.process());
+            wait_until("what asks to end", || host.root().run(&asks).stdout.is_empty().then_some(()));
+            host.root().run("test -e /tmp/came-in").fails();
+            assert!(!host.syslog().iter().any(|line| line.contains("session.opened")), "{program:?} {before}");
+        }
     }
 }
 
