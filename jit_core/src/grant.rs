@@ -2,6 +2,7 @@
 
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
+use crate::optout::BasisKey;
 use crate::policy::hours::Hours;
 use crate::policy::judge::{from_allowed, within_hours};
 use crate::policy::{AtExpiry, Extend, SessionRule, Stage};
@@ -11,9 +12,10 @@ use crate::time::{Deadline, Now, WallTime};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What kind of permission a grant is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Somebody else approved it.
@@ -54,6 +56,27 @@ pub struct Terms {
     pub uid: Uid,
     /// Whose: the account's name. Both must match.
     pub user: UserName,
+    /// The request that it answers.
+    pub request: Option<RequestId>,
+    /// Why.
+    pub reason: Box<str>,
+    /// When it was given, on the clocks of the boot in which that was.
+    pub issued: Now,
+    /// What else it allows: the same as many others.
+    pub common: Arc<Common>,
+}
+
+impl Terms {
+    /// What a repetition must be the same as, if it is approved.
+    #[must_use]
+    pub fn key(&self) -> BasisKey<'_> {
+        (self.uid, &self.user, &self.common.service, &self.common.run_as)
+    }
+}
+
+/// What many grants have in common: a rule gives it, with the choices that its requests leave.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Common {
     /// For which service.
     pub service: Service,
     /// As whom.
@@ -68,16 +91,10 @@ pub struct Terms {
     pub rule: RuleName,
     /// What kind it is.
     pub kind: Kind,
-    /// The request that it answers.
-    pub request: Option<RequestId>,
     /// Who approved it.
     pub by: Vec<UserName>,
-    /// Why.
-    pub reason: String,
     /// Who may revoke it: whoever could have approved it.
     pub stages: Vec<Stage>,
-    /// When it was given.
-    pub issued: WallTime,
     /// For how many sessions; none: any number.
     pub max_uses: Option<u32>,
     /// How often and by how much it may be made longer.
@@ -131,11 +148,54 @@ impl Validity {
     }
 }
 
+/// The sessions that a grant has let in. Most have let in none yet, and hold nothing for them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sessions(Option<Box<LetIn>>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct LetIn {
+    all: BTreeSet<SessionId>,
+    open: BTreeSet<SessionId>,
+}
+
+const NONE: &BTreeSet<SessionId> = &BTreeSet::new();
+
+impl Sessions {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &BTreeSet<SessionId> {
+        self.0.as_ref().map_or(NONE, |let_in| &let_in.all)
+    }
+
+    /// Those of them that run.
+    #[must_use]
+    pub fn open(&self) -> &BTreeSet<SessionId> {
+        self.0.as_ref().map_or(NONE, |let_in| &let_in.open)
+    }
+
+    /// One more, which runs.
+    pub(crate) fn add(&mut self, id: SessionId) {
+        let let_in = self.0.get_or_insert_default();
+        let_in.all.insert(id);
+        let_in.open.insert(id);
+    }
+
+    /// One runs no more. Whether it ran.
+    pub(crate) fn close(&mut self, id: SessionId) -> bool {
+        self.0.as_mut().is_some_and(|let_in| let_in.open.remove(&id))
+    }
+
+    /// All of them, when it is over.
+    pub(crate) fn into_all(self) -> BTreeSet<SessionId> {
+        self.0.map(|let_in| let_in.all).unwrap_or_default()
+    }
+}
+
 /// A grant that lets its subject in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveGrant {
     /// What it allows.
-    pub terms: Terms,
+    pub terms: Arc<Terms>,
     /// Where it stands.
     pub validity: Validity,
     /// How many sessions it has let in.
@@ -143,9 +203,7 @@ pub struct LiveGrant {
     /// How often it was made longer.
     pub extended: u32,
     /// Those sessions.
-    pub sessions: BTreeSet<SessionId>,
-    /// Those of them that run.
-    pub open: BTreeSet<SessionId>,
+    pub sessions: Sessions,
     /// Of how many of the moments at which they are to be warned it was said, or that they passed unseen.
     pub warned: usize,
 }
@@ -155,11 +213,11 @@ impl LiveGrant {
     #[must_use]
     pub fn next_warning(&self) -> Option<(Deadline, Span)> {
         let Validity::Active { until, .. } = self.validity else { return None };
-        let goes_on = match self.terms.session.at_expiry {
+        let goes_on = match self.terms.common.session.at_expiry {
             AtExpiry::End | AtExpiry::Warn => false,
             AtExpiry::Keep => true,
         };
-        let before = self.terms.session.warn.get(self.warned).filter(|_| !goes_on && !self.open.is_empty())?;
+        let before = self.terms.common.session.warn.get(self.warned).filter(|_| !goes_on && !self.sessions.open().is_empty())?;
         Some((until.minus(*before), *before))
     }
 
@@ -169,23 +227,23 @@ impl LiveGrant {
     pub fn warning_due(&self, now: Now) -> Option<Span> {
         let (_, first) = self.next_warning()?;
         let until = self.validity.ends();
-        let later = self.terms.session.warn.iter().skip(self.warned).take_while(|before| until.minus(**before).has_passed(now));
+        let later = self.terms.common.session.warn.iter().skip(self.warned).take_while(|before| until.minus(**before).has_passed(now));
         Some(later.last().copied().unwrap_or(first))
     }
 
     /// How many of the moments to warn at have passed, if it ends then.
     pub(crate) fn warnings_passed(&self, until: Deadline, at: WallTime) -> usize {
-        self.terms.session.warn.iter().take_while(|before| until.wall.minus(**before) <= at).count()
+        self.terms.common.session.warn.iter().take_while(|before| until.wall.minus(**before) <= at).count()
     }
 
     /// Whether it lets this entry in at this moment. Who, as whom, by which service and from where must all
     /// match; what is not known about the address matches nothing.
     #[must_use]
     pub fn admits(&self, entry: &Entry, now: Now) -> bool {
-        let terms = &self.terms;
-        let same_account = terms.uid == entry.subject.uid && terms.user == entry.subject.name;
-        let same_target = entry.run_as.as_ref().is_none_or(|run_as| *run_as == terms.run_as);
-        let uses_left = terms.max_uses.is_none_or(|most| self.taken < most);
+        let Terms { uid, user, common, .. } = &*self.terms;
+        let same_account = *uid == entry.subject.uid && *user == entry.subject.name;
+        let same_target = entry.run_as.as_ref().is_none_or(|run_as| *run_as == common.run_as);
+        let uses_left = common.max_uses.is_none_or(|most| self.taken < most);
         let begun = match self.validity {
             Validity::Scheduled { .. } => false,
             Validity::Waiting { .. } | Validity::Active { .. } => true,
@@ -194,9 +252,9 @@ impl LiveGrant {
             && begun
             && same_target
             && uses_left
-            && terms.service.covers(&entry.service)
-            && from_allowed(&terms.from, entry.remote).is_ok()
-            && within_hours(terms.hours.as_ref(), now.wall).is_ok()
+            && common.service.covers(&entry.service)
+            && from_allowed(&common.from, entry.remote).is_ok()
+            && within_hours(common.hours.as_ref(), now.wall).is_ok()
             && !self.validity.ends().has_passed(now)
     }
 
@@ -232,7 +290,7 @@ pub enum Ending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedGrant {
     /// What it allowed.
-    pub terms: Terms,
+    pub terms: Arc<Terms>,
     /// When its time began, if it did.
     pub since: Option<WallTime>,
     /// Until when it would have been good.
@@ -251,7 +309,7 @@ impl EndedGrant {
     /// Whether its sessions end with it: what somebody took away does, what time ended if the rule says so.
     #[must_use]
     pub fn ends_its_sessions(&self) -> bool {
-        match (&self.ending, self.terms.session.at_expiry) {
+        match (&self.ending, self.terms.common.session.at_expiry) {
             (Ending::Dropped | Ending::Revoked { .. }, _) | (Ending::Expired | Ending::UsedUp, AtExpiry::End) => true,
             (Ending::Expired | Ending::UsedUp, AtExpiry::Warn | AtExpiry::Keep) => false,
         }
@@ -275,7 +333,7 @@ pub enum Grant {
     /// It lets its subject in.
     Live(LiveGrant),
     /// It is over.
-    Ended(EndedGrant),
+    Ended(Box<EndedGrant>),
 }
 
 impl Grant {

@@ -9,7 +9,6 @@ use std::str::FromStr;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const DIGITS: usize = 8;
-const BITS: u64 = (1 << 40) - 1;
 
 /// Where random ids come from. The daemon asks the kernel; tests count.
 pub trait Entropy {
@@ -33,7 +32,8 @@ impl fmt::Display for NotAnId {
 
 impl std::error::Error for NotAnId {}
 
-fn encode(value: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn encode([a, b, c, d, e]: [u8; 5], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let value = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
     for place in (0..DIGITS).rev() {
         let digit = (value >> (place.saturating_mul(5))) & 31;
         let letter = usize::try_from(digit).ok().and_then(|digit| ALPHABET.get(digit)).copied().unwrap_or(b'0');
@@ -52,26 +52,38 @@ fn digit(letter: char) -> Option<u64> {
     u64::try_from(place).ok()
 }
 
-fn decode(digits: &str) -> Option<u64> {
+fn decode(digits: &str) -> Option<[u8; 5]> {
     if digits.chars().count() != DIGITS {
         return None;
     }
-    digits.chars().try_fold(0_u64, |sum, letter| Some((sum << 5) | digit(letter)?))
+    digits.chars().try_fold(0_u64, |sum, letter| Some((sum << 5) | digit(letter)?)).map(last_bits)
+}
+
+/// The last forty bits, the highest first: as many as an id has, and in its order.
+fn last_bits(bits: u64) -> [u8; 5] {
+    let [_, _, _, last @ ..] = bits.to_be_bytes();
+    last
 }
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $letter:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(u64);
+        pub struct $name([u8; 5]);
 
         impl $name {
             /// The letter that ids of this kind begin with.
             pub const LETTER: char = $letter;
 
+            /// The first of all, in their order.
+            pub const FIRST: Self = Self([0; 5]);
+
+            /// The last of all.
+            pub const LAST: Self = Self([u8::MAX; 5]);
+
             /// A new random id.
             pub fn random(entropy: &mut dyn Entropy) -> Self {
-                Self(entropy.bits() & BITS)
+                Self(last_bits(entropy.bits()))
             }
         }
 

@@ -2,15 +2,15 @@
 //! counts them, and approvals that can be repeated.
 
 use crate::actor::Humans;
+use crate::grant::{Common, Terms};
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
-use crate::policy::hours::Hours;
 use crate::policy::judge::{from_allowed, within_hours};
-use crate::policy::{After, Principal, Stage};
+use crate::policy::{After, Principal};
 use crate::subject::Remote;
-use crate::time::{BootTime, Deadline, Now, WallTime};
-use ipnet::IpNet;
+use crate::time::{Deadline, Now, WallTime};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a reviewer says of an emergency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +98,7 @@ pub struct Emergency {
 }
 
 /// What a repetition must be the same as: the account, the service, the run-as user.
-pub type BasisKey = (Uid, UserName, Service, RunAs);
+pub type BasisKey<'a> = (Uid, &'a UserName, &'a Service, &'a RunAs);
 
 /// What was denied or revoked, and with it what rested on an approval of the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,23 +112,14 @@ pub enum Breaker {
 /// An approval by another person, which some rules let be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
-    /// The grant that was approved.
-    pub grant: GrantId,
-    /// The request that it answered.
-    pub request: Option<RequestId>,
-    /// When.
-    pub at: WallTime,
-    /// When, on the boot clock; none after another boot, and then nothing is repeated: a clock that was set back in
-    /// between would make it younger than it is.
-    pub boot: Option<BootTime>,
-    /// In which windows it was approved; none: at any time. The same again is the same within them.
-    pub hours: Option<Hours>,
-    /// From where; empty: from anywhere.
-    pub from: Vec<IpNet>,
+    /// What was approved. The same again is the same within its hours and from its addresses, and whoever could have approved
+    /// it may take away what repeats it.
+    pub terms: Arc<Terms>,
+    /// Whether that was in this boot. After another one nothing is repeated: a clock that was set back in between would make it
+    /// younger than it is.
+    pub in_this_boot: bool,
     /// Whether its grant has begun: what is for later, or waits for its first use, is nothing to repeat yet.
     pub begun: bool,
-    /// Who may take away what repeats it: whoever could have approved it.
-    pub stages: Vec<Stage>,
     /// How often it was repeated.
     pub taken: u32,
     /// A revocation or a denial has ended it: of what.
@@ -139,15 +130,17 @@ impl Basis {
     /// Whether it can be repeated once more.
     #[must_use]
     pub fn is_good(&self, after: After, remote: Remote, now: Now) -> bool {
-        let same = within_hours(self.hours.as_ref(), now.wall).is_ok() && from_allowed(&self.from, remote).is_ok();
+        let Common { hours, from, .. } = &*self.terms.common;
+        let same = within_hours(hours.as_ref(), now.wall).is_ok() && from_allowed(from, remote).is_ok();
         self.begun && self.is_left(after, now) && same
     }
 
     /// Whether something of it is left: from some address, at some hour, it could be repeated.
     #[must_use]
     pub fn is_left(&self, after: After, now: Now) -> bool {
-        let within_boot = self.boot.is_some_and(|boot| now.boot >= boot && boot.until(now.boot) < after.within);
-        let within_wall = now.wall >= self.at && self.at.until(now.wall) < after.within;
+        let Now { wall, boot } = self.terms.issued;
+        let within_boot = self.in_this_boot && now.boot >= boot && boot.until(now.boot) < after.within;
+        let within_wall = now.wall >= wall && wall.until(now.wall) < after.within;
         self.broken.is_none() && self.taken < after.times && within_boot && within_wall
     }
 }

@@ -4,22 +4,27 @@
 //! before, so that a batch of events that could not be stored is taken back whole.
 
 mod apply;
+mod bases;
 pub(crate) mod deadlines;
 pub(crate) mod look;
 pub mod needs;
+mod shared;
 
 use crate::actor::Humans;
-use crate::grant::{EndedGrant, Grant};
+use crate::grant::{Common, Grant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, Uid, UserName};
-use crate::optout::{Basis, BasisKey, Emergency};
+use crate::optout::{Basis, Emergency};
 use crate::policy::FileDigest;
 use crate::request::Request;
 use crate::session::Session;
 use crate::span::Span;
 use crate::time::{BootId, WallTime};
+use bases::Bases;
 use deadlines::{Deadlines, Due};
+use shared::Shared;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many decided requests, ended grants and closed sessions, of each kind, are kept at hand; older ones
 /// are in the record only. In unit tests few, so that they meet what is forgotten.
@@ -32,19 +37,20 @@ const REPEATABLE: Span = Span::from_secs(31 * 86_400);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct State {
     requests: BTreeMap<RequestId, Request>,
-    grants: BTreeMap<GrantId, Grant>,
+    grants: BTreeMap<GrantId, Box<Grant>>,
     sessions: BTreeMap<SessionId, Session>,
-    pending_of: BTreeMap<Uid, BTreeSet<RequestId>>,
-    live_of: BTreeMap<Uid, BTreeSet<GrantId>>,
+    pending_of: BTreeSet<(Uid, RequestId)>,
+    live_of: BTreeSet<(Uid, GrantId)>,
     open: BTreeSet<SessionId>,
     deadlines: Deadlines,
     over: [BTreeSet<(WallTime, Over)>; 3],
     acted_as: ActedAs,
     emergencies: BTreeMap<GrantId, Emergency>,
     first_reviewed: Earliest,
-    bases: BTreeMap<BasisKey, Basis>,
+    bases: Bases,
     first_basis: Earliest,
     marks: Marks,
+    common: Shared<Common>,
     undo: Option<Vec<Undo>>,
 }
 
@@ -113,7 +119,7 @@ enum Undo {
     Session(SessionId, Option<Box<Session>>),
     ActedAs(ActedAs),
     Emergency(GrantId, Option<Box<Emergency>>),
-    Basis(Box<BasisKey>, Option<Basis>),
+    Basis(Arc<Terms>, Option<Basis>),
     Marks(Marks),
 }
 
@@ -138,7 +144,7 @@ impl State {
                 Undo::Session(id, old) => self.put_session(id, old.map(|old| *old)),
                 Undo::ActedAs(old) => self.acted_as = old,
                 Undo::Emergency(id, old) => self.put_emergency(id, old.map(|old| *old)),
-                Undo::Basis(key, old) => self.put_basis(*key, old),
+                Undo::Basis(terms, old) => self.put_basis(&terms, old),
                 Undo::Marks(old) => self.marks = old,
             }
         }
@@ -149,11 +155,11 @@ impl State {
     pub fn is_in_doubt(&self, uid: Uid) -> bool {
         self.undo.iter().flatten().any(|step| match step {
             Undo::Grant(id, old) => {
-                let now = self.grants.get(id).map(Grant::terms);
+                let now = self.grant(*id).map(Grant::terms);
                 let before = old.as_ref().map(|old| old.terms());
                 now.or(before).is_some_and(|terms| terms.uid == uid)
             }
-            Undo::Basis(key, _) => key.0 == uid,
+            Undo::Basis(terms, _) => terms.uid == uid,
             Undo::Request(..) | Undo::Session(..) | Undo::ActedAs(_) | Undo::Emergency(..) | Undo::Marks(_) => false,
         })
     }
@@ -168,7 +174,7 @@ impl State {
         let old = self.requests.remove(&id);
         match &old {
             Some(Request::Pending(request)) => {
-                remove_from(&mut self.pending_of, request.ask.uid, &id);
+                self.pending_of.remove(&(request.ask.uid, id));
                 self.deadlines.remove(request.lapses, Due::Request(id));
                 if let Some(escalation) = &request.escalation {
                     self.deadlines.remove(escalation.when(), Due::Escalation(id));
@@ -179,7 +185,7 @@ impl State {
         }
         match &new {
             Some(Request::Pending(request)) => {
-                self.pending_of.entry(request.ask.uid).or_default().insert(id);
+                self.pending_of.insert((request.ask.uid, id));
                 self.deadlines.insert(request.lapses, Due::Request(id));
                 if let Some(escalation) = &request.escalation {
                     self.deadlines.insert(escalation.when(), Due::Escalation(id));
@@ -196,31 +202,31 @@ impl State {
 
     fn put_grant(&mut self, id: GrantId, new: Option<Grant>) {
         let old = self.grants.remove(&id);
-        match &old {
+        match old.as_deref() {
             Some(Grant::Live(grant)) => {
-                remove_from(&mut self.live_of, grant.terms.uid, &id);
+                self.live_of.remove(&(grant.terms.uid, id));
                 self.deadlines.remove(grant.validity.next(), Due::Grant(id));
                 if let Some((moment, _)) = grant.next_warning() {
                     self.deadlines.remove(moment, Due::Warning(id));
                 }
             }
-            Some(Grant::Ended(EndedGrant { at, .. })) => self.unshelve(*at, Over::Grant(id)),
+            Some(Grant::Ended(grant)) => self.unshelve(grant.at, Over::Grant(id)),
             None => {}
         }
         match &new {
             Some(Grant::Live(grant)) => {
-                self.live_of.entry(grant.terms.uid).or_default().insert(id);
+                self.live_of.insert((grant.terms.uid, id));
                 self.deadlines.insert(grant.validity.next(), Due::Grant(id));
                 if let Some((moment, _)) = grant.next_warning() {
                     self.deadlines.insert(moment, Due::Warning(id));
                 }
             }
-            Some(Grant::Ended(EndedGrant { at, .. })) => self.shelve(*at, Over::Grant(id)),
+            Some(Grant::Ended(grant)) => self.shelve(grant.at, Over::Grant(id)),
             None => {}
         }
-        self.note(Undo::Grant(id, old.map(Box::new)));
+        self.note(Undo::Grant(id, old));
         if let Some(new) = new {
-            self.grants.insert(id, new);
+            self.grants.insert(id, Box::new(new));
         }
     }
 
@@ -263,13 +269,13 @@ impl State {
         }
     }
 
-    fn put_basis(&mut self, key: BasisKey, new: Option<Basis>) {
-        let old = self.bases.remove(&key);
-        self.note(Undo::Basis(Box::new(key.clone()), old));
-        if let Some(new) = new {
-            self.first_basis.note(new.at);
-            self.bases.insert(key, new);
+    /// Of the same as these terms: their account, service and run-as user.
+    fn put_basis(&mut self, terms: &Arc<Terms>, new: Option<Basis>) {
+        if let Some(new) = &new {
+            self.first_basis.note(new.terms.issued.wall);
         }
+        let old = self.bases.put(terms.key(), new);
+        self.note(Undo::Basis(Arc::clone(terms), old));
     }
 
     fn put_acted_as(&mut self, new: ActedAs) {
@@ -322,17 +328,8 @@ impl State {
             self.first_reviewed = Earliest(reviewed.map(|taken| taken.at).min());
         }
         if self.bases.len() > KEPT && self.first_basis.0.is_some_and(|at| older_than(at, REPEATABLE)) {
-            self.bases.retain(|_, basis| !older_than(basis.at, REPEATABLE));
-            self.first_basis = Earliest(self.bases.values().map(|basis| basis.at).min());
-        }
-    }
-}
-
-fn remove_from<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: K, value: &V) {
-    if let Some(values) = index.get_mut(&key) {
-        values.remove(value);
-        if values.is_empty() {
-            index.remove(&key);
+            self.bases.retain(|basis| !older_than(basis.terms.issued.wall, REPEATABLE));
+            self.first_basis = Earliest(self.bases.iter().map(|basis| basis.terms.issued.wall).min());
         }
     }
 }

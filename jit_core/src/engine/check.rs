@@ -4,7 +4,7 @@
 //! login, a legacy rule, and the same again as another person approved before. A deny comes before all of them.
 
 use super::see::approvers_in_words;
-use crate::grant::{Kind, LiveGrant};
+use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
 use crate::name::{RuleName, RunAs, Service};
 use crate::optout::Basis;
@@ -190,8 +190,8 @@ pub(super) fn way_in<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'
 
 /// An approval that a rule lets be repeated by this entry.
 fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: Now) -> Option<(&'a RepetitiveRule, &'a Basis)> {
-    state.bases_of(&entry.subject).find_map(|(key, basis)| {
-        let (_, _, service, run_as) = key;
+    state.bases_of(&entry.subject).find_map(|basis| {
+        let Common { service, run_as, .. } = &*basis.terms.common;
         let same = service.covers(&entry.service) && entry.run_as.as_ref().is_none_or(|target| target == run_as);
         let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(run_as), at: now.wall };
         let mut rules = policy.repeated_by(question, entry.remote).filter(|rule| basis.is_good(rule.after, entry.remote, now));
@@ -202,8 +202,8 @@ fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: N
 /// Of the grants that admit the entry, one whose uses are not counted, and then the one that lasts longest.
 /// A legacy grant only records; its rule lets in, so that it stops when the rule does.
 fn best_grant<'a>(state: &'a State, entry: &'a Entry, now: Now) -> Option<&'a LiveGrant> {
-    let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.kind != Kind::Legacy && grant.admits(entry, now));
-    admitting.max_by_key(|grant| (grant.terms.max_uses.is_none(), grant.validity.ends().left(now)))
+    let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
+    admitting.max_by_key(|grant| (grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now)))
 }
 
 fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {

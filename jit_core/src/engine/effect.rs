@@ -111,8 +111,8 @@ pub fn effects(state: &State, event: &Event, now: Now) -> Vec<Effect> {
 fn warn(state: &State, id: SessionId, grant: GrantId, now: Now) -> Option<Effect> {
     let Some(Session::Open(session)) = state.session(id) else { return None };
     let Some(Grant::Live(LiveGrant { terms, validity, extended, .. })) = state.grant(grant) else { return None };
-    let extendable = terms.extend.is_some_and(|extend| *extended < extend.times);
-    let (left, at_expiry) = (validity.ends().left(now), terms.session.at_expiry);
+    let extendable = terms.common.extend.is_some_and(|extend| *extended < extend.times);
+    let (left, at_expiry) = (validity.ends().left(now), terms.common.session.at_expiry);
     Some(Effect::Warn { session: session.clone(), left, at_expiry, extendable })
 }
 
@@ -122,7 +122,7 @@ fn over(state: &State, id: GrantId, grace: Grace) -> Vec<Effect> {
     if grant.ends_its_sessions() {
         return vec![Effect::End { grant: id, sessions: open, because: grant.word(), grace }];
     }
-    match grant.terms.session.at_expiry {
+    match grant.terms.common.session.at_expiry {
         AtExpiry::Warn => open.into_iter().map(Effect::Over).collect(),
         AtExpiry::End | AtExpiry::Keep => Vec::new(),
     }
@@ -144,7 +144,7 @@ pub fn left_to_end(state: &State, found: &[SessionId]) -> Vec<Effect> {
     let known = found.iter().filter_map(|id| state.session(*id).map(Session::facts));
     let grants: std::collections::BTreeSet<_> = state.open_sessions().chain(known).map(|facts| facts.grant).collect();
     let over = grants.iter().filter_map(|id| match state.grant(*id) {
-        Some(Grant::Ended(grant)) if grant.ends_its_sessions() => Some(grant),
+        Some(Grant::Ended(grant)) if grant.ends_its_sessions() => Some(&**grant),
         Some(Grant::Ended(_) | Grant::Live(_)) | None => None,
     });
     let end = |grant: &EndedGrant| {

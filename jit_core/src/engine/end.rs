@@ -61,8 +61,12 @@ pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>) -> H
         }
     };
     let terms = &grant.terms;
-    let dropped =
-        event::GrantDropped { id: terms.id, user: terms.user.clone(), service: terms.service.clone(), run_as: terms.run_as.clone() };
+    let dropped = event::GrantDropped {
+        id: terms.id,
+        user: terms.user.clone(),
+        service: terms.common.service.clone(),
+        run_as: terms.common.run_as.clone(),
+    };
     Ok((Reply::Grants(vec![terms.id]), vec![dropped.into()]))
 }
 
@@ -70,7 +74,9 @@ fn not_mine(state: &State, actor: &Actor, id: GrantId) -> Refusal {
     let own = |grant: &Grant| grant.terms().uid == actor.subject.uid && grant.terms().user == actor.subject.name;
     match state.grant(id) {
         Some(Grant::Ended(grant)) if own(&Grant::Ended(grant.clone())) => Refusal::Over { id, word: grant.word() },
-        Some(grant @ Grant::Live(_)) if !own(grant) && may_revoke(&grant.terms().stages, &actor.subject) => Refusal::OthersGrant { id },
+        Some(grant @ Grant::Live(_)) if !own(grant) && may_revoke(&grant.terms().common.stages, &actor.subject) => {
+            Refusal::OthersGrant { id }
+        }
         Some(Grant::Live(_) | Grant::Ended(_)) | None => Refusal::NoSuch { what: id.to_string() },
     }
 }
@@ -81,9 +87,9 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
     let grants = match target {
         Target::Grant(id) => vec![revocable(state, actor, id, context)?],
         Target::User(user) => {
-            let live = state.live().map(|grant| &grant.terms);
-            let over = state.bases().filter_map(|(_, basis)| repeatable(state, basis, context)).chain(outlived(state));
-            let theirs = live.chain(over).filter(|terms| terms.user == user && may_revoke(&terms.stages, &actor.subject));
+            let live = state.live().map(|grant| &*grant.terms);
+            let over = state.bases().filter_map(|basis| repeatable(state, basis, context)).chain(outlived(state));
+            let theirs = live.chain(over).filter(|terms| terms.user == user && may_revoke(&terms.common.stages, &actor.subject));
             let grants: Vec<_> = theirs.map(|terms| (terms.id, terms)).collect::<BTreeMap<_, _>>().into_values().collect();
             if grants.is_empty() {
                 return Err(Refusal::NothingToRevoke { user });
@@ -99,7 +105,7 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
 /// An approval whose grant is over, and which a rule would still let be repeated: to revoke it ends that.
 fn repeatable<'a>(state: &'a State, basis: &Basis, context: &Context<'_>) -> Option<&'a Terms> {
     let mut rules = context.policy.into_iter().flat_map(|policy| &policy.repetitive);
-    match state.grant(basis.grant)? {
+    match state.grant(basis.terms.id)? {
         Grant::Ended(grant) if rules.any(|rule| basis.is_left(rule.after, context.now)) => Some(&grant.terms),
         Grant::Ended(_) | Grant::Live(_) => None,
     }
@@ -109,7 +115,7 @@ fn repeatable<'a>(state: &'a State, basis: &Basis, context: &Context<'_>) -> Opt
 fn outlived(state: &State) -> impl Iterator<Item = &Terms> {
     let grants: BTreeSet<_> = state.open_sessions().map(|session| session.grant).collect();
     grants.into_iter().filter_map(|id| match state.grant(id) {
-        Some(Grant::Ended(grant)) if !grant.ends_its_sessions() => Some(&grant.terms),
+        Some(Grant::Ended(grant)) if !grant.ends_its_sessions() => Some(&*grant.terms),
         Some(Grant::Ended(_) | Grant::Live(_)) | None => None,
     })
 }
@@ -120,12 +126,12 @@ fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context
     let grant = state.grant(id).filter(|grant| viewer.sees_grant(grant.terms()));
     match grant.ok_or_else(|| Refusal::NoSuch { what: id.to_string() })? {
         Grant::Ended(grant) => {
-            let basis = state.bases().find(|(_, basis)| basis.grant == id);
-            let left = basis.and_then(|(_, basis)| repeatable(state, basis, context));
+            let basis = state.bases().find(|basis| basis.terms.id == id);
+            let left = basis.and_then(|basis| repeatable(state, basis, context));
             let left = left.or_else(|| outlived(state).find(|terms| terms.id == id));
-            left.filter(|terms| may_revoke(&terms.stages, &actor.subject)).ok_or(Refusal::Over { id, word: grant.word() })
+            left.filter(|terms| may_revoke(&terms.common.stages, &actor.subject)).ok_or(Refusal::Over { id, word: grant.word() })
         }
-        Grant::Live(grant) if may_revoke(&grant.terms.stages, &actor.subject) => Ok(&grant.terms),
+        Grant::Live(grant) if may_revoke(&grant.terms.common.stages, &actor.subject) => Ok(&grant.terms),
         Grant::Live(grant) if grant.terms.uid == actor.subject.uid => Err(Refusal::OwnGrant { id }),
         Grant::Live(_) => Err(Refusal::MayNotRevoke { id }),
     }
@@ -135,8 +141,8 @@ fn revoked(terms: &Terms, by: &UserName, note: Option<String>, grace: Grace) -> 
     event::GrantRevoked {
         id: terms.id,
         user: terms.user.clone(),
-        service: terms.service.clone(),
-        run_as: terms.run_as.clone(),
+        service: terms.common.service.clone(),
+        run_as: terms.common.run_as.clone(),
         by: by.clone(),
         note,
         now: grace == Grace::None,
@@ -190,7 +196,7 @@ fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Option<Event> {
         }
         grant @ (Grant::Live(_) | Grant::Ended(_)) => {
             let terms = grant.terms();
-            let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+            let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
             Some(event::GrantExpired { id, user, service, run_as }.into())
         }
     }
@@ -200,7 +206,7 @@ fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Option<Event> {
 fn warned(state: &State, id: GrantId, now: Now) -> Vec<Event> {
     let Some(Grant::Live(grant)) = state.grant(id) else { return Vec::new() };
     let Some(left_s) = grant.warning_due(now).filter(|_| !grant.validity.ends().has_passed(now)) else { return Vec::new() };
-    let open = grant.open.iter().filter_map(|session| state.session(*session).map(Session::facts));
+    let open = grant.sessions.open().iter().filter_map(|session| state.session(*session).map(Session::facts));
     let warned = |facts: &SessionFacts| {
         let (user, service) = (facts.user.clone(), facts.service.clone());
         event::SessionWarned { id: facts.id, grant: id, user, service, left_s }.into()

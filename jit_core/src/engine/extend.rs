@@ -26,25 +26,29 @@ pub(super) fn extend(
     let policy = context.policy.ok_or(Refusal::NoPolicy)?;
     let grant = mine(state, actor, id)?;
     let terms = &grant.terms;
-    let extend = terms.extend.ok_or_else(|| Refusal::NotExtensible { id: terms.id, rule: terms.rule.clone() })?;
+    let extend = terms.common.extend.ok_or_else(|| Refusal::NotExtensible { id: terms.id, rule: terms.common.rule.clone() })?;
     if grant.extended >= extend.times {
         return Err(Refusal::ExtendedEnough { id: terms.id, times: extend.times });
     }
     if by > extend.max {
-        return Err(Refusal::TooLong { longest: extend.max, rule: terms.rule.clone() });
+        return Err(Refusal::TooLong { longest: extend.max, rule: terms.common.rule.clone() });
     }
     match grant.validity {
         Validity::Active { .. } | Validity::Scheduled { .. } => {}
         Validity::Waiting { .. } => return Err(Refusal::NotStarted { id: terms.id }),
     }
-    let question =
-        Question { subject: &actor.subject, service: &terms.service, run_as: Some(&terms.run_as), at: begins(grant, context.now) };
+    let question = Question {
+        subject: &actor.subject,
+        service: &terms.common.service,
+        run_as: Some(&terms.common.run_as),
+        at: begins(grant, context.now),
+    };
     if let Some(rule) = policy.denied_by(question, None) {
         return Err(Refusal::Forbidden { rule: rule.name.clone() });
     }
     // Where nobody else says yes, the policy must: the subject may have left the group since.
-    if terms.stages.is_empty() && !is_self_service(policy, question) {
-        let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+    if terms.common.stages.is_empty() && !is_self_service(policy, question) {
+        let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
         return Err(Refusal::NoRule { user, service, run_as });
     }
     until(grant, by, context.now)?;
@@ -53,14 +57,20 @@ pub(super) fn extend(
         return Err(Refusal::AlreadyPending { id: request.ask.id });
     }
     let humans = humans_behind(state, actor, policy)?;
-    let wish =
-        super::Wish { service: terms.service.clone(), run_as: terms.run_as.clone(), wanted: Some(by), uses: None, start: None, reason };
-    let words = reason_within(&terms.rule, true, 1, None, &wish)?;
+    let wish = super::Wish {
+        service: terms.common.service.clone(),
+        run_as: terms.common.run_as.clone(),
+        wanted: Some(by),
+        uses: None,
+        start: None,
+        reason,
+    };
+    let words = reason_within(&terms.common.rule, true, 1, None, &wish)?;
     let request = RequestId::random(context.entropy);
     let submitted = submit_extension(request, grant, humans, by, words, context.now);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
-    if grant.terms.stages.is_empty() {
+    if grant.terms.common.stages.is_empty() {
         events.extend(super::approve::granted(state, &pending, by, Vec::new(), context)?);
     }
     Ok((Reply::Request(request), events))
@@ -88,12 +98,12 @@ fn begins(grant: &LiveGrant, now: Now) -> WallTime {
 pub(super) fn until(grant: &LiveGrant, by: Span, now: Now) -> Result<Deadline, Refusal> {
     let (terms, ends) = (&grant.terms, grant.validity.ends());
     let longer = Deadline { wall: ends.wall.plus(by), boot: ends.boot.plus(by) };
-    let until = super::cut(longer, terms.hours.as_ref(), now, begins(grant, now), &terms.rule)?;
+    let until = super::cut(longer, terms.common.hours.as_ref(), now, begins(grant, now), &terms.common.rule)?;
     if until.wall > ends.wall {
         return Ok(until);
     }
-    let hours = terms.hours.as_ref().map(ToString::to_string).unwrap_or_default();
-    Err(Refusal::WindowEnds { id: terms.id, rule: terms.rule.clone(), hours })
+    let hours = terms.common.hours.as_ref().map(ToString::to_string).unwrap_or_default();
+    Err(Refusal::WindowEnds { id: terms.id, rule: terms.common.rule.clone(), hours })
 }
 
 fn mine<'a>(state: &'a State, actor: &'a Actor, id: Option<GrantId>) -> Result<&'a LiveGrant, Refusal> {

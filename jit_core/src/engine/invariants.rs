@@ -162,16 +162,19 @@ pub fn no_grant_outgrows_its_rule(world: &World, parts: &Parts) {
             crate::grant::Validity::Scheduled { begins, .. } => begins.wall,
             // It has to be used within 40 minutes, however long it is good for then.
             crate::grant::Validity::Waiting { .. } => {
-                assert!(ends <= terms.issued.plus(Span::from_secs(40 * 60 + 1)), "{terms:?} until {ends:?}");
+                assert!(ends <= terms.issued.wall.plus(Span::from_secs(40 * 60 + 1)), "{terms:?} until {ends:?}");
                 continue;
             }
         };
-        assert!(ends <= begins.plus(Span::from_secs(longest(terms.kind, parts) * 60 + 1)), "{terms:?} from {begins:?} until {ends:?}");
-        if let Some(hours) = &terms.hours {
+        assert!(
+            ends <= begins.plus(Span::from_secs(longest(terms.common.kind, parts) * 60 + 1)),
+            "{terms:?} from {begins:?} until {ends:?}"
+        );
+        if let Some(hours) = &terms.common.hours {
             let last = WallTime::from_millis(ends.as_millis() - 1000);
             assert!(!matches!(hours.at(last), Open::No), "{terms:?} until {ends:?}");
         }
-        assert!(terms.max_uses.is_none_or(|most| grant.taken <= most), "{grant:?}");
+        assert!(terms.common.max_uses.is_none_or(|most| grant.taken <= most), "{grant:?}");
     }
 }
 
@@ -192,7 +195,7 @@ pub fn no_grant_outlives_its_rule(world: &World, parts: &Parts, since: &mut std:
         for grant in world.state.live_of(&entry.subject).filter(|grant| grant.admits(&entry, world.now)) {
             if let crate::grant::Validity::Active { .. } = grant.validity {
                 let first = *since.entry(grant.terms.id).or_insert(world.now.boot);
-                let most = Span::from_secs(longest(grant.terms.kind, parts) * 60);
+                let most = Span::from_secs(longest(grant.terms.common.kind, parts) * 60);
                 assert!(first.until(world.now.boot) < most, "{grant:?}");
             }
         }
@@ -239,8 +242,8 @@ pub fn deciding_and_explaining_agree(world: &World) {
 
 /// Where nothing is left to warn of, nobody is; whoever is warned is warned before the end, and no moment twice.
 pub fn warnings_come_once_and_in_time(world: &World) {
-    for grant in world.state.live().filter(|grant| !grant.open.is_empty()) {
-        assert!(grant.open.iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
+    for grant in world.state.live().filter(|grant| !grant.sessions.open().is_empty()) {
+        assert!(grant.sessions.open().iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
         assert!(grant.next_warning().is_none_or(|(moment, _)| !moment.has_passed(world.now)), "{grant:?}");
     }
     let warned = world.log.iter().filter_map(|(at, event)| match event {

@@ -302,7 +302,7 @@ fn reasons_and_uses_are_what_the_rule_asks_for() {
     let id = world.request("alice").unwrap();
     world.approve("carol", id).unwrap();
     let grant = world.state.live().next().unwrap();
-    assert_eq!(grant.terms.max_uses, Some(5), "uses are counted where the rule has a maximum");
+    assert_eq!(grant.terms.common.max_uses, Some(5), "uses are counted where the rule has a maximum");
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
 /// Whether one more session changes nothing of what the grant is good for.
 fn needs_no_counting(grant: &Grant) -> bool {
     match grant {
-        Grant::Live(LiveGrant { terms, validity: Validity::Active { .. }, .. }) => terms.max_uses.is_none(),
+        Grant::Live(LiveGrant { terms, validity: Validity::Active { .. }, .. }) => terms.common.max_uses.is_none(),
         // Its first use starts its time.
         Grant::Live(LiveGrant { validity: Validity::Waiting { .. } | Validity::Scheduled { .. }, .. }) | Grant::Ended(_) => false,
     }

@@ -124,11 +124,11 @@ fn refuse_many(state: &State, subject: &Subject) -> Result<(), Refusal> {
 /// A grant that gives the same already.
 pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<GrantId> {
     let same = |grant: &&LiveGrant| {
-        let uses_left = grant.terms.max_uses.is_none_or(|most| grant.taken < most);
-        let counts = !matches!(grant.terms.kind, Kind::Repetitive | Kind::Legacy | Kind::Login);
+        let uses_left = grant.terms.common.max_uses.is_none_or(|most| grant.taken < most);
+        let counts = !matches!(grant.terms.common.kind, Kind::Repetitive | Kind::Legacy | Kind::Login);
         counts
-            && grant.terms.service == wish.service
-            && grant.terms.run_as == wish.run_as
+            && grant.terms.common.service == wish.service
+            && grant.terms.common.run_as == wish.run_as
             && uses_left
             && !grant.validity.ends().has_passed(now)
     };
@@ -220,24 +220,24 @@ pub(super) fn submit_extension(
         id,
         user: terms.user.clone(),
         uid: terms.uid,
-        service: terms.service.clone(),
-        run_as: terms.run_as.clone(),
+        service: terms.common.service.clone(),
+        run_as: terms.common.run_as.clone(),
         for_s: by,
         uses: None,
         start: None,
-        rule: terms.rule.clone(),
+        rule: terms.common.rule.clone(),
         extends: Some(terms.id),
         lapses: lapses.wall,
         filed_by: None,
         reason,
-        stages: terms.stages.clone(),
-        from: terms.from.clone(),
-        hours: terms.hours.clone(),
-        session: terms.session.clone(),
+        stages: terms.common.stages.clone(),
+        from: terms.common.from.clone(),
+        hours: terms.common.hours.clone(),
+        session: terms.common.session.clone(),
         use_within_s: None,
         humans,
         lapses_boot_ms: lapses.boot,
-        extend: terms.extend,
+        extend: terms.common.extend,
         escalate: None,
         start_boot_ms: None,
     }

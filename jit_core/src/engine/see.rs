@@ -36,7 +36,7 @@ impl Viewer<'_> {
     /// Whether they see this grant.
     #[must_use]
     pub fn sees_grant(&self, terms: &Terms) -> bool {
-        self.owns(terms.uid.0, &terms.user) || could_approve(&terms.stages, self.subject) || self.sees_all()
+        self.owns(terms.uid.0, &terms.user) || could_approve(&terms.common.stages, self.subject) || self.sees_all()
     }
 
     /// Whether they see this emergency and its review.

@@ -64,13 +64,13 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         },
         Way::Repetitive(rule, basis) => {
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
-            let until = super::cut(until, basis.hours.as_ref(), now, now.wall, &rule.name)?;
+            let until = super::cut(until, basis.terms.common.hours.as_ref(), now, now.wall, &rule.name)?;
             let minted = Minted {
                 kind: Kind::Repetitive,
                 rule: &rule.name,
                 scope: &rule.scope,
                 session: &rule.session,
-                stages: &basis.stages,
+                stages: &basis.terms.common.stages,
                 reason: "",
                 until,
             };
@@ -100,7 +100,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
 /// What the rule by which one comes in says of sessions.
 fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
     match way {
-        Way::Grant(grant) => Some(&grant.terms.session),
+        Way::Grant(grant) => Some(&grant.terms.common.session),
         Way::Login(rule) => Some(&rule.session),
         Way::Repetitive(rule, _) => Some(&rule.session),
         Way::Legacy(_) => None,
@@ -118,7 +118,7 @@ fn binds(rule: &SessionRule, bound: Bound) -> bool {
 /// Whether nobody may come in by this grant who cannot be ended for sure.
 #[must_use]
 pub fn must_bind(state: &State, grant: GrantId) -> bool {
-    state.grant(grant).is_some_and(|grant| !binds(&grant.terms().session, Bound::Tree))
+    state.grant(grant).is_some_and(|grant| !binds(&grant.terms().common.session, Bound::Tree))
 }
 
 /// The first use of a grant that waited for it.
@@ -127,7 +127,7 @@ fn started(grant: &LiveGrant, now: Now) -> Result<Vec<Event>, Refusal> {
         Validity::Active { .. } | Validity::Scheduled { .. } => Ok(Vec::new()),
         Validity::Waiting { good_for, .. } => {
             let terms = &grant.terms;
-            let until = super::cut(Deadline::after(now, good_for), terms.hours.as_ref(), now, now.wall, &terms.rule)?;
+            let until = super::cut(Deadline::after(now, good_for), terms.common.hours.as_ref(), now, now.wall, &terms.common.rule)?;
             let started = event::GrantStarted { id: terms.id, user: terms.user.clone(), until: until.wall, until_boot_ms: until.boot };
             Ok(vec![started.into()])
         }
@@ -136,9 +136,13 @@ fn started(grant: &LiveGrant, now: Now) -> Result<Vec<Event>, Refusal> {
 
 fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &RunAs, now: Now) -> Option<GrantId> {
     let same = |grant: &&LiveGrant| {
-        let terms = &grant.terms;
+        let common = &grant.terms.common;
         let admits = grant.admits(entry, now);
-        terms.kind == Kind::Legacy && terms.rule == *rule && terms.run_as == *run_as && terms.service == entry.service.family() && admits
+        common.kind == Kind::Legacy
+            && common.rule == *rule
+            && common.run_as == *run_as
+            && common.service == entry.service.family()
+            && admits
     };
     state.live_of(&entry.subject).find(same).map(|grant| grant.terms.id)
 }
@@ -206,8 +210,8 @@ fn taken(
         kind,
         until: until.wall,
         reason: reason.to_owned(),
-        grant: basis.map(|basis| basis.grant),
-        request: basis.and_then(|basis| basis.request),
+        grant: basis.map(|basis| basis.terms.id),
+        request: basis.and_then(|basis| basis.terms.request),
         alert: Vec::new(),
         review_by: Vec::new(),
         review_due: None,
@@ -230,10 +234,10 @@ pub(super) fn close(state: &State, id: SessionId) -> (Reply, Vec<Event>) {
 /// With this session the last use of its grant is over.
 fn used_up(state: &State, facts: &SessionFacts) -> Option<Event> {
     let Some(Grant::Live(grant)) = state.grant(facts.grant) else { return None };
-    let all_taken = grant.terms.max_uses.is_some_and(|most| grant.taken >= most);
-    let others_run = grant.open.iter().any(|other| *other != facts.id);
+    let all_taken = grant.terms.common.max_uses.is_some_and(|most| grant.taken >= most);
+    let others_run = grant.sessions.open().iter().any(|other| *other != facts.id);
     let terms = &grant.terms;
-    let (user, service, run_as) = (terms.user.clone(), terms.service.clone(), terms.run_as.clone());
+    let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
     (all_taken && !others_run).then(|| event::GrantUsedUp { id: terms.id, user, service, run_as }.into())
 }
 

@@ -17,7 +17,7 @@ const LONGEST_DAYS: i64 = 8;
 
 /// Days of the week, and a time on them: `mon-fri 08:00-19:00`. The days are those on which it opens; one that closes
 /// at or before the time at which it opens does so on the next day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     days: [bool; 7],
     from_min: u16,
@@ -126,7 +126,7 @@ impl Window {
 }
 
 /// Windows, in a zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Hours {
     /// One of these must be open.
     pub windows: Vec<Window>,

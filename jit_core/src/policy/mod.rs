@@ -45,7 +45,7 @@ impl Fit {
 }
 
 /// Somebody as a policy names them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Principal {
     /// `user:alice`.
     User(UserName),

@@ -37,7 +37,7 @@ macro_rules! scoped {
 scoped!(GrantRule, EmergencyRule, RepetitiveRule, LegacyRule, DenyRule);
 
 /// One step of an approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stage {
     /// One of these may approve.
     pub by: Vec<Principal>,
@@ -110,7 +110,7 @@ pub enum Starts {
 }
 
 /// What becomes of a session whose grant is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AtExpiry {
     /// It is ended.
@@ -122,7 +122,7 @@ pub enum AtExpiry {
 }
 
 /// How surely a session must be bound, so that it can be ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Require {
     /// As well as the host can.
@@ -132,7 +132,7 @@ pub enum Require {
 }
 
 /// `session`: what happens to the sessions of a grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionRule {
     /// When the grant is over.
     pub at_expiry: AtExpiry,
@@ -158,7 +158,7 @@ pub struct Escalate {
 }
 
 /// `extend`: how often and by how much a grant may be made longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Extend {
     /// How often.
     pub times: u32,

@@ -5,14 +5,15 @@
 
 use super::{Marks, State};
 use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEscalated, SessionOpened, SessionWarned};
-use crate::grant::{EndedGrant, Ending, Grant, Kind, LiveGrant, Terms, Validity};
+use crate::grant::{Common, EndedGrant, Ending, Grant, Kind, LiveGrant, Sessions, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::RunAs;
-use crate::optout::{Basis, BasisKey, Breaker, Emergency, ReviewState};
+use crate::name::{RunAs, Uid, UserName};
+use crate::optout::{Basis, Breaker, Emergency, ReviewState};
 use crate::request::{Approval, DecidedRequest, Escalation, Outcome, PendingRequest, Request};
 use crate::session::{Bound, Session, SessionFacts};
 use crate::time::{BootId, Deadline, Now, WallTime};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl State {
     /// Makes one event true. `at` is the event's wall time.
@@ -43,9 +44,12 @@ impl State {
             Event::GrantRevoked(event) => {
                 self.break_basis_of_grant(event.id);
                 let ending = Ending::Revoked { by: event.by.clone(), note: event.note.clone() };
-                match self.grants.get(&event.id).cloned() {
+                match self.grant(event.id) {
                     // It was over, and a session of it went on, or it could be repeated.
-                    Some(Grant::Ended(grant)) => self.put_grant(event.id, Some(Grant::Ended(EndedGrant { ending, at, ..grant }))),
+                    Some(Grant::Ended(grant)) => {
+                        let grant = EndedGrant { ending, at, ..EndedGrant::clone(grant) };
+                        self.put_grant(event.id, Some(Grant::Ended(Box::new(grant))));
+                    }
                     Some(Grant::Live(_)) | None => self.end_grant(at, event.id, ending),
                 }
             }
@@ -95,6 +99,7 @@ impl State {
             | Event::NotifyFailed(_)
             | Event::DaemonStopped(_) => {}
         }
+        self.common.pass();
         if self.marks.newest != Some(at) {
             let marks = Marks { newest: Some(at), ..self.marks.clone() };
             self.put_marks(marks);
@@ -120,25 +125,27 @@ impl State {
     }
 
     fn issue(&mut self, at: WallTime, event: &GrantIssued) {
-        let terms = Terms {
+        let terms = Arc::new(Terms {
             id: event.id,
             uid: event.uid,
-            user: event.user.clone(),
-            service: event.service.clone(),
-            run_as: event.run_as.clone(),
-            from: event.from.clone(),
-            hours: event.hours.clone(),
-            session: event.session.clone(),
-            rule: event.rule.clone(),
-            kind: event.kind,
+            user: self.known_name(event.uid, &event.user),
             request: event.request,
-            by: event.by.clone(),
-            reason: event.reason.clone(),
-            stages: event.stages.clone(),
-            issued: at,
-            max_uses: event.uses,
-            extend: event.extend,
-        };
+            reason: event.reason.as_str().into(),
+            issued: Now { wall: at, boot: event.boot_ms },
+            common: self.common.share(Common {
+                service: event.service.clone(),
+                run_as: event.run_as.clone(),
+                from: event.from.clone(),
+                hours: event.hours.clone(),
+                session: event.session.clone(),
+                rule: event.rule.clone(),
+                kind: event.kind,
+                by: event.by.clone(),
+                stages: event.stages.clone(),
+                max_uses: event.uses,
+                extend: event.extend,
+            }),
+        });
         let until = Deadline { wall: event.until, boot: event.until_boot_ms };
         let validity = match (event.waits_for_s, event.starts.zip(event.starts_boot_ms)) {
             (Some(good_for), _) => Validity::Waiting { start_by: until, good_for },
@@ -146,38 +153,33 @@ impl State {
             (None, None) => Validity::Active { since: at, until },
         };
         if event.kind == Kind::Approved {
-            let basis = Basis {
-                grant: event.id,
-                request: event.request,
-                at,
-                boot: Some(event.boot_ms),
-                hours: event.hours.clone(),
-                from: event.from.clone(),
-                begun: matches!(validity, Validity::Active { .. }),
-                stages: event.stages.clone(),
-                taken: 0,
-                broken: None,
-            };
-            self.put_basis((event.uid, event.user.clone(), event.service.clone(), event.run_as.clone()), Some(basis));
+            let begun = matches!(validity, Validity::Active { .. });
+            let basis = Basis { terms: Arc::clone(&terms), in_this_boot: true, begun, taken: 0, broken: None };
+            self.put_basis(&terms, Some(basis));
         }
-        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, sessions: BTreeSet::new(), open: BTreeSet::new(), warned: 0 };
+        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, sessions: Sessions::default(), warned: 0 };
         self.put_grant(event.id, Some(Grant::Live(grant)));
     }
 
+    /// The name of an account, as another grant of it has it, if one does: then it is held once.
+    fn known_name(&self, uid: Uid, name: &UserName) -> UserName {
+        let live = self.live_of_account(uid).next().map(|grant| &grant.terms);
+        let known = live.or_else(|| self.bases.of_account(uid).first().map(|basis| &basis.terms)).map(|terms| &terms.user);
+        known.filter(|known| *known == name).unwrap_or(name).clone()
+    }
+
     fn start(&mut self, at: WallTime, id: GrantId, until: Deadline) {
-        let Some(Grant::Live(grant)) = self.grants.get(&id) else { return };
-        let terms = &grant.terms;
-        let key = (terms.uid, terms.user.clone(), terms.service.clone(), terms.run_as.clone());
-        let basis = self.bases.get(&key).filter(|basis| basis.grant == id).cloned();
-        let started = LiveGrant { validity: Validity::Active { since: at, until }, ..grant.clone() };
+        let Some(grant) = self.live_grant(id).cloned() else { return };
+        let basis = self.bases.get(grant.terms.key()).filter(|basis| basis.terms.id == id).cloned();
+        let started = LiveGrant { validity: Validity::Active { since: at, until }, ..grant };
         self.put_grant(id, Some(Grant::Live(started)));
         if let Some(basis) = basis {
-            self.put_basis(key, Some(Basis { begun: true, ..basis }));
+            self.change_basis(Basis { begun: true, ..basis });
         }
     }
 
     fn extend(&mut self, at: WallTime, id: GrantId, until: Deadline) {
-        let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
+        let Some(grant) = self.live_grant(id).cloned() else { return };
         let validity = match grant.validity {
             Validity::Scheduled { begins, .. } => Validity::Scheduled { begins, until },
             Validity::Active { since, .. } => Validity::Active { since, until },
@@ -199,9 +201,9 @@ impl State {
 
     fn take_optout(&mut self, at: WallTime, event: &OptoutTaken) {
         if event.kind == Kind::Repetitive {
-            let key = (event.uid, event.user.clone(), event.service.clone(), event.run_as.clone());
-            if let Some(basis) = self.bases.get(&key).cloned() {
-                self.put_basis(key, Some(Basis { taken: basis.taken.saturating_add(1), ..basis }));
+            let key = (event.uid, &event.user, &event.service, &event.run_as);
+            if let Some(basis) = self.bases.get(key).cloned() {
+                self.change_basis(Basis { taken: basis.taken.saturating_add(1), ..basis });
             }
         }
         if let Some((wall, boot)) = event.review_due.zip(event.review_due_boot_ms) {
@@ -227,32 +229,36 @@ impl State {
 
     fn break_basis_of_request(&mut self, id: RequestId) {
         let Some(ask) = self.requests.get(&id).map(Request::ask) else { return };
-        let key = (ask.uid, ask.user.clone(), ask.service.clone(), ask.run_as.clone());
-        self.break_basis(key, Breaker::Request(id));
+        let basis = self.bases.get((ask.uid, &ask.user, &ask.service, &ask.run_as)).cloned();
+        self.break_basis(basis, Breaker::Request(id));
     }
 
     fn break_basis_of_grant(&mut self, id: GrantId) {
-        let Some(terms) = self.grants.get(&id).map(Grant::terms) else { return };
-        let key = (terms.uid, terms.user.clone(), terms.service.clone(), terms.run_as.clone());
-        self.break_basis(key, Breaker::Grant(id));
+        let basis = self.grant(id).and_then(|grant| self.bases.get(grant.terms().key())).cloned();
+        self.break_basis(basis, Breaker::Grant(id));
     }
 
-    fn break_basis(&mut self, key: BasisKey, by: Breaker) {
-        if let Some(basis) = self.bases.get(&key).filter(|basis| basis.broken.is_none()).cloned() {
-            self.put_basis(key, Some(Basis { broken: Some(by), ..basis }));
+    fn break_basis(&mut self, basis: Option<Basis>, by: Breaker) {
+        if let Some(basis) = basis.filter(|basis| basis.broken.is_none()) {
+            self.change_basis(Basis { broken: Some(by), ..basis });
         }
     }
 
+    fn change_basis(&mut self, new: Basis) {
+        let terms = Arc::clone(&new.terms);
+        self.put_basis(&terms, Some(new));
+    }
+
     fn end_grant(&mut self, at: WallTime, id: GrantId, ending: Ending) {
-        let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { return };
-        let LiveGrant { terms, validity, taken, extended: _, sessions, open: _, warned: _ } = grant;
+        let Some(grant) = self.live_grant(id).cloned() else { return };
+        let LiveGrant { terms, validity, taken, extended: _, sessions, warned: _ } = grant;
         let (since, until) = match validity {
             Validity::Scheduled { until, .. } => (None, until.wall),
             Validity::Waiting { start_by, .. } => (None, start_by.wall),
             Validity::Active { since, until } => (Some(since), until.wall),
         };
-        let ended = EndedGrant { terms, since, until, taken, sessions, ending, at };
-        self.put_grant(id, Some(Grant::Ended(ended)));
+        let ended = EndedGrant { terms, since, until, taken, sessions: sessions.into_all(), ending, at };
+        self.put_grant(id, Some(Grant::Ended(Box::new(ended))));
     }
 
     fn open_session(&mut self, at: WallTime, event: &SessionOpened) {
@@ -271,14 +277,12 @@ impl State {
         };
         self.put_session(event.id, Some(Session::Open(facts)));
         self.note_who_acts_as(event);
-        if let Some(Grant::Live(grant)) = self.grants.get(&event.grant) {
-            let mut grant = grant.clone();
+        if let Some(mut grant) = self.live_grant(event.grant).cloned() {
             grant.taken = grant.taken.saturating_add(1);
-            grant.sessions.insert(event.id);
-            if grant.open.is_empty() {
+            if grant.sessions.open().is_empty() {
                 grant.warned = grant.warnings_passed(grant.validity.ends(), at);
             }
-            grant.open.insert(event.id);
+            grant.sessions.add(event.id);
             self.put_grant(event.grant, Some(Grant::Live(grant)));
         }
     }
@@ -307,9 +311,8 @@ impl State {
     }
 
     fn no_longer_open(&mut self, facts: &SessionFacts) {
-        let Some(Grant::Live(grant)) = self.grants.get(&facts.grant) else { return };
-        let mut grant = grant.clone();
-        if grant.open.remove(&facts.id) {
+        let Some(mut grant) = self.live_grant(facts.grant).cloned() else { return };
+        if grant.sessions.close(facts.id) {
             self.put_grant(facts.grant, Some(Grant::Live(grant)));
         }
     }
@@ -321,8 +324,8 @@ impl State {
 
     /// It was said that so much is left: the moments before that are past.
     fn warn_session(&mut self, event: &SessionWarned) {
-        let Some(Grant::Live(grant)) = self.grants.get(&event.grant) else { return };
-        let said = grant.terms.session.warn.iter().take_while(|before| **before >= event.left_s).count();
+        let Some(grant) = self.live_grant(event.grant) else { return };
+        let said = grant.terms.common.session.warn.iter().take_while(|before| **before >= event.left_s).count();
         if said > grant.warned {
             let grant = LiveGrant { warned: said, ..grant.clone() };
             self.put_grant(event.grant, Some(Grant::Live(grant)));
@@ -339,8 +342,9 @@ impl State {
         let newest = self.marks.newest.unwrap_or(now.wall);
         self.move_deadlines(|deadline| deadline.after_boot(now, newest));
         self.put_acted_as(BTreeMap::new());
-        for (key, basis) in self.bases.clone() {
-            self.put_basis(key, Some(Basis { boot: None, ..basis }));
+        let of_this_boot: Vec<_> = self.bases.iter().filter(|basis| basis.in_this_boot).cloned().collect();
+        for basis in of_this_boot {
+            self.change_basis(Basis { in_this_boot: false, ..basis });
         }
         let marks = Marks { boot: Some(boot.clone()), drift: Some(now.drift_ms()), ..self.marks.clone() };
         self.put_marks(marks);
@@ -354,7 +358,7 @@ impl State {
     }
 
     fn move_deadlines(&mut self, moved: impl Fn(Deadline) -> Deadline) {
-        let requests: Vec<_> = self.pending_of.values().flatten().copied().collect();
+        let requests: Vec<_> = self.pending_of.iter().map(|(_, id)| *id).collect();
         for id in requests {
             let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { continue };
             let lapses = moved(request.lapses);
@@ -364,15 +368,17 @@ impl State {
             });
             self.put_request(id, Some(Request::Pending(PendingRequest { lapses, escalation, ..request })));
         }
-        let grants: Vec<_> = self.live_of.values().flatten().copied().collect();
+        let grants: Vec<_> = self.live_of.iter().map(|(_, id)| *id).collect();
         for id in grants {
-            let Some(Grant::Live(grant)) = self.grants.get(&id).cloned() else { continue };
+            let Some(grant) = self.live_grant(id) else { continue };
             let validity = match grant.validity {
                 Validity::Scheduled { begins, until } => Validity::Scheduled { begins: moved(begins), until: moved(until) },
                 Validity::Waiting { start_by, good_for } => Validity::Waiting { start_by: moved(start_by), good_for },
                 Validity::Active { since, until } => Validity::Active { since, until: moved(until) },
             };
-            self.put_grant(id, Some(Grant::Live(LiveGrant { validity, ..grant })));
+            if validity != grant.validity {
+                self.put_grant(id, Some(Grant::Live(LiveGrant { validity, ..grant.clone() })));
+            }
         }
         for (id, taken) in self.emergencies.clone() {
             let review = match taken.review.clone() {

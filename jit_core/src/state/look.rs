@@ -5,8 +5,8 @@ use super::deadlines::Due;
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::grant::{Grant, LiveGrant};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::{RuleName, RunAs, Service, UserName};
-use crate::optout::{Basis, BasisKey, Emergency};
+use crate::name::{RuleName, RunAs, Uid};
+use crate::optout::{Basis, Emergency};
 use crate::policy::{FileDigest, Policy};
 use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
@@ -26,7 +26,7 @@ impl State {
     /// One grant.
     #[must_use]
     pub fn grant(&self, id: GrantId) -> Option<&Grant> {
-        self.grants.get(&id)
+        self.grants.get(&id).map(Box::as_ref)
     }
 
     /// One session.
@@ -42,7 +42,7 @@ impl State {
 
     /// The grants that are at hand behind this one, in the order of their ids.
     pub fn grants_after(&self, after: Option<GrantId>) -> impl Iterator<Item = &Grant> {
-        self.grants.range(behind(after)).map(|(_, grant)| grant)
+        self.grants.range(behind(after)).map(|(_, grant)| grant.as_ref())
     }
 
     /// The sessions that are at hand behind this one, in the order of their ids.
@@ -57,7 +57,7 @@ impl State {
 
     /// All grants that are at hand.
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.grants.values()
+        self.grants.values().map(Box::as_ref)
     }
 
     /// All sessions that are at hand.
@@ -67,8 +67,8 @@ impl State {
 
     /// The requests of an account that wait. Number and name must both match.
     pub fn pending_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a PendingRequest> {
-        let ids = self.pending_of.get(&subject.uid).into_iter().flatten();
-        ids.filter_map(|id| match self.requests.get(id) {
+        let ids = self.pending_of.range((subject.uid, RequestId::FIRST)..=(subject.uid, RequestId::LAST));
+        ids.filter_map(|(_, id)| match self.requests.get(id) {
             Some(Request::Pending(request)) if request.ask.user == subject.name => Some(request),
             Some(Request::Pending(_) | Request::Decided(_)) | None => None,
         })
@@ -76,24 +76,30 @@ impl State {
 
     /// The grants of an account that let it in. Number and name must both match.
     pub fn live_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a LiveGrant> {
-        let ids = self.live_of.get(&subject.uid).into_iter().flatten();
-        ids.filter_map(|id| match self.grants.get(id) {
-            Some(Grant::Live(grant)) if grant.terms.user == subject.name => Some(grant),
-            Some(Grant::Live(_) | Grant::Ended(_)) | None => None,
-        })
+        self.live_of_account(subject.uid).filter(|grant| grant.terms.user == subject.name)
     }
 
     /// Every grant that lets somebody in.
     pub fn live(&self) -> impl Iterator<Item = &LiveGrant> {
-        self.live_of.values().flatten().filter_map(|id| match self.grants.get(id) {
+        self.live_of.iter().filter_map(|(_, id)| self.live_grant(*id))
+    }
+
+    /// The grants that let an account in, whatever its name.
+    pub(super) fn live_of_account(&self, uid: Uid) -> impl Iterator<Item = &LiveGrant> {
+        self.live_of.range((uid, GrantId::FIRST)..=(uid, GrantId::LAST)).filter_map(|(_, id)| self.live_grant(*id))
+    }
+
+    /// One grant, if it lets somebody in.
+    pub(super) fn live_grant(&self, id: GrantId) -> Option<&LiveGrant> {
+        match self.grant(id) {
             Some(Grant::Live(grant)) => Some(grant),
             Some(Grant::Ended(_)) | None => None,
-        })
+        }
     }
 
     /// Every request that waits.
     pub fn pending(&self) -> impl Iterator<Item = &PendingRequest> {
-        self.pending_of.values().flatten().filter_map(|id| match self.requests.get(id) {
+        self.pending_of.iter().filter_map(|(_, id)| match self.requests.get(id) {
             Some(Request::Pending(request)) => Some(request),
             Some(Request::Decided(_)) | None => None,
         })
@@ -116,13 +122,12 @@ impl State {
     }
 
     /// The approvals of an account that might be repeated.
-    pub fn bases_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = (&'a BasisKey, &'a Basis)> {
-        let first: BasisKey = (subject.uid, subject.name.clone(), Service::new(""), RunAs::User(UserName::new("")));
-        self.bases.range(first..).take_while(move |((uid, user, ..), _)| *uid == subject.uid && *user == subject.name)
+    pub fn bases_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a Basis> {
+        self.bases.of_account(subject.uid).iter().filter(|basis| basis.terms.user == subject.name)
     }
 
     /// Every approval that might be repeated.
-    pub fn bases(&self) -> impl Iterator<Item = (&BasisKey, &Basis)> {
+    pub fn bases(&self) -> impl Iterator<Item = &Basis> {
         self.bases.iter()
     }
 

@@ -66,9 +66,9 @@ impl State {
         at_hand.extend(self.grants.keys().copied().map(AnyId::Grant));
         at_hand.extend(self.sessions.keys().copied().map(AnyId::Session));
         at_hand.extend(self.emergencies.keys().copied().map(AnyId::Grant));
-        for basis in self.bases.values() {
-            at_hand.push(AnyId::Grant(basis.grant));
-            at_hand.extend(basis.request.map(AnyId::Request));
+        for basis in self.bases.iter() {
+            at_hand.push(AnyId::Grant(basis.terms.id));
+            at_hand.extend(basis.terms.request.map(AnyId::Request));
             // That may be of a request, or a grant, that is forgotten by now.
             at_hand.extend(basis.broken.map(|breaker| match breaker {
                 Breaker::Request(id) => AnyId::Request(id),

@@ -58,7 +58,7 @@ pub fn revoked(grant: &Grant) -> Option<String> {
     match grant {
         Grant::Ended(ended) => match &ended.ending {
             Ending::Revoked { by, note } if *by != ended.terms.user => {
-                let what = what(&ended.terms.service, &ended.terms.run_as);
+                let what = what(&ended.terms.common.service, &ended.terms.common.run_as);
                 let by = printable(by.as_str(), NAME);
                 Some(format!("jit: {by} revoked {}: {what}{}", ended.terms.id, said(note.as_deref())))
             }

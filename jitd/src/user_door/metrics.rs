@@ -73,7 +73,7 @@ fn held(state: &State) -> Vec<HeldView> {
     let mut grants: BTreeMap<(&str, &str), u64> =
         KINDS.iter().flat_map(|kind| ["active", "waiting"].map(|word| ((word, kind.word()), 0))).collect();
     for live in state.live() {
-        let count = grants.entry((live.word(), live.terms.kind.word())).or_default();
+        let count = grants.entry((live.word(), live.terms.common.kind.word())).or_default();
         *count = count.saturating_add(1);
     }
     let view = |((state, kind), count): ((&str, &str), u64)| HeldView { state: state.to_owned(), kind: kind.to_owned(), count };

@@ -58,14 +58,14 @@ impl Taken {
         let policy = snapshot.policy?;
         let grant = snapshot.state.grant(id)?;
         let terms = grant.terms();
-        let rule = policy.emergencies.iter().find(|rule| rule.name == terms.rule)?;
+        let rule = policy.emergencies.iter().find(|rule| rule.name == terms.common.rule)?;
         let left = match snapshot.state.behind(actor, policy) {
             Behind::Known(humans) => {
                 rule.limit.times.saturating_sub(taken_within(snapshot.state, policy, rule, &humans, snapshot.now.wall))
             }
             Behind::Anybody => 0,
         };
-        let said = format!("jit: {} took the emergency {} for {}: {} ({})", terms.user, rule.name, terms.service, terms.reason, id);
+        let said = format!("jit: {} took the emergency {} for {}: {} ({})", terms.user, rule.name, terms.common.service, terms.reason, id);
         let view = TakenView {
             grant: views::grant_in(grant, snapshot.state, snapshot.now),
             told: Vec::new(),
@@ -137,8 +137,8 @@ fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
     let now = snapshot.now.wall;
     let mut used: BTreeMap<(&RuleName, &str), (u32, Option<WallTime>)> = BTreeMap::new();
     for terms in snapshot.state.grants().map(Grant::terms) {
-        let (uses, last) = used.entry((&terms.rule, terms.kind.word())).or_default();
-        (*uses, *last) = (uses.saturating_add(1), (*last).max(Some(terms.issued)));
+        let (uses, last) = used.entry((&terms.common.rule, terms.common.kind.word())).or_default();
+        (*uses, *last) = (uses.saturating_add(1), (*last).max(Some(terms.issued.wall)));
     }
     let view = |rule: &RuleName, kind: Kind| {
         let (uses, last) = used.get(&(rule, kind.word())).copied().unwrap_or_default();

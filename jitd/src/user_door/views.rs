@@ -104,7 +104,7 @@ fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
                 Validity::Active { since, .. } => Some(since),
             };
             let ends = live.validity.ends();
-            (live.word(), starts, ends.wall, ends.left(now).as_secs(), live.taken, &live.sessions, None)
+            (live.word(), starts, ends.wall, ends.left(now).as_secs(), live.taken, live.sessions.all(), None)
         }
         Grant::Ended(over) => {
             let (by, note) = match &over.ending {
@@ -121,18 +121,18 @@ fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
         state: state.to_owned(),
         user: terms.user.to_string(),
         uid: terms.uid.0,
-        service: terms.service.to_string(),
-        run_as: terms.run_as.to_string(),
-        rule: terms.rule.to_string(),
-        kind: terms.kind.word().to_owned(),
+        service: terms.common.service.to_string(),
+        run_as: terms.common.run_as.to_string(),
+        rule: terms.common.rule.to_string(),
+        kind: terms.common.kind.word().to_owned(),
         request_id: terms.request.map(|id| id.to_string()),
-        by: terms.by.iter().map(ToString::to_string).collect(),
-        reason: terms.reason.clone(),
-        issued: moment(terms.issued),
+        by: terms.common.by.iter().map(ToString::to_string).collect(),
+        reason: terms.reason.to_string(),
+        issued: moment(terms.issued.wall),
         starts: starts.map(moment),
         until: moment(until),
         left_s,
-        uses: UsesView { max: terms.max_uses, taken },
+        uses: UsesView { max: terms.common.max_uses, taken },
         sessions: newest(sessions, at_hand),
         review: None,
         ended,

@@ -224,7 +224,7 @@ fn agrees(rules: &[Rule], facts: &Facts) {
     let asked = asked.and_then(|id| world.state.request(id)).map(Request::ask).map(|ask| ask.rule.clone());
     assert_eq!(asked, expected(Made::Grant), "what is asked for falls under the first rule");
     let taken = match world.command(Command::Emergency(facts.alice(), facts.wish())) {
-        Ok(Reply::Grants(ids)) => world.state.grant(ids[0]).map(|grant| grant.terms().rule.clone()),
+        Ok(Reply::Grants(ids)) => world.state.grant(ids[0]).map(|grant| grant.terms().common.rule.clone()),
         Ok(other) => panic!("{other:?}"),
         Err(_) => None,
     };
