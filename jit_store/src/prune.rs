@@ -38,7 +38,7 @@ fn remove(transaction: &Connection, base: &Base, upto: Head) -> Result<Pruned, r
     let rows = all.query_map([number(upto.seq)], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
     let rows: Vec<(i64, [u8; 32])> = rows.collect::<Result<_, _>>()?;
     for (seq, hash) in rows {
-        if base.seqs.contains(&u64::try_from(seq).unwrap_or(0)) {
+        if base.has(u64::try_from(seq).unwrap_or(0)) {
             digest.add(Hash(hash));
         } else {
             event.execute([seq])?;

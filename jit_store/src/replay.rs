@@ -9,7 +9,6 @@ use jit_core::record::chain::Chain;
 use jit_core::record::{Hash, Head, Record};
 use jit_core::state::State;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which events the state rested on when the chain stood there.
@@ -17,8 +16,16 @@ use std::path::Path;
 pub struct Picked {
     /// Where the chain stood.
     pub upto: Head,
-    /// Their numbers.
-    pub seqs: BTreeSet<u64>,
+    /// Their numbers: in order, each once.
+    pub seqs: Vec<u64>,
+}
+
+impl Picked {
+    /// Whether this event is one of them.
+    #[must_use]
+    pub fn has(&self, seq: u64) -> bool {
+        self.seqs.binary_search(&seq).is_ok()
+    }
 }
 
 /// A base as it is stored.
@@ -34,7 +41,9 @@ pub fn bases(connection: &Connection) -> Result<Option<Base>, rusqlite::Error> {
         .optional()?;
     let Some((upto, hash, seqs)) = stored else { return Ok(None) };
     let upto = Head { seq: u64::try_from(upto).unwrap_or(0), hash: Hash(hash) };
-    let seqs = serde_json::from_str::<Vec<u64>>(&seqs).unwrap_or_default().into_iter().collect();
+    let mut seqs: Vec<u64> = serde_json::from_str(&seqs).unwrap_or_default();
+    seqs.sort_unstable();
+    seqs.dedup();
     let fits = read::one(connection, upto.seq)?.is_some_and(|record| record.head() == upto);
     Ok(fits.then_some(Base { upto, seqs }))
 }
@@ -96,7 +105,7 @@ pub fn compare(store: &Path, base: &Base) -> Result<(), StoreTrouble> {
         chain.follow(record).map_err(|broken| broken.to_string())?;
         // What a newer jitd wrote and this one cannot read is no damage, if nothing rests on it.
         if record.seq <= base.upto.seq {
-            fold(&mut long, record).or_else(|unreadable| if base.seqs.contains(&record.seq) { Err(unreadable) } else { Ok(()) })?;
+            fold(&mut long, record).or_else(|unreadable| if base.has(record.seq) { Err(unreadable) } else { Ok(()) })?;
         }
         if record.seq % 1000 == 0 {
             // It goes on beside the work of others.

@@ -285,7 +285,7 @@ fn picked<'a>(state: &State, events: &Numbered<'a>) -> Numbered<'a> {
     let mut picker = state.picker();
     events.iter().for_each(|(seq, (_, event))| picker.look(*seq, event.name(), &event.data().unwrap()));
     let seqs = picker.picked();
-    events.iter().filter(|(seq, _)| seqs.contains(seq)).copied().collect()
+    events.iter().filter(|(seq, _)| seqs.binary_search(seq).is_ok()).copied().collect()
 }
 
 /// The events that the state rests on make the same state, also when some of them were picked before, for an earlier state.

@@ -145,11 +145,15 @@ impl Picker {
         self.begun.extend(id.filter(|id| !self.follows(id)));
     }
 
-    /// Those that the state rests on.
+    /// Those that the state rests on: in order, each once.
     #[must_use]
-    pub fn picked(self) -> BTreeSet<u64> {
-        let newest = self.newest.map(|(seq, _)| seq);
-        self.picked.into_iter().chain(newest).chain(self.last.into_values()).chain(self.acted.into_values()).collect()
+    pub fn picked(mut self) -> Vec<u64> {
+        self.picked.extend(self.newest.map(|(seq, _)| seq));
+        self.picked.extend(self.last.into_values());
+        self.picked.extend(self.acted.into_values());
+        self.picked.sort_unstable();
+        self.picked.dedup();
+        self.picked
     }
 }
 
