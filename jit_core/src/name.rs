@@ -1,6 +1,7 @@
 //! Names: of users, groups, services and rules, each a type of its own, so that none is taken for another.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -25,6 +26,10 @@ impl fmt::Display for Uid {
         self.0.fmt(f)
     }
 }
+
+/// A text that is read where it stands, if it can be.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -62,7 +67,7 @@ macro_rules! name {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer).map(Self::new)
+                Text::deserialize(deserializer).map(|Text(text)| Self::new(text))
             }
         }
     };
@@ -185,7 +190,7 @@ impl Serialize for RunAs {
 
 impl<'de> Deserialize<'de> for RunAs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self::as_typed(&text))
+        Text::deserialize(deserializer).map(|Text(text)| Self::as_typed(&text))
     }
 }
 

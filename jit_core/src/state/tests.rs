@@ -2,7 +2,10 @@ use super::{KEPT, State};
 use crate::engine::Command;
 use crate::engine::fixture::{World, actor};
 use crate::event::GrantIssued;
+use crate::name::{Uid, UserName};
+use crate::subject::{Groups, Subject};
 use crate::time::WallTime;
+use std::sync::Arc;
 
 #[test]
 fn what_is_over_for_longest_is_forgotten_and_what_is_live_is_not() {
@@ -24,8 +27,12 @@ fn what_is_over_for_longest_is_forgotten_and_what_is_live_is_not() {
 
 /// An approval of that account's, given on that day.
 fn approved(state: &mut State, account: usize, day: i64) {
+    approved_as(state, account, "root", day);
+}
+
+fn approved_as(state: &mut State, account: usize, run_as: &str, day: i64) {
     let issued = format!(
-        r#"{{"id":"G-{:08}","user":"user-{account}","uid":{account},"service":"sudo","as":"root","until":"2026-11-23T12:00:00Z","by":["carol"],
+        r#"{{"id":"G-{:08}","user":"user-{account}","uid":{account},"service":"sudo","as":"{run_as}","until":"2026-11-23T12:00:00Z","by":["carol"],
         "reason":"x","rule":"ops","kind":"approved","request":null,"uses":null,"from":[],"hours":null,"session":{{"at_expiry":"end","warn":[],
         "require":"any"}},"stages":[],"waits_for_s":null,"until_boot_ms":1,"starts":null,"starts_boot_ms":null,"extend":null,"boot_ms":1}}"#,
         account
@@ -49,4 +56,32 @@ fn approvals_that_nobody_can_repeat_any_more_are_forgotten_and_no_others() {
     assert_eq!(state.bases().count(), KEPT + 3);
     approved(&mut state, 0, 52);
     assert_eq!(state.bases().count(), KEPT + 2, "that of the twentieth day too");
+}
+
+#[test]
+fn of_each_run_as_user_the_newest_approval_is_kept_in_the_order_of_their_names() {
+    let mut state = State::default();
+    for (day, run_as) in (1..).zip(["self", "root", "postgres", "www", "root"]) {
+        approved_as(&mut state, 1, run_as, day);
+        approved_as(&mut state, 2, run_as, day);
+    }
+    let subject = |name: &str| Subject { uid: Uid(1), name: UserName::new(name), groups: Groups::unknown() };
+    let alice = subject("user-1");
+    let kept: Vec<_> = state.bases_of(&alice).map(|basis| (basis.terms.common.run_as.to_string(), basis.terms.issued.wall.day())).collect();
+    let day = |day: i64| WallTime::from_millis(day * 86_400_000).day();
+    assert_eq!(kept, [("postgres", 3), ("root", 5), ("www", 4), ("self", 1)].map(|(name, number)| (name.to_owned(), day(number))));
+    assert_eq!((state.bases().count(), state.at_hand()), (8, 18), "two grants, and eight approvals with their requests");
+    assert_eq!(state.bases_of(&subject("bob")).count(), 0, "the number has passed to another name");
+}
+
+#[test]
+fn the_grants_of_an_account_hold_its_name_and_what_they_have_in_common_once() {
+    let mut state = State::default();
+    (1..4).for_each(|day| approved(&mut state, 1, day));
+    approved_as(&mut state, 1, "postgres", 4);
+    approved(&mut state, 2, 5);
+    let terms: Vec<_> = state.bases().map(|basis| &basis.terms).collect();
+    let [postgres, root, others] = terms.as_slice() else { panic!("{terms:?}") };
+    assert!(std::ptr::eq(postgres.user.as_str(), root.user.as_str()) && !std::ptr::eq(root.user.as_str(), others.user.as_str()));
+    assert!(Arc::ptr_eq(&root.common, &others.common) && !Arc::ptr_eq(&postgres.common, &root.common));
 }
