@@ -29,6 +29,7 @@ impl fmt::Display for Uid {
 
 /// A text that is read where it stands, if it can be.
 #[derive(Deserialize)]
+#[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 macro_rules! name {
