@@ -219,7 +219,10 @@ impl Waiter<'_> {
             Ok(Found::May { request, emergency }) => {
                 let request = match request {
                     None => None,
-                    Some((by, missing, request)) => Some(MayRequest { approvers: self.named(&by, missing).await, ..request }),
+                    Some(request) => {
+                        let (by, missing, request) = *request;
+                        Some(MayRequest { approvers: self.named(&by, missing).await, ..request })
+                    }
                 };
                 Told::May(May { what: views::what(&self.entry.service, &self.run_as), request, emergency })
             }
@@ -309,7 +312,7 @@ fn approvals(progress: &StageProgress) -> u32 {
 /// What somebody may ask for, before the approvers' names are looked up.
 enum Found {
     Pending(RequestId),
-    May { request: Option<(Vec<Principal>, u32, MayRequest)>, emergency: Option<MayTake> },
+    May { request: Option<Box<(Vec<Principal>, u32, MayRequest)>>, emergency: Option<MayTake> },
     Nothing,
 }
 
@@ -321,7 +324,8 @@ impl Found {
             Askable::By { request, emergency } => {
                 let request = request.map(|rule| {
                     let stage = rule.stages.first();
-                    (stage.map(|stage| stage.by.clone()).unwrap_or_default(), stage.map_or(0, |stage| stage.count), words::request(rule))
+                    let by = stage.map(|stage| stage.by.clone()).unwrap_or_default();
+                    Box::new((by, stage.map_or(0, |stage| stage.count), words::request(rule)))
                 });
                 Self::May { request, emergency: emergency.map(words::emergency) }
             }
