@@ -2,90 +2,20 @@
 //!
 //! Moving a process waits for an RCU grace period of the kernel, unless the hierarchy is mounted with `favordynmods`.
 
+use crate::c_module::compiled;
+use crate::cgroup::Own;
 use crate::check::pin_to_one_core;
 use crate::contest::Contest;
 use crate::daemon::{Daemon, built};
-use crate::stacks;
+use crate::{mounts, stacks};
+use jit_tests::cgroup::mount;
 use nix::mount::{MntFlags, MsFlags, umount2};
-use nix::sched::{CloneFlags, unshare};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 /// How often each contender runs.
 const ROUNDS: usize = 200;
-
-/// The other module: below the cgroup of its first argument it makes one and moves into it; with a second argument it also
-/// writes 256 bytes to that file, and waits until they are on disk. At the close it moves back and removes the cgroup.
-const C: &str = r#"
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <security/pam_modules.h>
-static int put(const char *path, const char *text, size_t size, int more) {
-    int file = open(path, O_WRONLY | more, 0600);
-    int done = file >= 0 && write(file, text, size) == (ssize_t)size && (!more || fdatasync(file) == 0);
-    if (file >= 0) close(file);
-    return done;
-}
-static int move(const char *cgroup) {
-    char procs[4096];
-    snprintf(procs, sizeof procs, "%s/cgroup.procs", cgroup);
-    return put(procs, "0", 1, 0);
-}
-int pam_sm_open_session(pam_handle_t *handle, int flags, int argc, const char **argv) {
-    char own[4000], line[256] = "session.opened";
-    snprintf(own, sizeof own, "%s/c-%d", argv[0], getpid());
-    int written = argc < 2 || put(argv[1], line, sizeof line, O_CREAT | O_APPEND);
-    return written && mkdir(own, 0755) == 0 && move(own) ? PAM_SUCCESS : PAM_SESSION_ERR;
-}
-int pam_sm_close_session(pam_handle_t *handle, int flags, int argc, const char **argv) {
-    char own[4000];
-    snprintf(own, sizeof own, "%s/c-%d", argv[0], getpid());
-    return move(argv[0]) && rmdir(own) == 0 ? PAM_SUCCESS : PAM_SESSION_ERR;
-}
-"#;
-
-fn compiled(place: &Path) -> PathBuf {
-    let (source, module) = (place.join("pam_c.c"), place.join("pam_c.so"));
-    std::fs::write(&source, C).unwrap();
-    assert!(Command::new("cc").args(["-O2", "-shared", "-fPIC", "-o"]).arg(&module).arg(&source).status().unwrap().success());
-    module
-}
-
-/// Where cgroup v2 is mounted.
-fn mount() -> PathBuf {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let mounted = mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
-    PathBuf::from(mounted.expect("cgroup v2 is mounted somewhere"))
-}
-
-/// A cgroup of the benchmark's own, in which it is; it goes back with this.
-struct Own {
-    before: PathBuf,
-    cgroup: PathBuf,
-}
-
-impl Own {
-    fn enter() -> Self {
-        let (mount, cgroups) = (mount(), std::fs::read_to_string("/proc/self/cgroup").unwrap());
-        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap();
-        let (before, cgroup) = (mount.join(path), mount.join(format!("jit-bench-{}", std::process::id())));
-        std::fs::create_dir(&cgroup).unwrap();
-        std::fs::write(cgroup.join("cgroup.procs"), "0").unwrap();
-        Self { before, cgroup }
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        std::fs::write(self.before.join("cgroup.procs"), "0").unwrap();
-        // jitd has ended, and everything else below it.
-        let removed = Command::new("find").arg(&self.cgroup).args(["-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]).status();
-        assert!(removed.is_ok_and(|status| status.success()));
-    }
-}
 
 /// The hierarchy mounted with `favordynmods`. It is one for all mounts, so it goes back with this.
 struct Favoured {
@@ -125,8 +55,7 @@ impl Drop for Favoured {
 /// mounted the process is not bound to a cgroup.
 pub fn session(stacks: &Path, service: &str, hierarchy: &str) {
     if hierarchy == UNMOUNTED {
-        unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        nix::mount::mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+        mounts::begin();
         umount2(&mount(), MntFlags::MNT_DETACH).unwrap();
     }
     let [opened, closed] = stacks::session(stacks, service);

@@ -1,9 +1,9 @@
-//! A check: over the socket, and in process through libpam.
+//! A check: over the socket, and in process through libpam, beside other modules.
 
 use crate::contest::Contest;
 use crate::daemon::{Daemon, built};
 use crate::echo::Echo;
-use crate::{say, stacks};
+use crate::{peers, say};
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Verdict, Who};
 use std::path::Path;
@@ -24,15 +24,7 @@ pub fn run(place: &Path) {
     over_socket.enter("jitd", || check(&socket));
     over_socket.run(ROUNDS).say(&[("jitd", "bare tokio echo of the same frames", 1.3)]);
 
-    let ours = format!("{} socket={}", built("libpam_jit.so").display(), socket.display());
-    let modules = [("permit", "pam_permit.so"), ("unix", "pam_unix.so"), ("bench", ours.as_str())];
-    let stacks = stacks::write(place, modules.map(|(service, module)| (service, format!("account required {module}\n"))));
-    let mut in_process = Contest::new("pam_start_confdir + pam_acct_mgmt + pam_end");
-    for (name, service) in [("pam_permit", "permit"), ("pam_unix", "unix"), ("pam_jit", "bench")] {
-        let stacks = stacks.clone();
-        in_process.enter(name, move || stacks::account(&stacks, service));
-    }
-    in_process.run(ROUNDS).say(&[("pam_jit", "pam_permit", 2.2), ("pam_jit", "pam_unix", 0.5)]);
+    peers::run(place, &socket);
 
     say::title("Sizes");
     let idle = daemon.resident_kb() as f64 / 1000.0;
@@ -43,8 +35,13 @@ pub fn run(place: &Path) {
 
 /// Both ends of what follows run on one core: wake-ups across cores are slow and erratic.
 pub fn pin_to_one_core() {
+    pin_to(1);
+}
+
+/// From now on this thread, and what it starts, runs on this core.
+pub fn pin_to(core: usize) {
     let mut cores = nix::sched::CpuSet::new();
-    cores.set(1).or_else(|_| cores.set(0)).unwrap();
+    cores.set(core).unwrap();
     // On a machine with one core there is nothing to pin to.
     let _ = nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &cores);
 }

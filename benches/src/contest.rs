@@ -12,19 +12,68 @@ const WARM: usize = 100;
 /// Contenders for one thing.
 pub struct Contest<'a> {
     title: String,
+    warm: usize,
+    rest: Duration,
     contenders: Vec<(&'static str, Run<'a>)>,
 }
 
-/// What came out: the median of each.
+/// What came out: the times of each, round by round.
 pub struct Results {
     title: String,
-    medians: Vec<(&'static str, Duration)>,
+    times: Vec<(&'static str, Vec<Duration>)>,
+}
+
+/// How often as long one contender took as another, run by run: both of a pair ran in the same moment of a machine that drifts.
+pub struct Paired {
+    ratios: Vec<f64>,
+}
+
+impl Paired {
+    /// The ratio below which this part of the runs is.
+    fn at(&self, part: f64) -> f64 {
+        let place = (self.ratios.len() - 1) as f64 * part.clamp(0.0, 1.0);
+        self.ratios[place.round() as usize]
+    }
+
+    /// The median.
+    pub fn median(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    /// The middle half of the runs.
+    pub fn middle_half(&self) -> [f64; 2] {
+        [0.25, 0.75].map(|part| self.at(part))
+    }
+
+    /// Half of the range that the true median is in, 95 times of 100 (by the ranks of a binomial distribution).
+    fn doubt(&self) -> f64 {
+        let ranks = 0.98 / (self.ratios.len() as f64).sqrt();
+        (self.at(0.5 + ranks) - self.at(0.5 - ranks)) / 2.0
+    }
+
+    /// In words.
+    fn said(&self) -> String {
+        let [from, to] = self.middle_half();
+        format!("{:.3} times, +- {:.3}; the middle half of the runs {from:.2} to {to:.2}", self.median(), self.doubt())
+    }
 }
 
 impl<'a> Contest<'a> {
     /// A contest without contenders.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), contenders: Vec::new() }
+        Self { title: title.into(), warm: WARM, rest: Duration::ZERO, contenders: Vec::new() }
+    }
+
+    /// With so many runs before they count, where a run takes long.
+    pub fn warm(mut self, rounds: usize) -> Self {
+        self.warm = rounds;
+        self
+    }
+
+    /// With so long a rest after each run: what it leaves to be done is not the next one's burden.
+    pub fn rest(mut self, rest: Duration) -> Self {
+        self.rest = rest;
+        self
     }
 
     /// One more contender.
@@ -41,39 +90,66 @@ impl<'a> Contest<'a> {
         self.contenders.push((name, Box::new(run)));
     }
 
-    /// Everybody runs so often, in an order that rotates.
+    /// Everybody runs so often, in an order that changes: nobody always follows the same one.
     pub fn run(mut self, rounds: usize) -> Results {
-        let count = self.contenders.len();
-        let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(rounds); count];
-        for round in 0..rounds + WARM {
-            for turn in 0..count {
-                let place = (round + turn) % count;
+        let mut order: Vec<usize> = (0..self.contenders.len()).collect();
+        let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(rounds); order.len()];
+        let mut luck = 1;
+        for round in 0..rounds + self.warm {
+            shuffle(&mut order, &mut luck);
+            for &place in &order {
                 let took = (self.contenders[place].1)();
-                if round >= WARM {
+                if !self.rest.is_zero() {
+                    std::thread::sleep(self.rest);
+                }
+                if round >= self.warm {
                     times[place].push(took);
                 }
             }
         }
-        let median = |mut times: Vec<Duration>| {
-            times.sort();
-            times[times.len() / 2]
-        };
-        let medians = self.contenders.iter().zip(times).map(|((name, _), times)| (*name, median(times))).collect();
-        Results { title: self.title, medians }
+        let times = self.contenders.iter().map(|(name, _)| *name).zip(times).collect();
+        Results { title: self.title, times }
+    }
+}
+
+/// Puts them in another order, the same in each run of the benchmark (Knuth's MMIX generator; its high bits are good).
+fn shuffle(order: &mut [usize], luck: &mut u64) {
+    for last in (1..order.len()).rev() {
+        *luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        order.swap(last, (*luck >> 33) as usize % (last + 1));
     }
 }
 
 impl Results {
+    fn times(&self, name: &str) -> &[Duration] {
+        &self.times.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
     fn of(&self, name: &str) -> f64 {
-        self.medians.iter().find(|(known, _)| *known == name).unwrap().1.as_secs_f64()
+        let mut times = self.times(name).to_vec();
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    }
+
+    /// This one beside that one, run by run.
+    pub fn paired(&self, ours: &str, theirs: &str) -> Paired {
+        let ratio = |(ours, theirs): (&Duration, &Duration)| ours.as_secs_f64() / theirs.as_secs_f64();
+        let mut ratios: Vec<_> = self.times(ours).iter().zip(self.times(theirs)).map(ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        Paired { ratios }
     }
 
     /// Says what came out, and how each goal was met: this one, at most so many times that one.
     pub fn say(&self, goals: &[(&str, &str, f64)]) {
         say::title(&format!("{}, median", self.title));
-        for (name, median) in &self.medians {
-            say::figure(name, &format!("{:.1} us", median.as_secs_f64() * 1e6), "");
+        for (name, _) in &self.times {
+            say::figure(name, &format!("{:.1} us", self.of(name) * 1e6), "");
         }
+        self.say_goals(goals);
+    }
+
+    /// Says how each goal was met.
+    pub fn say_goals(&self, goals: &[(&str, &str, f64)]) {
         for (ours, theirs, most) in goals {
             let ratio = self.of(ours) / self.of(theirs);
             say::figure(
@@ -82,6 +158,13 @@ impl Results {
                 &say::goal(&format!("{most} times"), ratio <= *most),
             );
         }
+    }
+
+    /// Says how this one did beside that one, run by run, and how a goal was met: at most so many times.
+    pub fn say_paired(&self, ours: &str, theirs: &str, goal: Option<f64>) {
+        let paired = self.paired(ours, theirs);
+        let about = goal.map(|most| say::goal(&format!("{most} times"), paired.median() <= most));
+        say::figure(&format!("{ours} beside {theirs}, run by run"), &paired.said(), &about.unwrap_or_default());
     }
 
     /// This one beside that one, without a goal.

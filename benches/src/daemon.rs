@@ -18,14 +18,21 @@ pub fn built(name: &str) -> PathBuf {
 }
 
 impl Daemon {
-    /// Starts jitd with everything in this directory.
+    /// Starts jitd with everything in this directory, and a policy that lets everybody in by the service `bench`.
     pub fn start(place: &Path) -> Self {
+        Self::start_with(
+            place,
+            "version = 1\n[[grant]]\nname = \"bench\"\nwho = [\"any\"]\non = [\"bench\"]\napprove = []\nstarts = \"login\"\nas = [\"self\"]\n",
+        )
+    }
+
+    /// The same with another policy.
+    pub fn start_with(place: &Path, policy: &str) -> Self {
         let text = place.display();
         let settings = format!(
             "user = \"root\"\n[paths]\nrun = \"{text}/run\"\nstate = \"{text}/state\"\npolicy = \"{text}/policy.toml\"\n[syslog]\nsocket = \"{text}/log\"\n"
         );
         std::fs::write(place.join("jitd.toml"), settings).unwrap();
-        let policy = "version = 1\n[[grant]]\nname = \"bench\"\nwho = [\"any\"]\non = [\"bench\"]\napprove = []\nstarts = \"login\"\nas = [\"self\"]\n";
         std::fs::write(place.join("policy.toml"), policy).unwrap();
         let child = Command::new(built("jitd")).arg("--config").arg(place.join("jitd.toml")).spawn().unwrap();
         while !place.join("run/pam.sock").exists() {
@@ -43,19 +50,20 @@ impl Daemon {
 }
 
 impl Daemon {
+    /// How long it has run on a core, to a hundredth of a second.
+    pub fn busy(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        Duration::from_millis(10 * (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()))
+    }
+
     /// Waits until it has nothing to do.
     pub fn settle(&self) {
-        let busy = || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-            let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-        };
-        let mut before = busy();
+        let mut before = self.busy();
         loop {
             std::thread::sleep(Duration::from_secs(2));
-            let now = busy();
-            // In hundredths of a second.
-            if now <= before + 1 {
+            let now = self.busy();
+            if now <= before + Duration::from_millis(10) {
                 return;
             }
             before = now;

@@ -15,18 +15,30 @@
 )]
 
 mod binding;
+mod c_module;
+mod cgroup;
 mod check;
+mod clients;
 mod contest;
 mod crowd;
 mod daemon;
 mod echo;
 mod expiries;
 mod grants;
+mod host;
+mod mounts;
+mod peers;
+mod people;
 mod policy;
 mod record;
 mod report;
+mod requests;
 mod say;
+mod ssh;
+mod sss;
 mod stacks;
+mod stopwatch;
+mod sudo;
 
 use std::path::Path;
 use std::process::Command;
@@ -35,10 +47,14 @@ use std::process::Command;
 type Benchmark = (&'static str, &'static str, fn(&Path));
 
 /// All of them.
-const BENCHMARKS: [Benchmark; 7] = [
+const BENCHMARKS: [Benchmark; 11] = [
     ("check", "/run", check::run),
+    ("clients", "/run", clients::run),
     ("policy", "/run", policy::run),
     ("binding", "/var/tmp", binding::run),
+    ("sudo", "/var/tmp", sudo::run),
+    ("ssh", "/var/tmp", ssh::run),
+    ("requests", "/var/tmp", requests::run),
     ("crowd", "/var/tmp", crowd::run),
     ("expiries", "/var/tmp", expiries::run),
     ("record", "/var/tmp", record::run),
@@ -58,6 +74,8 @@ fn main() {
         ["echo", socket] => echo::serve(Path::new(socket)),
         ["open", path] => record::open(Path::new(path)),
         ["peak", command @ ..] => report::peak(command),
+        ["stopwatch", program @ ..] => stopwatch::serve(program),
+        ["asker", socket, first, users] => requests::serve(Path::new(socket), first.parse().unwrap(), users.parse().unwrap()),
         ["session", stacks, service, hierarchy] => binding::session(Path::new(stacks), service, hierarchy),
         [name] => match BENCHMARKS.iter().find(|(known, ..)| known == name) {
             Some((_, directory, run)) => {

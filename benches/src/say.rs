@@ -34,5 +34,10 @@ pub fn figure(what: &str, measured: &str, about: &str) {
 
 /// A goal in words, and whether it was met.
 pub fn goal(most: &str, is_met: bool) -> String {
-    format!("goal: at most {most}: {}", if is_met { "met" } else { "**missed**" })
+    goal_of(&format!("at most {most}"), is_met)
+}
+
+/// The same for a goal of another kind.
+pub fn goal_of(what: &str, is_met: bool) -> String {
+    format!("goal: {what}: {}", if is_met { "met" } else { "**missed**" })
 }

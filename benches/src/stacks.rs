@@ -33,7 +33,7 @@ extern "C" fn says_nothing(_: c_int, _: *mut *const c_void, _: *mut *mut c_void,
 }
 
 /// Writes the stacks of these services.
-pub fn write<const N: usize>(place: &Path, stacks: [(&str, String); N]) -> PathBuf {
+pub fn write<'a>(place: &Path, stacks: impl IntoIterator<Item = (&'a str, String)>) -> PathBuf {
     let directory = place.join("pam.d");
     std::fs::create_dir(&directory).unwrap();
     for (service, stack) in stacks {
@@ -42,16 +42,16 @@ pub fn write<const N: usize>(place: &Path, stacks: [(&str, String); N]) -> PathB
     directory
 }
 
-/// A transaction of root's; it ends with this.
+/// A transaction; it ends with this.
 struct Transaction(*mut c_void);
 
 /// What is called of one.
 type Phase = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 
 impl Transaction {
-    fn start(directory: &Path, service: &str) -> Self {
+    fn start(directory: &Path, service: &str, user: &str) -> Self {
         let text = |text: &str| CString::new(text).unwrap();
-        let (service, user, directory) = (text(service), text("root"), text(directory.to_str().unwrap()));
+        let (service, user, directory) = (text(service), text(user), text(directory.to_str().unwrap()));
         let conversation = PamConv { conv: Some(says_nothing), data: ptr::null_mut() };
         let mut handle = ptr::null_mut();
         // SAFETY: all pointers are live for the call, and the conversation has the form that libpam calls; libpam copies it.
@@ -61,10 +61,10 @@ impl Transaction {
         Self(handle)
     }
 
-    /// One phase, which must let root in.
+    /// One phase, which must let them in.
     fn run(&self, phase: Phase) {
         // SAFETY: the handle was started above and not ended yet, and all phases are called alike.
-        assert_eq!(unsafe { phase(self.0, 0) }, 0, "root is not let in");
+        assert_eq!(unsafe { phase(self.0, 0) }, 0, "they are not let in");
     }
 }
 
@@ -75,14 +75,14 @@ impl Drop for Transaction {
     }
 }
 
-/// One transaction with an account phase.
-pub fn account(directory: &Path, service: &str) {
-    Transaction::start(directory, service).run(pam_acct_mgmt);
+/// One transaction with an account phase, for this user.
+pub fn account(directory: &Path, service: &str, user: &str) {
+    Transaction::start(directory, service, user).run(pam_acct_mgmt);
 }
 
-/// One with an account phase and a session, and how long it took to open and to close that.
+/// One of root's with an account phase and a session, and how long it took to open and to close that.
 pub fn session(directory: &Path, service: &str) -> [Duration; 2] {
-    let transaction = Transaction::start(directory, service);
+    let transaction = Transaction::start(directory, service, "root");
     transaction.run(pam_acct_mgmt);
     let phases: [Phase; 2] = [pam_open_session, pam_close_session];
     phases.map(|phase| {

@@ -19,7 +19,7 @@
 
 mod boot;
 mod build;
-mod cgroup;
+pub mod cgroup;
 mod clock;
 mod console;
 mod daemon;
@@ -174,6 +174,12 @@ impl Host {
             std::net::TcpListener::bind(("127.0.0.1", port)).unwrap()
         };
         std::thread::spawn(bind).join().unwrap()
+    }
+
+    /// A program or library that was built, where this host has it.
+    #[must_use]
+    pub fn built(&self, name: &str) -> PathBuf {
+        self.world.built(name)
     }
 
     /// Where a path of this host is for this process.

@@ -95,6 +95,12 @@ impl<'a> Person<'a> {
         Screen::start(self, width, height, line)
     }
 
+    /// What runs a command line, for whoever talks with it meanwhile. It takes the place of the shell if it begins with `exec`.
+    #[must_use]
+    pub fn talk(&self, line: &str) -> Command {
+        self.command(&[], line)
+    }
+
     fn command(&self, before: &[&str], line: &str) -> Command {
         let mut command = self.host.world.enter();
         command.args(before);

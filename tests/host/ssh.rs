@@ -98,11 +98,17 @@ impl<'a> Ssh<'a> {
         format!("{askpass}; SSH_ASKPASS={file} SSH_ASKPASS_REQUIRE=force {line}")
     }
 
+    /// The command line that runs a command there.
+    #[must_use]
+    pub fn line(&self, command: &str) -> String {
+        let quoted = command.replace('\'', "'\\''");
+        format!("ssh {} -p 2222 {}@127.0.0.1 '{quoted}'", self.common(), self.user)
+    }
+
     /// Runs a command there.
     #[allow(clippy::must_use_candidate, reason = "often run for what it does")]
     pub fn run(&self, command: &str) -> Output {
-        let quoted = command.replace('\'', "'\\''");
-        self.host.root().run(&self.with_password(&format!("ssh {} -p 2222 {}@127.0.0.1 '{quoted}'", self.common(), self.user)))
+        self.host.root().run(&self.with_password(&self.line(command)))
     }
 
     /// Runs a client's own command line: `{}` stands for the options, `{user}` for the user.

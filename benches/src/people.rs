@@ -1,0 +1,37 @@
+//! What people do, from a process that is several of them in turn. Whoever sits there, the kernel says it.
+
+use jit_proto::client::{Connection, Patience, Trust};
+use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Wish};
+use nix::unistd::{Uid, seteuid};
+use std::path::Path;
+use std::time::Duration;
+
+/// One act of this user's. The process is root's, has one thread, and is root's again afterwards.
+pub fn act(socket: &Path, uid: u32, act: Act) -> UserAnswer {
+    seteuid(Uid::from_raw(uid)).unwrap();
+    let mut patience = Patience::of(Duration::from_secs(20));
+    let connection = Connection::open(socket, Trust::Anyone, &mut patience).unwrap();
+    let Greeting { nonce } = connection.receive(&mut patience).unwrap();
+    connection.send(&UserAsk { nonce, act }, &mut patience).unwrap();
+    let answer = connection.receive(&mut patience).unwrap();
+    seteuid(Uid::from_raw(0)).unwrap();
+    answer
+}
+
+/// Requests a service as somebody, and returns the request's id.
+pub fn request(socket: &Path, uid: u32, service: &str, run_as: &str) -> String {
+    let reason = Some("INC-42 disk full".to_owned());
+    let wish = Wish { service: service.to_owned(), run_as: Some(run_as.to_owned()), for_s: None, uses: None, start: None, reason };
+    match act(socket, uid, Act::Request(wish)) {
+        UserAnswer::Request(request) => request.id,
+        other => panic!("the request was answered {other:?}"),
+    }
+}
+
+/// Approves a request, and returns the grant's id.
+pub fn approve(socket: &Path, uid: u32, id: &str) -> String {
+    match act(socket, uid, Act::Approve { id: id.to_owned(), for_s: None, note: None }) {
+        UserAnswer::Request(request) => request.grant_id.expect("one approval is enough"),
+        other => panic!("the approval was answered {other:?}"),
+    }
+}
