@@ -23,6 +23,7 @@ mod contest;
 mod crowd;
 mod daemon;
 mod echo;
+mod ending;
 mod expiries;
 mod grants;
 mod host;
@@ -47,13 +48,14 @@ use std::process::Command;
 type Benchmark = (&'static str, &'static str, fn(&Path));
 
 /// All of them.
-const BENCHMARKS: [Benchmark; 11] = [
+const BENCHMARKS: [Benchmark; 12] = [
     ("check", "/run", check::run),
     ("clients", "/run", clients::run),
     ("policy", "/run", policy::run),
     ("binding", "/var/tmp", binding::run),
     ("sudo", "/var/tmp", sudo::run),
     ("ssh", "/var/tmp", ssh::run),
+    ("ending", "/var/tmp", ending::run),
     ("requests", "/var/tmp", requests::run),
     ("crowd", "/var/tmp", crowd::run),
     ("expiries", "/var/tmp", expiries::run),
@@ -76,6 +78,7 @@ fn main() {
         ["peak", command @ ..] => report::peak(command),
         ["stopwatch", program @ ..] => stopwatch::serve(program),
         ["asker", socket, first, users] => requests::serve(Path::new(socket), first.parse().unwrap(), users.parse().unwrap()),
+        ["revoker", socket] => ending::serve(Path::new(socket)),
         ["session", stacks, service, hierarchy] => binding::session(Path::new(stacks), service, hierarchy),
         [name] => match BENCHMARKS.iter().find(|(known, ..)| known == name) {
             Some((_, directory, run)) => {
