@@ -165,6 +165,13 @@ impl Handle {
         self.ask(|answer| Job::Command { command, answer }).await.unwrap_or(Err(Refusal::Busy))
     }
 
+    /// Does something that is a fact whatever becomes of its record: it is done in its turn, and nobody waits until it is stored.
+    pub async fn note(&self, command: Command) {
+        let (answer, _) = oneshot::channel();
+        // An engine that is stopping finds it out at its next start.
+        let _ = self.jobs.send(Job::Command { command, answer }).await;
+    }
+
     /// Looks at what is true.
     ///
     /// # Errors

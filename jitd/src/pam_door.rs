@@ -209,7 +209,8 @@ impl Service {
             Question::Enter { session, held } => self.enter(&session, held, pid).await,
             Question::Close { session } => {
                 if let Ok(session) = session.parse() {
-                    let _ = self.engine.command(Command::Close(session)).await;
+                    // sudo does not wait for the disk twice: a session of which this is lost is found to be over at the next start.
+                    self.engine.note(Command::Close(session)).await;
                 }
                 Verdict::Noted
             }

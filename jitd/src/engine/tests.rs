@@ -305,6 +305,22 @@ async fn a_disk_that_hangs_keeps_nobody_from_giving_access_up_and_stores_that_wh
 }
 
 #[tokio::test]
+async fn a_fact_is_noted_without_a_wait_for_the_disk_and_stored_when_it_answers() {
+    let (bench, bob) = (Bench::new("noted"), || somebody("bob", 1002));
+    assert!(bench.request_of(bob()).await.is_ok());
+    let hung = bench.hang();
+    tokio::time::timeout(std::time::Duration::from_secs(10), bench.engine.note(Command::Drop(bob(), None))).await.unwrap();
+    let live = bench.engine.query(|snapshot| snapshot.state.live_of(&somebody("bob", 1002).subject).count()).await;
+    assert_eq!((live, bench.stored().live_of(&bob().subject).count()), (Ok(0), 1), "it is so, and not on disk yet");
+    hung.execute_batch("COMMIT").unwrap();
+    while bench.stored().live_of(&bob().subject).count() > 0 {
+        bench.hand.pass_millis(10);
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert_eq!(bench.settled(bob()).await, 0);
+}
+
+#[tokio::test]
 async fn what_is_given_up_while_a_request_hangs_stays_so_whatever_becomes_of_the_request() {
     for is_stored in [true, false] {
         let bench = Arc::new(Bench::new(if is_stored { "passes" } else { "passes-not" }));
