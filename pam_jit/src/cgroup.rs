@@ -8,13 +8,16 @@ use jit_proto::pam::Keeper;
 use jit_proto::place::{Hierarchy, is_folder, is_session};
 use std::fmt;
 use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// What jitd writes to, to end the processes and to hold them still while it does: `cgroup.kill` since kernel 5.14,
 /// `cgroup.freeze` since 5.2.
 const HANDED_OVER: [&str; 2] = ["cgroup.kill", "cgroup.freeze"];
+
+/// How long those files usually are at most, in bytes.
+const LONG: usize = 16_384;
 
 /// Why there is no cgroup for this session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Cgroups for Kernels {
         let mut why = Unbound("there is no cgroup above this process".to_owned());
         // One may forbid children, or be of a kind that has none: then the one above it.
         for place in nearest.ancestors().take_while(|place| place.starts_with(&hierarchy.mount)) {
-            match make_and_enter(place, session, keeper) {
+            match make_and_enter(&hierarchy, place, session, keeper) {
                 Ok(()) => return Ok(()),
                 Err((what, error)) => why = Unbound(format!("{}: {error}", what.display())),
             }
@@ -78,8 +81,11 @@ impl Cgroups for Kernels {
     }
 }
 
+/// A file of the kernel's, in one piece: it says nothing of its length, and would be read in many.
 fn read(path: &str) -> Result<String, Unbound> {
-    fs::read_to_string(path).map_err(|error| Unbound(format!("{path}: {error}")))
+    let mut text = String::with_capacity(LONG);
+    let read = fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text));
+    read.map(|_| text).map_err(|error| Unbound(format!("{path}: {error}")))
 }
 
 fn hierarchy() -> Result<Hierarchy, Unbound> {
@@ -89,9 +95,14 @@ fn hierarchy() -> Result<Hierarchy, Unbound> {
 /// The hierarchy, and the cgroup of this process in it.
 fn own() -> Result<(Hierarchy, PathBuf), Unbound> {
     let hierarchy = hierarchy()?;
-    let own = hierarchy.directory(&read("/proc/self/cgroup")?);
-    let own = own.ok_or_else(|| Unbound("this process is in no cgroup that is mounted here".to_owned()))?;
+    let own = own_in(&hierarchy)?;
     Ok((hierarchy, own))
+}
+
+/// The cgroup of this process in it.
+fn own_in(hierarchy: &Hierarchy) -> Result<PathBuf, Unbound> {
+    let own = hierarchy.directory(&read("/proc/self/cgroup")?);
+    own.ok_or_else(|| Unbound("this process is in no cgroup that is mounted here".to_owned()))
 }
 
 /// The nearest cgroup that, like all above it, is root's, or a session's of this keeper.
@@ -119,7 +130,7 @@ fn is_trusted(place: &Path, keeper: Option<u32>) -> bool {
 
 type Failed = (PathBuf, io::Error);
 
-fn make_and_enter(place: &Path, session: &str, keeper: &Keeper) -> Result<(), Failed> {
+fn make_and_enter(hierarchy: &Hierarchy, place: &Path, session: &str, keeper: &Keeper) -> Result<(), Failed> {
     let folder = place.join(&keeper.folder);
     match make(&folder, keeper) {
         Err((_, error)) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -127,7 +138,7 @@ fn make_and_enter(place: &Path, session: &str, keeper: &Keeper) -> Result<(), Fa
     }
     let cgroup = folder.join(session);
     make(&cgroup, keeper)?;
-    let entered = hand_over(&cgroup, keeper).and_then(|()| move_into(&cgroup));
+    let entered = hand_over(&cgroup, keeper).and_then(|()| move_into(hierarchy, &cgroup));
     if entered.is_err() {
         // It is empty; what cannot be removed now jitd finds at its next start.
         let _ = fs::remove_dir(&cgroup);
@@ -155,10 +166,10 @@ fn hand_over(cgroup: &Path, keeper: &Keeper) -> Result<(), Failed> {
     Ok(())
 }
 
-fn move_into(cgroup: &Path) -> Result<(), Failed> {
+fn move_into(hierarchy: &Hierarchy, cgroup: &Path) -> Result<(), Failed> {
     let file = cgroup.join("cgroup.procs");
     let moved = fs::OpenOptions::new().write(true).open(&file).and_then(|mut procs| procs.write_all(b"0"));
     moved.map_err(|error| (file, error))?;
-    let arrived = own().is_ok_and(|(_, own)| own == cgroup);
+    let arrived = own_in(hierarchy).is_ok_and(|own| own == cgroup);
     if arrived { Ok(()) } else { Err((cgroup.to_owned(), io::Error::other("the process is not in it"))) }
 }

@@ -144,7 +144,7 @@ fn what_the_package_holds_is_root_s_in_the_right_place_stripped_and_compressed()
     for unit in units() {
         assert!(listed.contains(&format!("./usr/lib/systemd/system/{unit}\n")), "{unit} is not in\n{listed}");
     }
-    // Without libgcc's unwinder the module does not load; cargo-deb leaves it to what libc6 depends on.
+    // Without libgcc's unwinder the programs do not run; cargo-deb leaves it to what libc6 depends on.
     let depends = here(&format!("dpkg-deb -f {} Depends", package(".deb").display()));
     for wanted in ["libc6 (>= ", "libpam0g (>= ", "libgcc-s1"] {
         assert!(depends.contains(wanted), "{depends}");
