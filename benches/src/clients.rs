@@ -1,6 +1,7 @@
 //! Checks a second from many clients at once: jitd on one core, the clients on the other.
 
 use crate::check::{check, pin_to};
+use crate::contest::median;
 use crate::daemon::Daemon;
 use crate::echo::Echo;
 use crate::say;
@@ -33,11 +34,6 @@ fn rate(clients: usize, ask: &(impl Fn() + Sync)) -> f64 {
     f64::from(answered) / began.elapsed().as_secs_f64()
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
-}
-
 /// Measures.
 pub fn run(place: &Path) {
     pin_to(0);
@@ -59,7 +55,7 @@ pub fn run(place: &Path) {
         say::figure(&format!("{who}, bare tokio echo of the same frames"), &format!("{floor:.0}"), "");
         let goal = if clients == 1 { String::new() } else { say::goal_of(&format!("at least {LEAST}"), ours >= LEAST) };
         say::figure(&format!("{who}, jitd"), &format!("{ours:.0}, {:.2} times the echo", ours / floor), &goal);
-        let share = busy.as_secs_f64() / (TURN * TURNS as u32).as_secs_f64();
-        say::figure(&format!("{who}: so much of its core jitd used"), &format!("{:.0} %", share * 100.0), "");
+        let own = busy.as_secs_f64() * 1e6 / (ours * (TURN * TURNS as u32).as_secs_f64());
+        say::figure(&format!("{who}: jitd's own time for each"), &format!("{own:.0} us"), "");
     }
 }

@@ -9,6 +9,12 @@ type Run<'a> = Box<dyn FnMut() -> Duration + 'a>;
 /// How often each runs before it counts: the first warm the caches.
 const WARM: usize = 100;
 
+/// The one in the middle.
+pub fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
 /// Contenders for one thing.
 pub struct Contest<'a> {
     title: String,
@@ -126,9 +132,7 @@ impl Results {
     }
 
     fn of(&self, name: &str) -> f64 {
-        let mut times = self.times(name).to_vec();
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
+        median(self.times(name).iter().map(Duration::as_secs_f64).collect())
     }
 
     /// This one beside that one, run by run.

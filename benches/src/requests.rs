@@ -1,5 +1,6 @@
 //! Requests and approvals a second, each on disk before it is answered, from many users: the limits of each are in force.
 
+use crate::contest::median;
 use crate::daemon::Daemon;
 use crate::people::{act, approve, request};
 use crate::{mounts, say};
@@ -144,11 +145,6 @@ fn floor(file: &mut File) -> f64 {
         file.sync_data().unwrap();
     }
     FLOOR as f64 / began.elapsed().as_secs_f64()
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
 }
 
 /// Measures.
