@@ -2,6 +2,7 @@
 
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Wish};
+use jit_proto::view::RequestView;
 use nix::unistd::{Uid, seteuid};
 use std::path::Path;
 use std::time::Duration;
@@ -22,16 +23,16 @@ pub fn act(socket: &Path, uid: u32, act: Act) -> UserAnswer {
 pub fn request(socket: &Path, uid: u32, service: &str, run_as: &str) -> String {
     let reason = Some("INC-42 disk full".to_owned());
     let wish = Wish { service: service.to_owned(), run_as: Some(run_as.to_owned()), for_s: None, uses: None, start: None, reason };
-    match act(socket, uid, Act::Request(wish)) {
-        UserAnswer::Request(request) => request.id,
-        other => panic!("the request was answered {other:?}"),
-    }
+    request_in(&act(socket, uid, Act::Request(wish))).id.clone()
 }
 
 /// Approves a request, and returns the grant's id.
 pub fn approve(socket: &Path, uid: u32, id: &str) -> String {
-    match act(socket, uid, Act::Approve { id: id.to_owned(), for_s: None, note: None }) {
-        UserAnswer::Request(request) => request.grant_id.expect("one approval is enough"),
-        other => panic!("the approval was answered {other:?}"),
-    }
+    let answer = act(socket, uid, Act::Approve { id: id.to_owned(), for_s: None, note: None });
+    request_in(&answer).grant_id.clone().expect("one approval is enough")
+}
+
+fn request_in(answer: &UserAnswer) -> &RequestView {
+    let UserAnswer::Request(request) = answer else { panic!("it was answered {answer:?}") };
+    request
 }
