@@ -46,3 +46,61 @@ pub fn askable<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'a Entr
     };
     Askable::By { request, emergency }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{POLICY, World, actor, entry, wish};
+    use super::*;
+    use crate::engine::Command;
+    use crate::name::Service;
+    use crate::subject::Remote;
+
+    const EMERGENCY: &str = "[[emergency]]\nname = \"oncall\"\nwho = [\"group:ops\"]\non = [\"sshd\"]\nfrom = [\"10.0.0.0/8\"]\n\
+        limit = { times = 3, per = \"7d\" }\nreview = { by = [\"group:leads\"], within = \"24h\" }\n";
+    const DENY: &str = "[[deny]]\nname = \"no\"\nwho = [\"user:bob\"]\non = [\"sudo\", \"sshd\"]\n";
+
+    /// The names of the rules by which they may request, and take an emergency.
+    fn by(world: &World, entry: &Entry, run_as: &RunAs) -> [Option<String>; 2] {
+        match askable(&world.state, world.policy.as_ref(), entry, run_as, world.now) {
+            Askable::By { request, emergency } => [request.map(|rule| rule.name.to_string()), emergency.map(|rule| rule.name.to_string())],
+            Askable::Pending(request) => [Some(request.ask.id.to_string()), None],
+        }
+    }
+
+    fn some(names: [&str; 2]) -> [Option<String>; 2] {
+        names.map(|name| (!name.is_empty()).then(|| name.to_owned()))
+    }
+
+    #[test]
+    fn at_the_door_one_may_ask_for_what_would_be_good_there_and_nothing_else() {
+        let mut world = World::with(&format!("{POLICY}{EMERGENCY}{DENY}"));
+        let (root, oneself) = (RunAs::root(), RunAs::Oneself);
+        assert_eq!(by(&world, &entry("alice", "sudo", None), &root), some(["ops-root", ""]));
+        assert_eq!(by(&world, &entry("alice", "sudo-i", None), &root), some(["ops-root", ""]));
+        assert_eq!(by(&world, &entry("alice", "sudo", None), &RunAs::as_typed("mail")), some(["", ""]), "as nobody that a rule names");
+        assert_eq!(by(&world, &entry("alice", "sshd", None), &oneself), some(["ops-ssh", "oncall"]));
+        let elsewhere = Entry { remote: Remote::from_address("192.0.2.1".parse().ok()), ..entry("alice", "sshd", None) };
+        assert_eq!(by(&world, &elsewhere, &oneself), some(["", ""]), "a grant would be no good from there");
+        assert_eq!(by(&world, &Entry { remote: Remote::Unknown, ..elsewhere }, &oneself), some(["", ""]));
+        assert_eq!(by(&world, &entry("bob", "sudo", None), &root), some(["", ""]), "a rule forbids it");
+        world.policy = None;
+        assert_eq!(by(&world, &entry("alice", "sudo", None), &root), some(["", ""]), "there is no policy");
+    }
+
+    #[test]
+    fn who_has_asked_waits_for_that_one_for_the_same_service_and_user_alone() {
+        let mut world = World::new();
+        let id = world.request("alice").unwrap();
+        let waits = some([&id.to_string(), ""]);
+        assert_eq!(by(&world, &entry("alice", "sudo", None), &RunAs::root()), waits);
+        assert_eq!(by(&world, &entry("alice", "sudo-i", None), &RunAs::root()), waits);
+        assert_eq!(by(&world, &entry("alice", "sudo", None), &RunAs::as_typed("postgres")), some(["ops-root", ""]));
+        assert_eq!(by(&world, &entry("bob", "sudo", None), &RunAs::root()), some(["ops-root", ""]));
+        let ssh = crate::engine::Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+        assert_eq!(by(&world, &entry("alice", "sshd", None), &RunAs::Oneself), some(["ops-ssh", ""]));
+        let ssh = world.request_of(&actor("alice"), ssh).unwrap();
+        assert_eq!(by(&world, &entry("alice", "sshd", None), &RunAs::Oneself), some([&ssh.to_string(), ""]));
+        world.command(Command::Cancel(actor("alice"), Some(id))).map(drop).unwrap();
+        assert_eq!(by(&world, &entry("alice", "sudo", None), &RunAs::root()), some(["ops-root", ""]));
+    }
+}

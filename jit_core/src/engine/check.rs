@@ -231,3 +231,126 @@ pub(super) fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: 
         Err(denial) => Admission::Denied(denial),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{POLICY, World, actor, entry, wish};
+    use super::*;
+    use crate::engine::Wish;
+    use crate::subject::Groups;
+
+    fn denied(world: &World, entry: &Entry) -> Denial {
+        match world.check(entry) {
+            Admission::Denied(denial) => denial,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn line(denial: &Denial, entry: &Entry) -> String {
+        denial.line(entry, "D-7F3KQ2ZD".parse().unwrap())
+    }
+
+    #[test]
+    fn each_no_is_one_word_in_the_record_and_one_line_for_the_user() {
+        let line = |why| line(&Denial::plain(why), &entry("alice", "sudo", None));
+        for (why, word, said) in [
+            (Why::NoPolicy, "no valid policy", "there is no valid policy, so nobody is let in. Tell your administrator"),
+            (Why::Forbidden(RuleName::new("not-now")), "forbidden", "rule not-now forbids sudo to alice"),
+            (
+                Why::NoRuleForService,
+                "no rule names the service",
+                "no rule names the service sudo, so nobody may use it. Tell your administrator",
+            ),
+            (Why::NoRule, "no rule matches", "no rule lets alice use sudo"),
+            (Why::NoGrant, "no grant", "no grant for sudo"),
+            (Why::GroupsUnknown, "groups unknown", "the groups of alice cannot be looked up. Try again, or tell your administrator"),
+            (Why::NoAccount, "no account", "no such account"),
+            (Why::AccountUnknown, "account unknown", "the account cannot be looked up. Try again, or tell your administrator"),
+            (Why::Busy, "busy", "the access daemon is busy. Try again in a moment"),
+            (Why::NotRecorded, "not recorded", "it cannot be recorded, so nobody is let in. Tell your administrator"),
+            (Why::Unbindable, "no cgroup", "the rule wants a session in a cgroup, and none can be made here. Tell your administrator"),
+        ] {
+            assert_eq!((why.to_string().as_str(), line(why)), (word, format!("jit: {said}. D-7F3KQ2ZD")));
+        }
+    }
+
+    #[test]
+    fn what_to_do_is_said_only_where_it_can_be_done() {
+        let free = POLICY.replace("approve = [ { by = [\"group:leads\"] }, { by = [\"group:managers\"] } ]", "approve = []");
+        let emergency = "[[emergency]]\nname = \"oncall\"\nwho = [\"user:erin\"]\non = [\"sudo\", \"sshd\"]\n\
+            limit = { times = 3, per = \"7d\" }\nreview = { by = [\"group:leads\"], within = \"24h\" }\n";
+        let world = World::with(&format!("{free}{emergency}"));
+        for (who, service, run_as, said) in [
+            ("alice", "sudo", Some("root"), "no grant for sudo. Ask: jit request sudo --reason \"...\". Approves: group leads"),
+            (
+                "alice",
+                "sudo-i",
+                Some("postgres"),
+                "no grant for sudo as postgres. Ask: jit request sudo --as postgres --reason \"...\". Approves: group leads",
+            ),
+            ("carol", "su", Some("postgres"), "no grant for su as postgres. Ask: jit request su --as postgres --reason \"...\""),
+            ("bob", "sshd", Some("bob"), "no grant for ssh. Request it from a log-in on this host: jit request sshd"),
+            ("erin", "sudo", None, "no grant for sudo. In an emergency: jit emergency sudo --reason \"...\""),
+            ("erin", "sshd", Some("erin"), "no grant for ssh"),
+        ] {
+            assert_eq!(world.denial(who, service, run_as), format!("jit: {said}. D-7F3KQ2ZD"));
+        }
+    }
+
+    #[test]
+    fn a_denial_names_the_rule_that_forbids_or_under_which_one_may_ask() {
+        let deny = "[[deny]]\nname = \"not-bob\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\n";
+        let world = World::with(&format!("{POLICY}{deny}"));
+        let rule = |who: &str| denied(&world, &entry(who, "sudo", None)).rule;
+        assert_eq!(rule("bob"), Some(RuleName::new("not-bob")));
+        assert_eq!(rule("alice"), Some(RuleName::new("ops-root")));
+        assert_eq!(rule("erin"), None);
+    }
+
+    #[test]
+    fn whose_groups_are_not_known_is_told_that_and_not_that_no_rule_fits() {
+        let world = World::new();
+        let mut unknown = entry("erin", "sudo", None);
+        assert_eq!(denied(&world, &unknown).why, Why::NoRule);
+        unknown.subject.groups = Groups::unknown();
+        assert_eq!(denied(&world, &unknown).why, Why::GroupsUnknown);
+        unknown.service = Service::new("cron");
+        assert_eq!(denied(&world, &unknown).why, Why::NoRuleForService, "which no group would change");
+    }
+
+    #[test]
+    fn of_several_grants_an_uncounted_one_is_used_and_of_those_the_one_that_lasts_longest() {
+        let mut world = World::new();
+        let give = |world: &mut World, wish: Wish| {
+            let id = world.request_of(&actor("alice"), wish).unwrap();
+            world.approve("carol", id).unwrap();
+            world.grant_of(id)
+        };
+        let hours = |hours: u64| Some(crate::span::Span::from_secs(hours * 3600));
+        let used = |world: &World| match world.check(&entry("alice", "sudo", None)) {
+            Admission::Grant(id) => id,
+            other => panic!("{other:?}"),
+        };
+        let counted = give(&mut world, Wish { wanted: hours(4), uses: Some(3), ..wish() });
+        assert_eq!(used(&world), counted);
+        let as_postgres = |wanted| Wish { run_as: RunAs::as_typed("postgres"), wanted, ..wish() };
+        let plain = give(&mut world, as_postgres(hours(1)));
+        assert_eq!(used(&world), plain, "it lasts less long, and nothing is taken of it");
+        let (_, bound) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+        assert_eq!(bound, counted, "it is for another user");
+    }
+
+    #[test]
+    fn a_line_that_would_be_too_long_says_less_and_never_half() {
+        let mut denial = Denial::plain(Why::NoGrant);
+        let at = entry("alice", "sudo", None);
+        let longest = (1..200).rev().find_map(|length| {
+            denial.approvers = Some("x".repeat(length));
+            let said = line(&denial, &at);
+            said.contains("Approves").then_some(said.len())
+        });
+        assert_eq!(longest, Some(199));
+        denial.approvers = Some("x".repeat(300));
+        assert_eq!(line(&denial, &at), "jit: no grant for sudo. Ask: jit request sudo --reason \"...\". D-7F3KQ2ZD");
+    }
+}

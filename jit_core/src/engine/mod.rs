@@ -286,6 +286,8 @@ mod optout_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod refused_tests;
+#[cfg(test)]
 mod scenario;
 #[cfg(all(fuzzing, not(test)))]
 #[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]

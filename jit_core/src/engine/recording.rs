@@ -71,3 +71,82 @@ fn needs_no_counting(grant: &Grant) -> bool {
         Grant::Live(LiveGrant { validity: Validity::Waiting { .. } | Validity::Scheduled { .. }, .. }) | Grant::Ended(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{POLICY, World, actor, entry, subject, wish};
+    use super::*;
+    use crate::engine::{Arrival, Grace, Target, Undelivered, Wish};
+    use crate::id::{GrantId, RequestId, SessionId};
+    use crate::name::{RunAs, Service, UserName};
+    use crate::optout::Verdict;
+    use crate::session::{Bound, Tally};
+    use crate::span::Span;
+    use crate::subject::Entry;
+    use crate::time::BootId;
+
+    fn of(world: &World, command: &Command) -> Recording {
+        recording(&world.state, world.policy.as_ref(), command, world.now)
+    }
+
+    #[test]
+    fn nothing_is_given_without_the_record_and_nothing_that_takes_away_waits_for_it() {
+        let world = World::new();
+        let (request, grant, session): (RequestId, GrantId, SessionId) =
+            ("R-7F3KQ2ZD".parse().unwrap(), "G-7F3KQ2ZD".parse().unwrap(), "S-7F3KQ2ZD".parse().unwrap());
+        let note = || Some("x".to_owned());
+        let undelivered = Undelivered { target: String::new(), first: 1, last: 1, count: 1, why: String::new() };
+        let start = Command::Start { version: String::new(), boot: BootId(String::new()), policy: String::new(), bound: Bound::Tree };
+        let (strict, needed) = ((Otherwise::Refused, false), (Otherwise::Refused, true));
+        let (at_once, fact) = ((Otherwise::Done, true), (Otherwise::Done, false));
+        for (command, expected) in [
+            (Command::Request(actor("alice"), wish()), strict),
+            (Command::GrantTo(actor("carol"), subject("alice"), wish()), strict),
+            (Command::Approve { actor: actor("carol"), id: request, shorten: None, note: None }, strict),
+            (Command::Extend { actor: actor("alice"), id: None, by: Span::from_secs(60), reason: note() }, strict),
+            (start, strict),
+            (Command::Emergency(actor("alice"), wish()), needed),
+            (Command::Review { actor: actor("carol"), id: grant, verdict: Verdict::Fine, note: None }, needed),
+            (
+                Command::Revoke { actor: actor("carol"), target: Target::User(UserName::new("alice")), note: None, grace: Grace::Some },
+                at_once,
+            ),
+            (Command::Drop(actor("alice"), None), at_once),
+            (Command::Deny { actor: actor("carol"), id: request, note: note() }, at_once),
+            (Command::Cancel(actor("alice"), None), fact),
+            (Command::NotifyFailed(actor("erin"), undelivered), fact),
+            (Command::Unbound(session, String::new()), fact),
+            (Command::Close(session), fact),
+            (Command::Ended(session, Tally::default()), fact),
+            (Command::Tick, fact),
+            (Command::Stepped(7), fact),
+        ] {
+            let found = of(&world, &command);
+            assert_eq!((found.otherwise, found.reserve), expected, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn who_comes_in_by_a_grant_that_nothing_counts_comes_in_without_the_record_and_nobody_else_does() {
+        let opens =
+            |world: &World, entry: Entry| of(world, &Command::Open(Arrival { entry, process: None, bound: Bound::Cgroup, auth: None }));
+        let by_sudo = || entry("alice", "sudo", Some("root"));
+        let mut world =
+            World::with(&POLICY.replace("approve = [ { by = [\"group:leads\"] }, { by = [\"group:managers\"] } ]", "approve = []"));
+        assert_eq!(opens(&world, by_sudo()), Recording::A_FACT, "a denial is one");
+        assert_eq!(opens(&world, entry("carol", "sshd", Some("carol"))), Recording::STRICT, "a rule gives a new grant");
+        let counted = world.request_of(&actor("alice"), Wish { uses: Some(2), ..wish() }).unwrap();
+        world.approve("carol", counted).unwrap();
+        assert_eq!(opens(&world, by_sudo()), Recording::STRICT, "a use is taken");
+        world.command(Command::Drop(actor("alice"), None)).map(drop).unwrap();
+        let plain = world.request("alice").unwrap();
+        world.approve("carol", plain).unwrap();
+        assert_eq!(opens(&world, by_sudo()), Recording::A_FACT);
+        let ssh = Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+        world.request_of(&actor("bob"), ssh).unwrap();
+        let by_ssh = || entry("bob", "sshd", Some("bob"));
+        assert_eq!(opens(&world, by_ssh()), Recording::STRICT, "its time begins with its first use");
+        world.open(by_ssh(), 7).unwrap();
+        assert_eq!(opens(&world, by_ssh()), Recording::A_FACT, "now it runs");
+    }
+}

@@ -118,3 +118,93 @@ pub fn approvers_in_words(by: &[Principal]) -> String {
         .collect();
     text::any_of(&names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{POLICY, World, actor, entry, subject, wish};
+    use super::*;
+    use crate::engine::{Command, Reply};
+    use crate::optout::Verdict;
+
+    const EMERGENCY: &str = "[[emergency]]\nname = \"oncall\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nlimit = { times = 3, per = \"7d\" }\n\
+        review = { by = [\"group:leads\", \"user:bob\"], within = \"24h\" }\n";
+    const ALL: [&str; 8] = ["root", "alice", "bob", "carol", "dave", "erin", "alice-adm", "postgres"];
+
+    /// Whom of all a question is answered with yes.
+    fn who(policy: &Policy, asked: impl Fn(&Viewer<'_>) -> bool) -> Vec<&'static str> {
+        ALL.into_iter().filter(|name| asked(&Viewer { subject: &subject(name), policy })).collect()
+    }
+
+    #[test]
+    fn a_review_waits_for_whoever_may_give_it_until_somebody_has() {
+        let mut world = World::with(&format!("{POLICY}{EMERGENCY}"));
+        let policy = world.policy.clone().unwrap();
+        let Reply::Grants(ids) = world.command(Command::Emergency(actor("bob"), wish())).unwrap() else { panic!() };
+        let taken = |world: &World| world.state.emergency(ids[0]).unwrap().clone();
+        assert_eq!(who(&policy, |viewer| viewer.sees_emergency(&taken(&world))), ["root", "bob", "carol", "dave", "erin", "alice-adm"]);
+        assert_eq!(who(&policy, |viewer| viewer.may_review_now(&taken(&world))), ["carol", "dave", "alice-adm"], "and not for bob himself");
+        world.command(Command::Review { actor: actor("carol"), id: ids[0], verdict: Verdict::Misuse, note: None }).map(drop).unwrap();
+        assert_eq!(who(&policy, |viewer| viewer.may_review_now(&taken(&world))), [""; 0]);
+    }
+
+    #[test]
+    fn a_review_does_not_wait_for_whom_acted_by_another_account_or_had_another_number() {
+        let mut world = World::with(&format!("{POLICY}{EMERGENCY}"));
+        let policy = world.policy.clone().unwrap();
+        let mut as_alice = actor("alice");
+        as_alice.login = crate::actor::LoginUid::Set(crate::name::Uid(1003), None);
+        let Reply::Grants(ids) = world.command(Command::Emergency(as_alice, wish())).unwrap() else { panic!() };
+        let taken = world.state.emergency(ids[0]).unwrap();
+        assert_eq!(who(&policy, |viewer| viewer.may_review_now(taken)), ["bob", "dave"], "not carol's number, nor alice's other name");
+    }
+
+    #[test]
+    fn a_session_is_seen_by_its_own_by_who_could_approve_it_and_by_who_sees_all() {
+        let mut world = World::new();
+        let id = world.request("alice").unwrap();
+        world.approve("carol", id).unwrap();
+        let (session, grant) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+        let (facts, terms) = (world.state.session(session).unwrap().facts(), world.state.grant(grant).unwrap().terms());
+        let policy = world.policy.as_ref().unwrap();
+        assert_eq!(who(policy, |viewer| viewer.sees_session(facts, Some(terms))), ["root", "alice", "carol", "dave", "erin", "alice-adm"]);
+        assert_eq!(who(policy, |viewer| viewer.sees_session(facts, None)), ["root", "alice", "erin"], "its grant is forgotten");
+        assert_eq!(who(policy, |viewer| viewer.sees_grant(terms)), ["root", "alice", "carol", "dave", "erin", "alice-adm"]);
+        let mut recycled = subject("alice");
+        recycled.name = UserName::new("alicia");
+        assert!(!Viewer { subject: &recycled, policy }.sees_session(facts, None), "her number, and not her name");
+    }
+
+    #[test]
+    fn a_request_waits_for_whoever_has_not_said_yes_and_is_not_behind_it() {
+        let two = POLICY.replace("[\"group:leads\"], count = 1", "[\"group:leads\", \"user:alice\", \"user:bob\"], count = 2");
+        let mut world = World::with(&two);
+        let policy = world.policy.clone().unwrap();
+        let id = world.request("alice").unwrap();
+        let waits = |world: &World| match world.state.request(id).unwrap() {
+            Request::Pending(pending) => who(&policy, |viewer| viewer.may_approve_now(pending)),
+            Request::Decided(_) => Vec::new(),
+        };
+        assert_eq!(waits(&world), ["bob", "carol", "dave"]);
+        world.approve("carol", id).unwrap();
+        assert_eq!(waits(&world), ["bob", "dave"]);
+    }
+
+    #[test]
+    fn who_could_approve_by_a_rule_or_review_by_one_could_approve_something() {
+        let world = World::with(&format!("{POLICY}{EMERGENCY}"));
+        let policy = world.policy.as_ref().unwrap();
+        let by = |rule: &str| who(policy, |viewer| viewer.approves_by(&RuleName::new(rule)));
+        assert_eq!(by("ops-root"), ["carol", "dave", "alice-adm"]);
+        assert_eq!(by("ops-ssh"), ["carol", "dave", "erin", "alice-adm"], "in whichever stage");
+        assert_eq!([by("leads-su"), by("no-such"), by("oncall")], [[""; 0]; 3]);
+        assert_eq!(who(policy, |viewer| could_approve_something(policy, viewer.subject)), ["bob", "carol", "dave", "erin", "alice-adm"]);
+        let nothing = World::with("version = 1\n");
+        assert_eq!(who(nothing.policy.as_ref().unwrap(), |viewer| could_approve_something(viewer.policy, viewer.subject)), [""; 0]);
+    }
+
+    #[test]
+    fn approvers_are_named_as_people_say_them() {
+        let by = ["user:carol", "group:leads", "uid:7", "any"].map(|text| Principal::parse(text).unwrap());
+        assert_eq!(approvers_in_words(&by), "carol, group leads, uid 7 or anybody else");
+    }
+}
