@@ -242,4 +242,14 @@ mod tests {
     fn an_event_from_the_future_is_named() {
         assert!(Event::read("grant.borrowed", "{}").unwrap_err().to_string().contains("grant.borrowed"));
     }
+
+    #[test]
+    fn an_event_whose_data_do_not_fit_it_is_named_with_what_is_wrong() {
+        let wrong = Event::read("request.lapsed", r#"{"id":"R-7F3KQ2ZD"}"#).unwrap_err().to_string();
+        assert!(wrong.starts_with("an event named request.lapsed cannot be read: missing field `user`"), "{wrong}");
+        assert!(wrong.ends_with("; perhaps a newer jitd wrote it"), "{wrong}");
+        for name in Event::NAMES {
+            assert_eq!(Event::read(name, "[7").unwrap_err().event, *name);
+        }
+    }
 }

@@ -346,3 +346,17 @@ impl Grant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_the_same_word_in_answers_and_in_events() {
+        let kinds = [Kind::Approved, Kind::SelfService, Kind::Login, Kind::Emergency, Kind::Repetitive, Kind::Legacy];
+        assert_eq!(kinds.map(Kind::word), ["approved", "self-service", "login", "emergency", "repetitive", "legacy"]);
+        for kind in kinds {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.word()));
+        }
+    }
+}

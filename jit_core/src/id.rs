@@ -235,4 +235,25 @@ mod tests {
         assert!("X-1".parse::<IdPrefix>().is_err());
         assert!("G-".parse::<IdPrefix>().is_err());
     }
+
+    #[test]
+    fn what_is_no_id_is_shown_safely_with_one_that_is() {
+        let wrong = "G-7F3\u{1b}[2J".parse::<RequestId>().unwrap_err();
+        assert_eq!(wrong.to_string(), "\"G-7F3\\u{1b}[2J\" is not an id of this kind: R- and 8 letters or digits, for example R-7F3KQ2ZD");
+        assert_eq!("g-o1l".parse::<IdPrefix>().unwrap().as_str(), "G-011");
+        for wrong in ["G", "G-123456789", "G-U", "GG-1", "-1"] {
+            assert!(wrong.parse::<IdPrefix>().is_err(), "{wrong}");
+        }
+        assert!("S-12345678".parse::<IdPrefix>().is_ok());
+    }
+
+    #[test]
+    fn ids_are_text_in_events_and_all_forty_bits_of_them_count() {
+        let id = SessionId::random(&mut Fixed(0x0012_3456_789a_bcde_u64));
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!((json.as_str(), serde_json::from_str::<SessionId>(&json).unwrap()), ("\"S-ASW9NF6Y\"", id));
+        assert_eq!(format!("{id:?}"), "S-ASW9NF6Y");
+        assert!(serde_json::from_str::<SessionId>("\"G-ASW9NF6Y\"").is_err());
+        assert!(serde_json::from_str::<SessionId>("7").is_err());
+    }
 }

@@ -105,4 +105,22 @@ mod tests {
         assert!(line(&long).len() < 2000);
         assert!(line(r#"{"process":{"pid":7,"started":9}}"#).contains(r#"process="{\"pid\":7,\"started\":9}""#));
     }
+
+    #[test]
+    fn each_kind_of_value_has_its_form_and_what_says_nothing_is_left_out() {
+        let data = r#"{"yes":true,"count":7,"none":null,"empty":[],"words":["a","b c"],"numbers":[1,2],"text":""}"#;
+        let said = r#"grant.issued yes=true count=7 words="a,b c" numbers="[1,2]" text="""#;
+        assert!(line(data).starts_with(&format!("{said} seq=1 hash=")), "{}", line(data));
+        assert_eq!(of_unstored("grant.issued", data), format!("{said} stored=no"));
+    }
+
+    #[test]
+    fn a_value_stands_without_quotes_while_it_is_plain_and_not_too_long() {
+        assert_eq!(quoted("aZ09_.:/@+-"), "aZ09_.:/@+-");
+        for odd in ["a=b", "a,b", "a b", "é", ""] {
+            assert_eq!(quoted(odd), format!("\"{odd}\""));
+        }
+        assert_eq!(quoted(&"a".repeat(LONGEST_VALUE)), "a".repeat(LONGEST_VALUE));
+        assert_eq!(quoted(&"a".repeat(LONGEST_VALUE + 1)), format!("\"{}…\"", "a".repeat(LONGEST_VALUE)));
+    }
 }

@@ -213,4 +213,28 @@ mod tests {
         assert_eq!(RunAs::of(&alice, UserName::new("alice")), RunAs::Oneself);
         assert_eq!(RunAs::of(&alice, UserName::new("root")), RunAs::root());
     }
+
+    #[test]
+    fn people_say_ssh_and_the_login_forms_belong_to_their_families() {
+        assert_eq!([Service::as_typed("ssh"), Service::as_typed("su")], [Service::new("sshd"), Service::new("su")]);
+        let spoken = ["sshd", "sudo-i", "su-l", "sudo", "cron"].map(|name| Service::new(name).spoken().to_owned());
+        assert_eq!(spoken, ["ssh", "sudo", "su", "sudo", "cron"]);
+        let family = ["sshd", "sudo-i", "su-l", "sudo", "cron"].map(|name| Service::new(name).family().as_str().to_owned());
+        assert_eq!(family, ["sshd", "sudo", "su", "sudo", "cron"]);
+        let su = Service::new("su");
+        assert!(su.covers(&Service::new("su-l")) && !Service::new("su-l").covers(&su) && !su.covers(&Service::new("sudo-i")));
+        assert!(Service::new("sshd").is_sshd() && !su.is_sshd());
+    }
+
+    #[test]
+    fn as_whom_is_a_name_or_self_and_self_acts_as_oneself() {
+        let alice = UserName::new("alice");
+        assert_eq!((RunAs::root().account(&alice).as_str(), RunAs::Oneself.account(&alice)), ("root", &alice));
+        for (run_as, written) in [(RunAs::as_typed("db"), "\"db\""), (RunAs::as_typed("self"), "\"self\"")] {
+            assert_eq!(serde_json::to_string(&run_as).unwrap(), written);
+            assert_eq!(serde_json::from_str::<RunAs>(written).unwrap(), run_as);
+            assert_eq!(format!("\"{run_as}\""), written);
+        }
+        assert_eq!(UserName::new("a\u{1b}b").to_string(), "a\\u{1b}b", "names are somebody's word");
+    }
 }

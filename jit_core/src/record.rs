@@ -260,4 +260,24 @@ mod tests {
         assert_eq!(Hash::parse(&digits).unwrap().to_string(), digits);
         assert_eq!(Hash::parse(&digits.replacen('0', "+", 1)), None);
     }
+
+    #[test]
+    fn a_chain_that_breaks_says_where_and_how() {
+        for (broken, said) in [
+            (Broken::Gap { wanted: 3, found: 5 }, "event 3 is missing: 5 comes in its place"),
+            (Broken::Prev { seq: 3 }, "event 3 does not follow the one before it: one of the two was altered, inserted or removed"),
+            (Broken::Altered { seq: 3 }, "event 3 was altered: its hash is not that of its contents"),
+        ] {
+            assert_eq!(broken.to_string(), said);
+        }
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_is_written_and_shown_by_its_first_eight_bytes() {
+        let hash = chain()[0].hash;
+        let digits = hash.to_string();
+        assert_eq!((Hash::parse(&digits), Hash::parse(&digits.to_uppercase())), (Some(hash), Some(hash)));
+        assert_eq!((hash.short().as_str(), format!("{hash:?}")), (&digits[..16], digits.clone()));
+        assert_eq!([Hash::parse(&digits[..63]), Hash::parse(&digits.replacen(|_| true, "g", 1))], [None, None]);
+    }
 }

@@ -252,3 +252,33 @@ impl Request {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::Command;
+    use crate::engine::fixture::{POLICY, World, actor};
+    use crate::span::Span;
+
+    #[test]
+    fn whoever_looks_again_sees_each_approval_each_new_approver_and_the_end() {
+        let two = POLICY.replace(
+            "[\"group:leads\"], count = 1 } ]",
+            "[\"group:leads\"], count = 2 } ]\nescalate = { after = \"15m\", to = [\"group:managers\"] }",
+        );
+        let mut world = World::with(&two);
+        let id = world.request("alice").unwrap();
+        let look = |world: &World| world.state.request(id).unwrap().progress();
+        let mut seen = vec![look(&world)];
+        world.pass(Span::from_secs(60));
+        assert_eq!(look(&world), seen[0], "nothing has happened");
+        world.approve("carol", id).unwrap();
+        seen.push(look(&world));
+        world.pass(Span::from_secs(900));
+        seen.push(look(&world));
+        world.command(Command::Cancel(actor("alice"), None)).map(drop).unwrap();
+        seen.push(look(&world));
+        assert_eq!((seen[2].approvals, seen[2].approvers, seen[2].decided, seen[3].decided), (1, 2, false, true));
+        seen.dedup();
+        assert_eq!(seen.len(), 4);
+    }
+}

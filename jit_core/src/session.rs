@@ -131,3 +131,35 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Command;
+    use crate::engine::fixture::{World, actor, entry};
+
+    #[test]
+    fn a_process_is_written_with_its_start_and_read_back_as_nothing_else() {
+        let process = Process { pid: 4711, started: 90_210 };
+        assert_eq!(serde_json::to_string(&process).unwrap(), "\"4711@90210\"");
+        assert_eq!(serde_json::from_str::<Process>("\"4711@90210\"").unwrap(), process);
+        for wrong in ["\"4711\"", "\"4711@\"", "\"@90210\"", "\"x@1\"", "\"1@x\"", "\"-1@1\"", "7"] {
+            assert!(serde_json::from_str::<Process>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_open_until_it_closes_or_is_ended() {
+        let mut world = World::new();
+        let id = world.request("alice").unwrap();
+        world.approve("carol", id).unwrap();
+        let mut open = |pid| world.open(entry("alice", "sudo", Some("root")), pid).unwrap().0;
+        let (first, second, third) = (open(1), open(2), open(3));
+        world.command(Command::Close(first)).map(drop).unwrap();
+        world.command(Command::Drop(actor("alice"), None)).map(drop).unwrap();
+        world.command(Command::Ended(second, Tally { processes: 1, killed: 0, left: 0 })).map(drop).unwrap();
+        let word = |id| world.state.session(id).unwrap().word();
+        assert_eq!([word(first), word(second), word(third)], ["closed", "ended", "open"]);
+        assert_eq!([Bound::Cgroup.word(), Bound::Tree.word()], ["cgroup", "tree"]);
+    }
+}

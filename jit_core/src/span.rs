@@ -185,4 +185,37 @@ mod tests {
             assert_eq!(Span::from_secs(secs).to_string(), text);
         }
     }
+
+    #[test]
+    fn each_reason_says_what_to_write() {
+        for (text, said) in [
+            ("h", "not a duration; write for example 90s, 30m, 2h30m or 7d"),
+            ("1M", "M is not a unit; minutes are m, for example 30m"),
+            ("30", "a unit is missing; write for example 90s, 30m, 2h30m or 7d"),
+            ("1h1h", "each unit once, the larger first, for example 2h30m"),
+            ("0s", "too short; a duration is at least 1s"),
+            ("367d", "too long; a duration is at most 366d"),
+        ] {
+            assert_eq!(text.parse::<Span>().unwrap_err().to_string(), said, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_year_and_a_day_is_accepted_a_second_more_is_not_and_no_sum_wraps() {
+        assert_eq!("366d".parse::<Span>(), Ok(LONGEST));
+        assert_eq!("366d1s".parse::<Span>(), Err(NotASpan::Long));
+        assert_eq!("1s".parse::<Span>(), Ok(Span::from_secs(1)));
+        assert_eq!("18446744073709551615w1s".parse::<Span>(), Err(NotASpan::Long));
+        assert_eq!("30500568904943w18446744073709551615s".parse::<Span>(), Err(NotASpan::Long));
+        assert_eq!(Span::from_secs(u64::MAX).as_millis(), u64::MAX);
+    }
+
+    #[test]
+    fn a_length_is_whole_seconds_in_events_and_milliseconds_in_itself() {
+        let span = Span::from_millis(1999);
+        assert_eq!((span.as_secs(), span.as_millis()), (1, 1999));
+        assert_eq!((serde_json::to_string(&span).unwrap().as_str(), format!("{span:?}").as_str()), ("1", "1999ms"));
+        assert_eq!(serde_json::from_str::<Span>("90").unwrap(), Span::from_secs(90));
+        assert!(serde_json::from_str::<Span>("\"90s\"").is_err());
+    }
 }

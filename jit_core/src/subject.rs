@@ -103,3 +103,28 @@ pub struct Entry {
     /// By which of PAM's questions.
     pub phase: Phase,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_it_is_in_whatever_clothes_and_none_is_none() {
+        let remote = |text: &str| Remote::from_address(text.parse().ok());
+        assert_eq!(remote("::ffff:10.1.2.3"), remote("10.1.2.3"));
+        assert_eq!(remote("10.1.2.3").address(), "10.1.2.3".parse().ok());
+        assert_eq!((remote("a.name.by.dns"), remote("").address()), (Remote::Unknown, None));
+    }
+
+    #[test]
+    fn groups_of_which_some_source_said_nothing_are_not_known() {
+        assert!(Groups::Known(BTreeSet::new()).are_known());
+        assert!(!Groups::unknown().are_known());
+        assert!(!Groups::Partly([GroupName::new("ops")].into()).are_known());
+    }
+
+    #[test]
+    fn the_phases_are_named_as_pam_names_them() {
+        assert_eq!([Phase::Account, Phase::Session].map(Phase::word), ["account", "session"]);
+    }
+}

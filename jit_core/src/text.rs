@@ -73,4 +73,43 @@ mod tests {
         assert_eq!(names(&["a", "b"]), "a or b");
         assert_eq!(names(&["a", "b", "c"]), "a, b or c");
     }
+
+    #[test]
+    fn every_letter_that_hides_or_turns_text_is_unsafe_and_its_neighbours_are_not() {
+        let ranges = [
+            ('\u{ad}', '\u{ad}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{180e}', '\u{180e}'),
+            ('\u{200b}', '\u{200f}'),
+            ('\u{2028}', '\u{202e}'),
+            ('\u{2060}', '\u{206f}'),
+            ('\u{feff}', '\u{feff}'),
+            ('\u{fff9}', '\u{fffb}'),
+            ('\u{e0000}', '\u{e007f}'),
+        ];
+        for (first, last) in ranges {
+            assert!((first..=last).all(is_unsafe), "{first:?} to {last:?}");
+            let before = char::from_u32(u32::from(first) - 1).unwrap();
+            let after = char::from_u32(u32::from(last) + 1).unwrap();
+            assert!(!is_unsafe(before) && !is_unsafe(after), "beside {first:?} to {last:?}");
+        }
+        assert!(('\0'..' ').all(is_unsafe) && ('\u{7f}'..'\u{a0}').all(is_unsafe) && (' '..'\u{7f}').all(|letter| !is_unsafe(letter)));
+    }
+
+    #[test]
+    fn what_is_shown_is_cut_behind_the_last_whole_letter_that_fits() {
+        assert_eq!(printable("abc", 3), "abc");
+        assert_eq!(printable("ab\t", 4), "ab\\t");
+        assert_eq!(printable("ab\t", 3), "ab…", "no half of an escape");
+        assert_eq!(printable("aé", 2), "a…");
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_listed_and_the_others_counted() {
+        let names = |count: usize| (0..count).map(|number| format!("n{number}")).collect::<Vec<_>>();
+        assert_eq!(any_of_first(2, names(0)), "");
+        assert_eq!(any_of_first(2, names(2)), "n0 or n1");
+        assert_eq!(any_of_first(2, names(3)), "n0, n1 or n2", "one more takes no more room than \"1 others\"");
+        assert_eq!(any_of_first(2, names(9)), "n0, n1 or 7 others");
+    }
 }

@@ -141,4 +141,11 @@ mod tests {
         content.extend(u64::MAX.to_le_bytes());
         assert_eq!(decode::<PamAsk>(&content), Err(Wrong::Content));
     }
+
+    #[test]
+    fn what_is_wrong_with_a_frame_is_said() {
+        assert_eq!(Wrong::Version(9).to_string(), "protocol 9 is not spoken here (1 is)");
+        assert_eq!(Wrong::TooLong.to_string(), "longer than 64 KiB");
+        assert_eq!(Wrong::Content.to_string(), "content that makes no sense");
+    }
 }

@@ -36,3 +36,20 @@ impl<'de> Deserialize<'de> for Moment {
         i64::deserialize(deserializer).map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{HEADER, decode, encode};
+
+    #[test]
+    fn a_moment_is_a_number_on_the_wire_and_a_date_in_json() {
+        let moment = Moment(1_795_446_245_678);
+        assert_eq!((moment.rfc3339().as_str(), moment.rfc3339_millis().as_str()), ("2026-11-23T15:04:05Z", "2026-11-23T15:04:05.678Z"));
+        assert_eq!(serde_json::to_string(&moment).unwrap(), "\"2026-11-23T15:04:05Z\"");
+        let frame = encode(&moment).unwrap();
+        assert_eq!(frame[HEADER..], 1_795_446_245_678_i64.to_le_bytes());
+        assert_eq!(decode(&frame[HEADER..]), Ok(moment));
+        assert_eq!(Moment(i64::MAX).rfc3339(), "1970-01-01T00:00:00Z", "what no calendar has is shown as none");
+    }
+}

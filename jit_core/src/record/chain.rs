@@ -310,4 +310,56 @@ mod tests {
         forgotten.head = checkpoint.upto;
         assert!(records[2..].iter().try_for_each(|record| forgotten.follow(record)).is_ok() && forgotten.end().is_err());
     }
+
+    #[test]
+    fn a_kept_event_that_comes_twice_or_out_of_order_is_no_kept_event() {
+        let (records, checkpoint) = pruned();
+        let kept = Err(NotWhole::Kept { upto: 6 });
+        let mut twice = records.clone();
+        twice.insert(1, records[0].clone());
+        assert_eq!(verify(&twice, &checkpoint, None), kept);
+        let mut swapped = records.clone();
+        swapped.swap(0, 1);
+        assert_eq!(verify(&swapped, &checkpoint, None), kept);
+        let none = Chain::new(Some(checkpoint), None).end();
+        assert_eq!(none, kept.map(drop), "an empty record is not what was kept");
+    }
+
+    #[test]
+    fn a_chain_goes_on_from_a_head_that_is_trusted_and_counts_what_it_has_followed() {
+        let (records, checkpoint) = pruned();
+        let mut chain = Chain::from(checkpoint.upto);
+        assert_eq!((chain.seen(), chain.head()), (0, checkpoint.upto));
+        records[2..5].iter().try_for_each(|record| chain.follow(record)).unwrap();
+        assert_eq!((chain.seen(), chain.head(), chain.end()), (3, records[4].head(), Ok(())));
+        let mut wrong = Chain::from(records[2].head());
+        assert_eq!(wrong.follow(&records[2]), Err(NotWhole::Broken(Broken::Gap { wanted: 8, found: 7 })));
+        let mut whole = Chain::new(Some(checkpoint), None);
+        records.iter().try_for_each(|record| whole.follow(record)).unwrap();
+        assert_eq!(whole.seen(), 7, "the kept ones too");
+    }
+
+    #[test]
+    fn a_record_that_is_not_whole_says_what_is_wrong_and_where() {
+        let (has, known) = ("9f2c".to_owned(), "41d0".to_owned());
+        for (wrong, said) in [
+            (NotWhole::Broken(Broken::Altered { seq: 3 }), "event 3 was altered: its hash is not that of its contents"),
+            (
+                NotWhole::Rewritten { seq: 3, has, known },
+                "event 3 has the hash 9f2c, and should have 41d0: it, or one before it, was rewritten",
+            ),
+            (NotWhole::EndRemoved { known: 9, last: 7 }, "event 9 is missing: the record ends with 7, so its end was removed"),
+            (
+                NotWhole::Archived { seq: 3, upto: 6 },
+                "event 3 was archived with all up to 6: look for it in the archive (jit audit verify --file)",
+            ),
+            (
+                NotWhole::Kept { upto: 6 },
+                "an event before 6 was altered, inserted or removed: those that were kept when it was archived are others",
+            ),
+            (NotWhole::Checkpoint { upto: 6, seq: 9 }, "event 9 does not say that all up to 6 was archived: events were removed"),
+        ] {
+            assert_eq!(wrong.to_string(), said);
+        }
+    }
 }

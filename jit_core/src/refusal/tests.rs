@@ -77,3 +77,23 @@ fn every_refusal_says_what_refused_and_what_to_do_as_it_did_before() {
     assert_eq!(said, before, "if the new words are better, write them down: they are in the left one");
     assert!(every().iter().all(|refusal| refusal.help().is_some_and(|help| !help.is_empty())));
 }
+
+#[test]
+fn programs_are_told_what_was_asked_wrongly_and_what_is_not_there_and_else_that_it_was_refused() {
+    for refusal in every() {
+        let expected = match &refusal {
+            Refusal::NoSuch { .. } | Refusal::NoneOfYours { .. } => Code::NotFound,
+            Refusal::NameOne { .. } | Refusal::OddUses | Refusal::OddStart { .. } | Refusal::NoteMissing => Code::Usage,
+            _ => Code::Refused,
+        };
+        assert_eq!(refusal.code(), expected, "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_refusal_that_a_rule_gives_names_the_rule() {
+    let by_rule = every().iter().filter(|refusal| format!("{refusal:?}").contains("rule:")).count();
+    let named: Vec<_> = every().into_iter().filter_map(|refusal| refusal.rule().cloned()).collect();
+    assert_eq!((named.len(), by_rule), (10, 10));
+    assert!(named.iter().all(|rule| rule.as_str() == "ops-root"));
+}

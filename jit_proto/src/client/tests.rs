@@ -1,8 +1,26 @@
 use super::*;
 use crate::pam::{PamAnswer, Verdict};
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::time::Instant;
+
+/// A folder of the test's own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("jit-client-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
 
 fn pair() -> (Connection, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -89,8 +107,8 @@ fn one_byte_at_a_time_does_not_stretch_the_wait() {
 
 #[test]
 fn a_missing_a_dead_and_a_false_socket_are_told_apart() {
-    let directory = std::env::temp_dir().join(format!("jit-client-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
+    let folder = Folder::new("told-apart");
+    let directory = &folder.0;
     let open = |path: &Path| Connection::open(path, Trust::RootOnly, &mut short()).map(|_| ()).unwrap_err();
 
     assert_eq!(open(&directory.join("none")), Trouble::Away(Away::NoSocket));
@@ -106,10 +124,107 @@ fn a_missing_a_dead_and_a_false_socket_are_told_apart() {
     let live = directory.join("live");
     let listener = UnixListener::bind(&live).unwrap();
     Connection::open(&live, Trust::RootOnly, &mut short()).unwrap();
-    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     assert!(matches!(open(&live), Trouble::Away(Away::Impostor(_))));
     drop(listener);
-    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn what_is_wrong_with_the_way_to_a_socket_is_ours_and_what_is_wrong_with_its_other_end_is_its_own() {
+    let folder = Folder::new("way");
+    let open = |path: &Path, trust| Connection::open(path, trust, &mut short()).map(|_| ()).unwrap_err();
+    let endless = folder.0.join("endless");
+    std::os::unix::fs::symlink(&endless, &endless).unwrap();
+    let ours = |what: &str| Trouble::Ours(format!("{what}: Too many symbolic links encountered"));
+    assert_eq!(open(&endless, Trust::Anyone), ours("connect"));
+    assert_eq!(open(&endless.join("socket"), Trust::RootOnly), ours("stat of the socket"));
+    let too_long = folder.0.join("x".repeat(200));
+    assert!(matches!(open(&too_long, Trust::RootOnly), Trouble::Ours(why) if why.starts_with("the path of the socket: ")));
+
+    assert_eq!(open(&folder.0.join("none"), Trust::Anyone), Trouble::Away(Away::NoSocket));
+    assert_eq!(open(Path::new("/"), Trust::RootOnly), Trouble::Away(Away::Impostor("it has no directory".to_owned())));
+    let other = folder.0.join("other");
+    let _other = UnixDatagram::bind(&other).unwrap();
+    assert_eq!(open(&other, Trust::RootOnly), Trouble::Away(Away::Impostor("it is of another type".to_owned())));
+}
+
+#[test]
+fn a_socket_of_somebody_elses_is_not_trusted() {
+    let own = geteuid().as_raw();
+    assert_eq!(check_owner(0, "the socket"), Ok(()));
+    assert_eq!(check_owner(own, "the socket"), Ok(()));
+    let others = own + 4711;
+    assert_eq!(check_owner(others, "the socket"), Err(Trouble::Away(Away::Impostor(format!("the socket belongs to uid {others}")))));
+}
+
+#[test]
+fn a_daemon_that_does_not_come_round_to_us_or_takes_nothing_is_silent() {
+    let folder = Folder::new("full");
+    let path = folder.0.join("full");
+    let listener = socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::empty(), None).unwrap();
+    socket::bind(listener.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+    socket::listen(&listener, socket::Backlog::new(0).unwrap()).unwrap();
+    let mut waiting = Vec::new();
+    let refused = loop {
+        match Connection::open(&path, Trust::RootOnly, &mut Patience::of(Duration::from_millis(20))) {
+            Ok(connection) => waiting.push(connection),
+            Err(trouble) => break trouble,
+        }
+        assert!(waiting.len() < 10, "nobody accepts");
+    };
+    assert_eq!((refused, waiting.len()), (Trouble::Away(Away::Silence), 1));
+
+    let (connection, _daemon) = pair();
+    let message = vec![7_u8; 60_000];
+    let sent = (0..1000).find_map(|_| connection.send(&message, &mut Patience::of(Duration::from_millis(20))).err());
+    assert_eq!(sent, Some(Trouble::Away(Away::Silence)), "it reads nothing");
+    assert_eq!(connection.send(&vec![7_u8; 70_000], &mut short()), Err(Trouble::Ours("the message is longer than 64 KiB".to_owned())));
+}
+
+#[test]
+fn patience_is_used_up_by_waiting_alone_and_a_person_has_no_end_of_it() {
+    let mut patience = Patience::of(Duration::from_millis(120));
+    let began = Instant::now();
+    while patience.rest().unwrap() {
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+    assert!(began.elapsed() >= Duration::from_millis(120), "no sooner than its time");
+    assert_eq!(patience.rest(), Ok(false));
+    let mut endless = Patience::endless();
+    assert_eq!((endless.rest(), endless.rest()), (Ok(true), Ok(true)));
+}
+
+#[test]
+fn whether_the_daemon_speaks_is_known_at_once_if_it_does_and_within_the_time_if_not() {
+    let (connection, mut daemon) = pair();
+    let within = |time| connection.speaks_within(time);
+    assert_eq!(within(Some(Duration::ZERO)), Ok(false));
+    let began = Instant::now();
+    assert_eq!(within(Some(Duration::from_millis(30))), Ok(false));
+    assert!(began.elapsed() >= Duration::from_millis(30));
+    daemon.write_all(&frame::encode(&answer()).unwrap()).unwrap();
+    for time in [Some(Duration::ZERO), Some(Duration::from_secs(3600)), Some(Duration::MAX), None] {
+        assert_eq!(within(time), Ok(true), "{time:?}");
+    }
+    assert_eq!(receive(&connection), Ok(answer()));
+    drop(daemon);
+    assert_eq!(within(None), Ok(true), "that it has closed is something to receive");
+    assert_eq!(connection.as_fd().as_raw_fd(), connection.socket.as_raw_fd());
+}
+
+#[test]
+fn each_trouble_says_what_it_is() {
+    for (trouble, said) in [
+        (Trouble::Away(Away::NoSocket), "there is no socket"),
+        (Trouble::Away(Away::Refused), "nobody listens on the socket"),
+        (Trouble::Away(Away::Impostor("it is not a socket".to_owned())), "the socket is not to be trusted: it is not a socket"),
+        (Trouble::Away(Away::Silence), "no answer came in time"),
+        (Trouble::Away(Away::Closed), "the connection was closed without an answer"),
+        (Trouble::Away(Away::Nonsense(frame::Wrong::Content.to_string())), "the answer made no sense: content that makes no sense"),
+        (Trouble::Ours("poll: no memory".to_owned()), "poll: no memory"),
+    ] {
+        assert_eq!(trouble.to_string(), said);
+    }
 }
 
 #[test]
