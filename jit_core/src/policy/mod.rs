@@ -220,3 +220,77 @@ impl Policy {
         viewer.uid.is_root() || any_fits(&self.auditors, viewer) == Fit::Yes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn principals(list: &[&str]) -> Vec<Principal> {
+        list.iter().map(|text| Principal::parse(text).unwrap()).collect()
+    }
+
+    fn subject(name: &str, uid: u32, groups: Groups) -> Subject {
+        Subject { uid: Uid(uid), name: UserName::new(name), groups }
+    }
+
+    fn known(groups: &[&str]) -> Groups {
+        Groups::Known(groups.iter().map(|name| GroupName::new(*name)).collect())
+    }
+
+    #[test]
+    fn somebody_is_written_as_they_are_read_and_nothing_else_is_somebody() {
+        for text in ["user:alice", "group:ops", "uid:2001", "any"] {
+            let principal = Principal::parse(text).unwrap();
+            assert_eq!(principal.to_string(), text);
+            let json = format!("\"{text}\"");
+            assert_eq!(serde_json::to_string(&principal).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Principal>(&json).unwrap(), principal);
+        }
+        for wrong in ["", "alice", "user:", "user:a b", "user:a\u{1b}", "group:", "group:a\t", "uid:", "uid:-1", "uid:x", "any:", "host:x"]
+        {
+            assert_eq!(Principal::parse(wrong), None, "{wrong}");
+        }
+        assert!(serde_json::from_str::<Principal>("\"alice\"").unwrap_err().to_string().starts_with("not user:NAME"));
+        assert!(serde_json::from_str::<Principal>("7").is_err());
+    }
+
+    #[test]
+    fn one_sure_match_of_several_is_enough_and_what_is_not_known_is_no_no() {
+        let by = principals(&["group:ops", "user:alice", "uid:7"]);
+        assert_eq!(any_fits(&by, &subject("alice", 1, known(&[]))), Fit::Yes);
+        assert_eq!(any_fits(&by, &subject("bob", 7, known(&[]))), Fit::Yes);
+        assert_eq!(any_fits(&by, &subject("bob", 1, known(&["ops"]))), Fit::Yes);
+        assert_eq!(any_fits(&by, &subject("bob", 1, known(&["dev"]))), Fit::No);
+        assert_eq!(any_fits(&by, &subject("bob", 1, Groups::unknown())), Fit::Unknown);
+        assert_eq!(any_fits(&by, &subject("alice", 1, Groups::unknown())), Fit::Yes);
+        assert_eq!(any_fits(&by, &subject("bob", 1, Groups::Partly([GroupName::new("ops")].into()))), Fit::Yes);
+        assert_eq!(any_fits(&[], &subject("root", 0, known(&[]))), Fit::No);
+    }
+
+    #[test]
+    fn root_approves_where_it_is_named_outright_and_nowhere_else() {
+        let root = subject("root", 0, known(&["root", "leads"]));
+        assert_eq!(may_approve(&principals(&["any", "group:leads", "uid:0", "user:alice"]), &root), Fit::No);
+        assert_eq!(may_approve(&principals(&["user:alice", "user:root"]), &root), Fit::Yes);
+        assert_eq!(may_approve(&principals(&["user:root"]), &subject("root", 7, known(&[]))), Fit::Yes);
+        let toor = subject("toor", 0, known(&["leads"]));
+        assert_eq!(may_approve(&principals(&["group:leads", "user:toor"]), &toor), Fit::No, "root by another name");
+    }
+
+    #[test]
+    fn a_policy_that_lets_nobody_in_is_one_without_a_rule_that_could() {
+        let now = crate::time::WallTime::from_millis(0);
+        let lets_nobody_in = |text: &str| {
+            let file = load::PolicyFile { file: "p".to_owned(), text: format!("version = 1\n{text}") };
+            load::load(&[file], load::Around { now, zone: None }).unwrap().0.lets_nobody_in()
+        };
+        let rule = |kind: &str, more: &str| format!("[[{kind}]]\nname = \"x\"\nwho = [\"any\"]\non = [\"sudo\"]\n{more}");
+        assert!(lets_nobody_in("auditors = [\"any\"]\n"));
+        assert!(lets_nobody_in(&rule("deny", "")));
+        assert!(lets_nobody_in(&rule("repetitive", "after = { within = \"8h\", times = 4 }")), "there is nothing to repeat");
+        assert!(!lets_nobody_in(&rule("grant", "approve = []")));
+        assert!(!lets_nobody_in(&rule("legacy", "owner = \"any\"\nreason = \"x\"\nuntil = 1970-03-01")));
+        let review = "limit = { times = 1, per = \"1d\" }\nreview = { by = [\"group:x\"], within = \"1h\" }";
+        assert!(!lets_nobody_in(&rule("emergency", review)));
+    }
+}

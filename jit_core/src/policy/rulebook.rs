@@ -112,6 +112,7 @@ impl<'a, T> IntoIterator for &'a Rules<T> {
 mod tests {
     use super::*;
 
+    #[derive(Debug, PartialEq)]
     struct Rule(Scope);
 
     impl Scoped for Rule {
@@ -137,5 +138,19 @@ mod tests {
         assert_eq!(found("carol", 7, Groups::Known(named(&["x"]))), [2, 4]);
         assert_eq!(found("carol", 1, Groups::unknown()), [0, 1, 2, 3]);
         assert_eq!(found("carol", 1, Groups::Partly(named(&["far"]))), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn lists_are_the_same_if_their_rules_are_in_the_same_order() {
+        let scope =
+            |who: &str| Scope { who: vec![Principal::parse(who).unwrap()], not: Vec::new(), on: Vec::new(), from: Vec::new(), hours: None };
+        let rules = |who: [&str; 2]| {
+            let mut rules = Rules::default();
+            rules.extend(who.map(|who| Rule(scope(who))));
+            rules
+        };
+        assert_eq!(rules(["user:a", "any"]), rules(["user:a", "any"]));
+        assert_ne!(rules(["user:a", "any"]), rules(["any", "user:a"]));
+        assert_eq!((&rules(["user:a", "any"])).into_iter().count(), 2);
     }
 }

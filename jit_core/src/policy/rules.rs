@@ -302,3 +302,18 @@ pub struct DenyRule {
     /// `as`: as whom; none: as anybody.
     pub run_as: Option<Vec<RunAs>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_its_text_and_what_is_none_or_too_large_is_refused_in_a_line() {
+        let pattern = |text: &str| Pattern::new(text);
+        assert_eq!((pattern("INC-\\d+"), pattern("x").unwrap().as_str()), (pattern("INC-\\d+"), "x"));
+        assert_ne!(pattern("INC-\\d+"), pattern("CHG-\\d+"));
+        assert!(pattern("INC-\\d+").unwrap().is_in("see INC-42") && !pattern("INC-\\d+").unwrap().is_in("see INC-"));
+        assert_eq!(pattern("x{1000}{1000}"), Err("too large a pattern".to_owned()));
+        assert_eq!(pattern("(x"), Err("unclosed group".to_owned()));
+    }
+}

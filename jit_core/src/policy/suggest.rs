@@ -113,7 +113,7 @@ fn belongs(key: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{instead_of, nearest, somebody};
+    use super::{instead_of, nearest, shape, somebody};
 
     #[test]
     fn a_key_of_another_place_or_by_another_name_is_led_home() {
@@ -155,5 +155,68 @@ mod tests {
         assert_eq!(nearest("aprove", known), Some("approve"));
         assert_eq!(nearest("resaon", known), Some("reason"));
         assert_eq!(nearest("colour", known), None);
+    }
+
+    #[test]
+    fn what_people_and_other_tools_call_a_key_is_understood_where_that_key_may_stand() {
+        let known = ["approve", "for", "zone", "who", "on", "as", "until", "not", "from"];
+        for (called, names) in [
+            ("approve", "approver approvers approval stages Approved-By"),
+            ("for", "duration time ttl max_duration max_time MAX-TIME"),
+            ("zone", "timezone time_zone tz"),
+            ("who", "user users group groups subject subjects"),
+            ("on", "service services"),
+            ("as", "run_as runas target targets Run-As"),
+            ("until", "expires expiry end"),
+            ("not", "except exclude unless"),
+            ("from", "source address addresses"),
+        ] {
+            for name in names.split(' ') {
+                assert_eq!(instead_of(name, &known), format!("did you mean `{called}`?"));
+                assert_eq!(instead_of(name, &["xxxxxxxxxxxxxxxx"]), "known here: xxxxxxxxxxxxxxxx", "`{called}` cannot stand there");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_in_the_wrong_place_is_sent_where_it_belongs() {
+        for (keys, place) in [
+            ("auditors", "auditors stands before the first"),
+            ("default", "it goes into for = { default"),
+            ("max", "it goes into for = { ... }, uses = { ... } or extend"),
+            ("min required pattern", "it goes into reason = {"),
+            ("by", "it goes into approve = [ { by = [...], count = 1 } ] or review"),
+            ("count", "it goes into approve = ["),
+            ("within", "it goes into review = { by = [...], within = \"24h\" } or after"),
+            ("times", "it goes into limit = { times = 3, per = \"7d\" }, after"),
+            ("per", "it goes into limit = {"),
+            ("to", "it goes into escalate = {"),
+            ("at_expiry warn require", "it goes into session = {"),
+            ("after", "it goes into escalate = { after = \"15m\", to = [...] }, or with [[repetitive]]"),
+            ("accounts", "it goes into [[person]]"),
+            ("approve uses lapse escalate starts use_within extend", "it goes with [[grant]]"),
+            ("for session", "it goes with [[grant]], [[emergency]] or [[repetitive]]"),
+            ("reason", "it goes with [[grant]] or [[legacy]]"),
+            ("limit review alert", "it goes with [[emergency]]"),
+            ("owner until", "it goes with [[legacy]]"),
+            ("name who not on as from hours zone", "it goes with a rule: "),
+            ("person", "it stands by itself: [[person]]"),
+            ("grant emergency repetitive legacy deny", "a rule stands by itself: "),
+        ] {
+            for key in keys.split(' ') {
+                let said = instead_of(key, &["xxxxxxxxxxxxxxxx"]);
+                assert!(said.starts_with(place), "{key}: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_is_shown_with_the_keys_that_it_has() {
+        for key in ["for", "uses", "approve", "escalate", "reason", "extend", "session", "limit", "review", "after"] {
+            let written = shape(key).strip_prefix("write ").unwrap();
+            assert!(written.starts_with(&format!("{key} = ")), "{key}: {written}");
+            assert!(written.parse::<toml::Table>().is_ok(), "{key}: {written} is TOML");
+        }
+        assert_eq!(shape("colour"), "put it in braces: { ... }");
     }
 }

@@ -39,6 +39,7 @@ fn every_loosened_condition_of_every_kind_of_rule_widens() {
     let repetitive = "[[repetitive]]\nname = \"r\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nafter = { within = \"8h\", times = 4 }\n";
     let legacy = "[[legacy]]\nname = \"l\"\nwho = [\"user:b\"]\non = [\"sshd\"]\nfrom = [\"10.0.0.1\"]\nowner = \"group:s\"\nreason = \"x\"\nuntil = 2027-03-31\n";
     let deny = "[[deny]]\nname = \"d\"\nwho = [\"group:x\"]\non = [\"sshd\"]\n";
+    let patterned = RULE.replace("approve", "reason = { pattern = 'INC' }\napprove");
     let person = "[[person]]\naccounts = [\"a\", \"b\"]\n";
     for (old, from, to) in [
         (RULE, "group:ops\"]", "group:ops\", \"any\"]"),
@@ -62,6 +63,8 @@ fn every_loosened_condition_of_every_kind_of_rule_widens() {
         (deny, deny, ""),
         (deny, "group:x", "group:y"),
         (person, person, ""),
+        ("", "", "auditors = [\"group:audit\"]\n"),
+        (patterned.as_str(), "'INC'", "'.'"),
     ] {
         assert!(old.contains(from), "{from}");
         let new = old.replace(from, to);

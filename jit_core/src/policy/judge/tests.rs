@@ -68,3 +68,167 @@ fn the_first_rule_whose_maximum_covers_the_wish_decides() {
     };
     assert_eq!([by(1), by(2), by(9)], ["short", "long", "at most 8h"]);
 }
+
+fn read(text: &str) -> Policy {
+    let now = WallTime::parse(NOON).unwrap();
+    load(&[PolicyFile { file: "p".to_owned(), text: format!("version = 1\n{text}") }], Around { now, zone: None }).unwrap().0
+}
+
+/// One rule of each kind, each with something that can fail.
+const EVERY_KIND: &str = r#"
+[[grant]]
+name = "short"
+who = ["group:ops"]
+not = ["user:bob"]
+on = ["sudo", "su"]
+approve = [ { by = ["group:leads"] } ]
+for = { max = "1h" }
+uses = { max = 3 }
+[[grant]]
+name = "at-login"
+who = ["group:ops"]
+on = ["sshd"]
+from = ["10.0.0.0/8"]
+approve = []
+starts = "login"
+[[emergency]]
+name = "oncall"
+who = ["group:ops", "user:erin"]
+on = ["sudo"]
+hours = ["mon 08:00-10:00"]
+zone = "UTC"
+limit = { times = 3, per = "7d" }
+review = { by = ["group:leads"], within = "24h" }
+[[repetitive]]
+name = "again"
+who = ["group:ops"]
+on = ["sudo"]
+after = { within = "8h", times = 4 }
+[[legacy]]
+name = "ended"
+who = ["any"]
+on = ["sshd"]
+owner = "group:managers"
+reason = "the appliance cannot ask"
+until = 2026-11-22
+[[deny]]
+name = "not-as-mail"
+who = ["any"]
+on = ["sudo"]
+as = ["mail"]
+"#;
+
+#[test]
+fn an_explanation_says_of_each_kind_of_rule_why_it_does_not_decide() {
+    let policy = read(EVERY_KIND);
+    let explain = |name: &str, service: &str, run_as: Option<RunAs>, remote: &str| {
+        let (subject, service) = (subject(name), Service::new(service));
+        let question = Question { subject: &subject, service: &service, run_as: run_as.as_ref(), at: WallTime::parse(NOON).unwrap() };
+        let (answer, rule, tests) = policy.explain(question, Remote::from_address(remote.parse().ok()));
+        let rule = rule.map(|rule| rule.to_string()).unwrap_or_default();
+        (answer.word(), rule, tests.into_iter().map(|test| format!("{} {}: {}", test.kind, test.name, test.because)).collect::<Vec<_>>())
+    };
+    let (answer, rule, tests) = explain("alice", "sudo", Some(RunAs::root()), "");
+    assert_eq!((answer, rule.as_str()), ("request", "short"));
+    assert_eq!(
+        tests,
+        [
+            "grant short: matches, and is the first to",
+            "grant at-login: on: another service",
+            "emergency oncall: hours: only mon 08:00-10:00 (UTC)",
+            "repetitive again: matches, once the same was approved by another person",
+            "legacy ended: on: another service",
+            "deny not-as-mail: as: only mail",
+        ]
+    );
+    let (answer, rule, tests) = explain("alice", "sudo", Some(RunAs::as_typed("mail")), "");
+    assert_eq!((answer, rule.as_str(), tests[0].as_str()), ("deny", "not-as-mail", "grant short: as: only root"));
+    let (answer, _, tests) = explain("alice", "sudo", None, "");
+    assert_eq!(
+        (answer, tests[5].as_str()),
+        ("request", "deny not-as-mail: as: only mail"),
+        "as whom is asked again when the session opens"
+    );
+    let (answer, rule, tests) = explain("alice", "sshd", Some(RunAs::Oneself), "10.1.2.3");
+    assert_eq!((answer, rule.as_str()), ("grant", "at-login"));
+    assert_eq!(tests[4], "legacy ended: until: the rule has ended");
+    assert_eq!(explain("alice", "sshd", None, "192.0.2.1").2[1], "grant at-login: from: another address");
+    assert_eq!(explain("alice", "sshd", None, "a.name").2[1], "grant at-login: from: the address is not known");
+    let (answer, _, tests) = explain("bob", "su", Some(RunAs::root()), "");
+    assert_eq!((answer, tests[0].as_str()), ("none", "grant short: not: the user is excepted"));
+    assert_eq!(explain("erin", "su", Some(RunAs::root()), "").2[0], "grant short: who: the user is not named");
+}
+
+#[test]
+fn what_an_explanation_says_of_a_maximum_a_time_and_a_way_to_start_is_what_the_rule_allows() {
+    for (mismatch, said) in [
+        (Mismatch::GroupsUnknown, "who: the user's groups cannot be looked up"),
+        (Mismatch::StartsAtLogin, "starts: at login, without a request"),
+        (Mismatch::NeedsRequest, "matches, once it was requested and granted"),
+        (Mismatch::HoursUnknown, "hours: this local time exists twice"),
+        (Mismatch::TooLong(Span::from_secs(5400)), "for: at most 1h30m"),
+        (Mismatch::TooManyUses(3), "uses: at most 3"),
+    ] {
+        assert_eq!(mismatch.to_string(), said);
+    }
+    let answers = [Answer::Grant, Answer::Request, Answer::Emergency, Answer::Deny, Answer::None];
+    assert_eq!(answers.map(Answer::word), ["grant", "request", "emergency", "deny", "none"]);
+}
+
+#[test]
+fn what_one_may_ask_for_now_is_listed_by_rule_and_service_without_what_is_forbidden() {
+    let text =
+        format!("{EVERY_KIND}[[deny]]\nname = \"no-su\"\nwho = [\"user:alice\"]\non = [\"su\"]\n").replace("not = [\"user:bob\"]\n", "");
+    let policy = read(&text);
+    let at = |name: &str, time: &str| {
+        let (subject, time) = (subject(name), WallTime::parse(time).unwrap());
+        let requests = policy.requestable_by(&subject, time).map(|(rule, service)| format!("{} {}", rule.name, service.as_str()));
+        let emergencies = policy.takeable_by(&subject, time).map(|(rule, service)| format!("{} {}", rule.name, service.as_str()));
+        requests.chain(emergencies).collect::<Vec<_>>()
+    };
+    assert_eq!(at("alice", NOON), ["short sudo"]);
+    assert_eq!(at("bob", NOON), ["short sudo", "short su"], "and nothing that starts at login");
+    assert_eq!(at("bob", "2026-11-23T09:00:00Z"), ["short sudo", "short su", "oncall sudo"]);
+    assert_eq!(at("erin", "2026-11-23T09:00:00Z"), ["oncall sudo"]);
+    assert_eq!(at("postgres", NOON), [""; 0]);
+    let denied = read(&text.replace("as = [\"mail\"]\n", ""));
+    let bob = subject("bob");
+    let time = WallTime::parse("2026-11-23T09:00:00Z").unwrap();
+    assert_eq!(denied.requestable_by(&bob, time).map(|(_, service)| service.as_str()).collect::<Vec<_>>(), ["su"]);
+    assert_eq!(denied.takeable_by(&bob, time).count(), 0);
+}
+
+#[test]
+fn whose_wish_no_maximum_covers_is_told_the_most_that_some_rule_allows() {
+    let rule = |name: &str, max: &str, uses: &str| {
+        format!("[[grant]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\nfor = {{ max = \"{max}\" }}\n{uses}\n")
+    };
+    let uses = |most: u32| format!("uses = {{ max = {most} }}");
+    let rules = [rule("a", "1h", &uses(2)), rule("b", "3h", &uses(9)), rule("c", "2h", &uses(5))].concat();
+    let policy = read(&rules);
+    let (alice, service) = (subject("alice"), Service::new("sudo"));
+    let question = Question { subject: &alice, service: &service, run_as: None, at: WallTime::parse(NOON).unwrap() };
+    let by = |minutes: u64, uses: u32| match policy
+        .rule_for_request(question, Wanted { time: Some(Span::from_secs(minutes * 60)), uses: (uses > 0).then_some(uses) })
+    {
+        RequestRuling::By(rule) => rule.name.to_string(),
+        RequestRuling::TooLong { rule } => format!("{} at most {}", rule.name, rule.max),
+        RequestRuling::TooManyUses { rule, most } => format!("{} at most {most} times", rule.name),
+        RequestRuling::None => "none".to_owned(),
+    };
+    assert_eq!([by(60, 2), by(61, 2), by(121, 5), by(180, 9)], ["a", "b", "b", "b"], "a maximum is allowed itself");
+    assert_eq!([by(60, 10), by(181, 0), by(181, 10)], ["b at most 9 times", "b at most 3h", "b at most 3h"]);
+    let emergency = |name: &str, max: &str| {
+        format!(
+            "[[emergency]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"sudo\"]\nfor = {{ default = \"10m\", max = \"{max}\" }}\n\
+             limit = {{ times = 1, per = \"1d\" }}\nreview = {{ by = [\"group:x\"], within = \"1h\" }}\n"
+        )
+    };
+    let policy = read(&[emergency("a", "1h"), emergency("b", "3h"), emergency("c", "2h")].concat());
+    let by = |minutes: u64| match policy.rule_for_emergency(question, Some(Span::from_secs(minutes * 60))) {
+        EmergencyRuling::By(rule) => rule.name.to_string(),
+        EmergencyRuling::TooLong { rule } => format!("{} at most {}", rule.name, rule.max),
+        EmergencyRuling::None => "none".to_owned(),
+    };
+    assert_eq!([by(60), by(61), by(180), by(181)], ["a", "b", "b", "b at most 3h"]);
+}

@@ -93,6 +93,21 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("escalate = { after = \"2h\", to = [\"group:x\"] }", "without effect: the request lapses before"),
         ("extend = { times = 1 }", "`extend` has no `max`"),
         ("session = { at_expiry = \"kill\" }", "write \"end\", \"warn\" or \"keep\""),
+        ("escalate = { after = \"5m\", to = [] }", "`to` is []: empty: to nobody"),
+        ("escalate = { after = \"5m\" }", "`escalate` has no `to`"),
+        ("escalate = { after = \"1h\", to = [\"group:x\"] }", "without effect: the request lapses before"),
+        ("extend = { max = \"1h\" }", "`extend` has no `times`"),
+        ("uses = { }", "`uses` has no `max`"),
+        ("on = [\"su do\"]", "not the name of a PAM service"),
+        ("on = [\"\"]", "not the name of a PAM service"),
+        ("on = [\"sshd\"]\nfrom = [\"here\"]", "neither an address nor a network"),
+        ("on = [\"sshd\"]\nfrom = []", "empty: nobody could come from there"),
+        ("on = [\"sshd\"]\nas = [\"root\"]", "not possible for sshd, where it is always oneself"),
+        ("approve = []\nstarts = \"login\"\nreason = { min = 3 }", "`reason` is { min = 3 }: without effect here"),
+        ("session = { require = \"chains\" }", "write \"any\" or \"cgroup\""),
+        ("session = { warn = [\"soon\"] }", "for example [\"5m\", \"1m\"]"),
+        ("who = [\"user:a b\"]", "nobody that a policy can name"),
+        ("name = \"\"", "use letters, digits, - _ and ., at most 64"),
         ("max = \"1h\"", "unknown key `max` (it goes into for = { ... }, uses = { ... } or extend = { ... })"),
         ("version = 1", "unknown key `version` (version = 1 stands on the first line of the file"),
     ] {
@@ -336,4 +351,62 @@ fn each_stage_needs_people_of_its_own() {
 
 fn mistakes_or_none(text: &str) -> String {
     read(text).map(|_| String::new()).unwrap_or_else(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn what_is_the_default_may_be_said_as_well() {
+    let said = "starts = \"approval\"\nsession = { at_expiry = \"end\", require = \"any\" }\nreason = { required = true, min = 1 }";
+    let silent = rule_with("lapse = \"1h\"");
+    let (said, silent) = (read(&format!("{silent}{said}\n")).unwrap(), read(&silent).unwrap());
+    assert_eq!(said.0.grants, silent.0.grants);
+    assert!(said.1.is_empty());
+}
+
+#[test]
+fn what_is_wrong_in_a_rule_of_another_kind_is_named_too() {
+    let rule = |kind: &str, on: &str, rest: &str| {
+        format!("version = 1\n[[{kind}]]\nname = \"x\"\nwho = [\"group:ops\"]\non = [\"{on}\"]\n{rest}\n")
+    };
+    let limit = "limit = { times = 1, per = \"1d\" }\n";
+    let review = "review = { by = [\"group:x\"], within = \"1h\" }\n";
+    for (text, expected) in [
+        (rule("emergency", "sudo", &format!("{limit}review = {{ by = [], within = \"1h\" }}")), "`by` is []: empty: nobody could review"),
+        (rule("emergency", "sudo", &format!("{limit}review = {{ within = \"1h\" }}")), "`review` has no `by`"),
+        (rule("emergency", "sudo", &format!("{limit}review = {{ by = [\"group:x\"] }}")), "`review` has no `within`"),
+        (rule("emergency", "sudo", limit), "[[emergency]] has no `review`"),
+        (rule("emergency", "sudo", review), "[[emergency]] has no `limit`"),
+        (rule("emergency", "sudo", &format!("{review}limit = {{ times = 0, per = \"1d\" }}")), "write a whole number from 1 to 1000"),
+        (rule("emergency", "sudo", &format!("{review}limit = {{ times = 1 }}")), "`limit` has no `per`"),
+        (rule("repetitive", "sudo", ""), "[[repetitive]] has no `after`"),
+        (rule("repetitive", "sudo", "after = { within = \"8h\" }"), "`after` has no `times`"),
+        (rule("repetitive", "sudo", "after = { times = 1 }"), "`after` has no `within`"),
+        (rule("repetitive", "sudo", "as = []\nafter = { within = \"8h\", times = 1 }"), "empty: as nobody (leave it out for anybody)"),
+        (rule("legacy", "sshd", "owner = \"any\"\nreason = \" \"\nuntil = 2026-12-31"), "say why this cannot ask"),
+        (rule("legacy", "sshd", "reason = \"x\"\nuntil = 2026-12-31"), "[[legacy]] has no `owner`"),
+        (rule("legacy", "sshd", "owner = \"any\"\nuntil = 2026-12-31"), "[[legacy]] has no `reason`"),
+        (rule("legacy", "sshd", "owner = \"any\"\nreason = \"x\""), "[[legacy]] has no `until`"),
+        (rule("deny", "sshd", "as = [\"root\"]"), "not possible for sshd, where it is always oneself"),
+        (rule("deny", "sudo", "as = []"), "empty: as nobody (leave it out for anybody)"),
+        ("version = 1\n[[person]]\n".to_owned(), "[[person]] has no `accounts`"),
+    ] {
+        let found = mistakes_or_none(&text);
+        assert!(found.contains(expected), "{text}\n expected {expected}\n found {found}");
+    }
+}
+
+#[test]
+fn an_emergency_of_somebody_that_only_they_could_review_is_a_warning() {
+    let text = "version = 1\n[[emergency]]\nname = \"e\"\nwho = [\"user:alice\", \"user:bob\"]\non = [\"sudo\"]\n\
+        limit = { times = 1, per = \"1d\" }\nreview = { by = [\"user:alice\"], within = \"1h\" }\n";
+    let warnings: Vec<_> = read(text).unwrap().1.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, ["policy.toml:2:1: [[emergency]] `e`: what alice takes, nobody else could review (name another reviewer)"]);
+}
+
+#[test]
+fn the_same_pattern_in_two_rules_is_the_same() {
+    let rule = rule_with("reason = { pattern = 'INC-\\d+' }");
+    let twice = format!("{rule}{}", rule.replace("version = 1\n", "").replace("\"ops\"", "\"ops-2\""));
+    let (policy, _) = read(&twice).unwrap();
+    assert_eq!(policy.grants[0].reason, policy.grants[1].reason);
+    assert!(policy.grants[1].reason.pattern.as_ref().unwrap().is_in("INC-7"));
 }
