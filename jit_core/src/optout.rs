@@ -144,3 +144,59 @@ impl Basis {
         self.broken.is_none() && self.taken < after.times && within_boot && within_wall
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::Span;
+
+    #[test]
+    fn a_review_is_due_then_overdue_and_then_a_verdict_that_waits_for_nothing() {
+        let at = Deadline { wall: WallTime::from_millis(1000), boot: BootTime::from_millis(1) };
+        let reviewed = |verdict| ReviewState::Reviewed { verdict, by: UserName::new("carol"), note: None, at: at.wall };
+        let states = [ReviewState::Due(at), ReviewState::Overdue(at), reviewed(Verdict::Fine), reviewed(Verdict::Misuse)];
+        assert_eq!(states.each_ref().map(ReviewState::word), ["due", "overdue", "fine", "misuse"]);
+        assert_eq!(states.each_ref().map(ReviewState::next), [Some(at), Some(at), None, None]);
+    }
+
+    #[test]
+    fn an_approval_is_repeated_so_often_and_so_long_on_both_clocks_in_its_boot_and_no_longer() {
+        let after = After { within: Span::from_secs(100), times: 2 };
+        let basis = Basis {
+            grant: "G-7F3KQ2ZD".parse().unwrap(),
+            request: None,
+            at: WallTime::from_millis(1_000_000),
+            boot: Some(BootTime::from_millis(50_000)),
+            hours: None,
+            from: Vec::new(),
+            begun: true,
+            stages: Vec::new(),
+            taken: 0,
+            broken: None,
+        };
+        let now = |wall_ms, boot_ms| Now { wall: WallTime::from_millis(wall_ms), boot: BootTime::from_millis(boot_ms) };
+        let first = now(1_000_000, 50_000);
+        let good = |basis: &Basis, now| (basis.is_left(after, now), basis.is_good(after, Remote::Unknown, now));
+        assert_eq!(good(&basis, first), (true, true), "at once");
+        assert_eq!(good(&basis, now(1_099_999, 149_999)), (true, true), "to the last moment");
+        for (over, why) in [
+            (now(1_100_000, 50_000), "the wall clock is past it"),
+            (now(1_000_000, 150_000), "the boot clock is"),
+            (now(999_999, 50_000), "the wall clock was set back before it"),
+            (now(1_000_000, 49_999), "so was what is called the boot clock"),
+        ] {
+            assert_eq!(good(&basis, over), (false, false), "{why}");
+        }
+        assert_eq!(good(&Basis { taken: 1, ..basis.clone() }, first), (true, true));
+        assert_eq!(good(&Basis { taken: 2, ..basis.clone() }, first), (false, false), "as often as it may be");
+        assert_eq!(good(&Basis { boot: None, ..basis.clone() }, first), (false, false), "another boot");
+        assert_eq!(good(&Basis { broken: Some(Breaker::Grant(basis.grant)), ..basis.clone() }, first), (false, false), "taken away");
+        assert_eq!(good(&Basis { begun: false, ..basis.clone() }, first), (true, false), "it has not begun");
+        let from = vec!["10.0.0.0/8".parse().unwrap()];
+        assert_eq!(good(&Basis { from, ..basis.clone() }, first), (true, false), "from where is not known");
+        let zone = chrono_tz::Tz::UTC;
+        let hours = |window: &str| Some(Hours { windows: vec![window.parse().unwrap()], zone });
+        assert_eq!(good(&Basis { hours: hours("00:00-01:00"), ..basis.clone() }, first), (true, true), "at a quarter past midnight");
+        assert_eq!(good(&Basis { hours: hours("02:00-03:00"), ..basis }, first), (true, false));
+    }
+}

@@ -137,6 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn that_others_may_approve_too_and_that_a_request_was_taken_back_is_news() {
+        let policy = super::super::fixture::POLICY;
+        let mut world =
+            World::with(&policy.replace("lapse = \"1h\"", "lapse = \"1h\"\nescalate = { after = \"15m\", to = [\"group:managers\"] }"));
+        let id = world.request("alice").unwrap();
+        assert_eq!(asked(&world, id), ["carol", "dave"]);
+        let begin = world.log.len();
+        world.pass(crate::span::Span::from_secs(900));
+        assert_eq!((since(&world, begin), asked(&world, id)), (vec![News::Waits(id)], vec!["carol", "dave", "erin"]));
+        let begin = world.log.len();
+        world.command(Command::Cancel(actor("alice"), None)).map(drop).unwrap();
+        assert_eq!(since(&world, begin), [News::Decided(id)]);
+    }
+
+    #[test]
     fn every_end_of_a_request_is_news() {
         let mut world = World::new();
         let (bobs, alices) = (world.request("bob").unwrap(), world.request("alice").unwrap());

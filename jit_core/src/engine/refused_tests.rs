@@ -365,3 +365,36 @@ fn a_session_of_somebody_who_does_not_say_as_whom_is_not_opened() {
     assert!(world.open(entry("alice", "sudo", None), 7).is_none());
     assert!(world.open(entry("alice", "sudo", Some("root")), 7).is_some());
 }
+
+#[test]
+fn a_clock_that_is_set_brings_an_escalation_no_later() {
+    let escalates = POLICY.replacen("approve = [", "escalate = { after = \"15m\", to = [\"group:managers\"] }\napprove = [", 1);
+    for by_s in [-7200, -60] {
+        let mut world = World::with(&escalates);
+        let id = world.request("alice").unwrap();
+        world.step_wall(by_s);
+        world.pass(Span::from_secs(899));
+        assert!(world.approve("erin", id).is_err(), "it has not waited for a quarter of an hour");
+        world.pass(Span::from_secs(1));
+        assert_eq!(world.approve("erin", id), Ok(()));
+    }
+    let mut world = World::with(&escalates);
+    let id = world.request("alice").unwrap();
+    world.step_wall(900);
+    assert_eq!(world.approve("erin", id), Ok(()), "by the clock on the wall it has");
+}
+
+#[test]
+fn a_session_that_ends_while_its_grant_lives_ended_with_the_one_around_it() {
+    let mut world = World::with(POLICY);
+    held(&mut world, wish());
+    let (session, _) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+    let ended = Command::Ended(session, crate::session::Tally { processes: 1, killed: 0, left: 0 });
+    world.command(ended.clone()).map(drop).unwrap();
+    assert!(matches!(world.log.last(), Some((_, crate::event::Event::SessionEnded(ended))) if ended.because == "around it ended"));
+    let before = world.log.len();
+    for again in [ended, Command::Close(session), Command::Unbound(session, "no cgroup".to_owned())] {
+        world.command(again).map(drop).unwrap();
+    }
+    assert_eq!(world.log.len(), before, "of one that is over there is nothing more to say");
+}

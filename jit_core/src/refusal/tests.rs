@@ -91,6 +91,13 @@ fn programs_are_told_what_was_asked_wrongly_and_what_is_not_there_and_else_that_
 }
 
 #[test]
+fn what_was_made_longer_once_and_what_was_more_often_are_both_said_rightly() {
+    let said = |times| Refusal::ExtendedEnough { id: "G-7F3KQ2ZD".parse().unwrap(), times }.to_string();
+    assert_eq!(said(1), "G-7F3KQ2ZD was made longer once, and cannot be again");
+    assert_eq!(said(2), "G-7F3KQ2ZD was made longer 2 times, and cannot be again");
+}
+
+#[test]
 fn a_refusal_that_a_rule_gives_names_the_rule() {
     let by_rule = every().iter().filter(|refusal| format!("{refusal:?}").contains("rule:")).count();
     let named: Vec<_> = every().into_iter().filter_map(|refusal| refusal.rule().cloned()).collect();

@@ -85,3 +85,41 @@ fn the_grants_of_an_account_hold_its_name_and_what_they_have_in_common_once() {
     assert!(std::ptr::eq(postgres.user.as_str(), root.user.as_str()) && !std::ptr::eq(root.user.as_str(), others.user.as_str()));
     assert!(Arc::ptr_eq(&root.common, &others.common) && !Arc::ptr_eq(&postgres.common, &root.common));
 }
+
+#[test]
+fn an_event_that_does_not_fit_what_is_known_changes_nothing() {
+    let mut world = World::new();
+    world.request("alice").unwrap();
+    let at = world.now.wall;
+    let before = world.replayed();
+    let mut state = world.replayed();
+    let (request, grant, session) =
+        (r#""id":"R-00000009","user":"x""#, r#""id":"G-00000009","user":"x""#, r#""id":"S-00000009","user":"x""#);
+    for (name, data) in [
+        ("request.escalated", format!(r#"{{{request},"to":["any"]}}"#)),
+        ("request.approved", format!(r#"{{{request},"by":"y","by_uid":7,"stage":0,"for_s":null,"note":null,"humans":[]}}"#)),
+        ("request.granted", format!(r#"{{{request},"grant":"G-00000009","by":[]}}"#)),
+        ("request.denied", format!(r#"{{{request},"by":"y","note":null}}"#)),
+        ("request.cancelled", format!("{{{request}}}")),
+        ("request.lapsed", format!("{{{request}}}")),
+        ("grant.started", format!(r#"{{{grant},"until":"2026-11-23T12:00:00Z","until_boot_ms":1}}"#)),
+        ("grant.extended", format!(r#"{{{grant},"until":"2026-11-23T12:00:00Z","by":[],"request":"R-00000009","until_boot_ms":1}}"#)),
+        ("grant.expired", format!(r#"{{{grant},"service":"sudo","as":"root"}}"#)),
+        ("grant.used-up", format!(r#"{{{grant},"service":"sudo","as":"root"}}"#)),
+        ("grant.dropped", format!(r#"{{{grant},"service":"sudo","as":"root"}}"#)),
+        ("grant.revoked", format!(r#"{{{grant},"service":"sudo","as":"root","by":"y","note":null,"now":false}}"#)),
+        ("optout.reviewed", format!(r#"{{{grant},"by":"y","by_uid":7,"verdict":"fine","note":null}}"#)),
+        ("session.warned", format!(r#"{{{session},"grant":"G-00000009","service":"sudo","left_s":60}}"#)),
+        ("session.closed", format!(r#"{{{session},"grant":"G-00000009","service":"sudo"}}"#)),
+        ("session.unbound", format!(r#"{{{session},"grant":"G-00000009","service":"sudo","why":"z"}}"#)),
+        (
+            "session.ended",
+            format!(
+                r#"{{{session},"grant":"G-00000009","service":"sudo","because":"z","processes":1,"killed":0,"left":0,"bound":"tree"}}"#
+            ),
+        ),
+    ] {
+        state.apply(at, &Event::read(name, &data).unwrap());
+        assert_eq!(state, before, "{name}");
+    }
+}

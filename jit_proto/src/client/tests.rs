@@ -69,6 +69,11 @@ fn silence_half_a_frame_garbage_and_an_early_end_each_prove_the_daemon_away() {
     let (closed, daemon) = pair();
     drop(daemon);
     assert_eq!(receive(&closed), Err(Trouble::Away(Away::Closed)));
+
+    let (cut, mut daemon) = pair();
+    daemon.write_all(&frame::encode(&answer()).unwrap()[..HEADER]).unwrap();
+    drop(daemon);
+    assert_eq!(receive(&cut), Err(Trouble::Away(Away::Closed)), "in the middle of a frame");
 }
 
 #[test]
@@ -153,6 +158,13 @@ fn a_socket_of_somebody_elses_is_not_trusted() {
     let own = geteuid().as_raw();
     assert_eq!(check_owner(0, "the socket"), Ok(()));
     assert_eq!(check_owner(own, "the socket"), Ok(()));
+    let folder = Folder::new("others");
+    // Root alone can give a folder away.
+    if std::os::unix::fs::chown(&folder.0, Some(4711), None).is_ok() {
+        let _listener = UnixListener::bind(folder.0.join("socket")).unwrap();
+        let opened = Connection::open(&folder.0.join("socket"), Trust::RootOnly, &mut short()).map(drop);
+        assert_eq!(opened, Err(Trouble::Away(Away::Impostor("its directory belongs to uid 4711".to_owned()))));
+    }
     let others = own + 4711;
     assert_eq!(check_owner(others, "the socket"), Err(Trouble::Away(Away::Impostor(format!("the socket belongs to uid {others}")))));
 }
@@ -234,4 +246,39 @@ fn a_sent_message_arrives() {
     let mut received = vec![0; frame::encode(&answer()).unwrap().len()];
     daemon.read_exact(&mut received).unwrap();
     assert_eq!(received, frame::encode(&answer()).unwrap());
+}
+
+#[test]
+fn what_fails_on_our_side_proves_nothing_about_the_daemon() {
+    let unconnected = Connection { socket: new_socket().unwrap() };
+    assert_eq!(unconnected.send(&answer(), &mut short()), Err(Trouble::Ours("send: Transport endpoint is not connected".to_owned())));
+    assert_eq!(receive(&unconnected), Err(Trouble::Ours("recv: Invalid argument".to_owned())));
+}
+
+/// Set in a process of this test's own, whose descriptors are nobody else's.
+const ALONE: &str = "JIT_CLIENT_TEST_ALONE";
+
+#[test]
+fn in_a_host_without_standard_streams_or_descriptors_the_socket_is_none_of_the_streams_and_the_trouble_ours() {
+    if std::env::var_os(ALONE).is_none() {
+        let name = "in_a_host_without_standard_streams_or_descriptors_the_socket_is_none_of_the_streams_and_the_trouble_ours";
+        let again = format!("ulimit -n 40; exec \"$0\" --exact client::tests::{name} --nocapture");
+        let ran =
+            std::process::Command::new("sh").args(["-c", &again]).arg(std::env::current_exe().unwrap()).env(ALONE, "1").output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    nix::unistd::close(0).unwrap();
+    let socket = new_socket().unwrap();
+    assert!(socket.as_raw_fd() > 2);
+    drop(socket);
+    // The lowest number alone is free: a socket that must not have it has none.
+    let mut all: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    assert_eq!(all[0].as_raw_fd(), 0);
+    drop(all.remove(0));
+    let open = || Connection::open(Path::new("/nowhere"), Trust::Anyone, &mut short()).map(drop);
+    assert!(matches!(open(), Err(Trouble::Ours(why)) if why.starts_with("dup: ")));
+    all.extend(std::fs::File::open("/dev/null"));
+    assert_eq!(open(), Err(Trouble::Ours("socket: Too many open files".to_owned())));
 }
