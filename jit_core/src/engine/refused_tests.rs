@@ -398,3 +398,31 @@ fn a_session_that_ends_while_its_grant_lives_ended_with_the_one_around_it() {
     }
     assert_eq!(world.log.len(), before, "of one that is over there is nothing more to say");
 }
+
+#[test]
+fn who_holds_a_grant_with_a_use_left_has_it_and_who_has_used_it_up_may_ask_again() {
+    let mut world = World::with(POLICY);
+    let grant = held(&mut world, Wish { uses: Some(2), ..wish() });
+    let asks = || Command::Request(actor("alice"), wish());
+    assert_eq!(refused(&mut world, asks()), Refusal::AlreadyHeld { id: grant });
+    for uses_taken in 1..=2 {
+        world.open(entry("alice", "sudo", Some("root")), uses_taken).unwrap();
+        if uses_taken < 2 {
+            assert_eq!(refused(&mut world, asks()), Refusal::AlreadyHeld { id: grant }, "one is left");
+        }
+    }
+    assert!(world.command(asks()).is_ok(), "both sessions run, and no third can be opened");
+}
+
+#[test]
+fn a_reason_of_a_thousand_letters_is_taken_and_what_begins_now_begins_at_once() {
+    let mut world = World::with(POLICY);
+    let longest = Wish { reason: Some("é".repeat(1000)), start: Some(world.now.wall), ..wish() };
+    let id = world.request_of(&actor("alice"), longest).unwrap();
+    assert_eq!(world.state.request(id).unwrap().ask().start, None);
+    let later = Wish { start: Some(world.now.wall.plus(MINUTE)), ..as_user("mail") };
+    let id = world.request_of(&actor("alice"), later).unwrap();
+    assert_eq!(world.state.request(id).unwrap().ask().start.map(|start| start.wall), Some(world.now.wall.plus(MINUTE)));
+    let endless = Wish { reason: Some("é".repeat(1001)), ..as_user("postgres") };
+    assert_eq!(refused(&mut world, Command::Request(actor("alice"), endless)), Refusal::ReasonLong { most: 1000 });
+}
