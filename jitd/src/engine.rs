@@ -23,8 +23,8 @@ use jit_core::time::{Now, WallTime};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many jobs may queue, of each kind, before whoever brings one waits.
-const QUEUE: usize = 1024;
+/// How many jobs may queue, of each kind, before whoever brings one waits. In unit tests few, so that some do.
+const QUEUE: usize = if cfg!(test) { 2 } else { 1024 };
 /// After so many jobs of the door in a row it is the turn of one of people's.
 const IN_A_ROW: u32 = 16;
 
@@ -131,7 +131,11 @@ impl Jobs {
 impl Handle {
     /// A way to an engine, and the engine's end of it.
     fn new() -> (Self, Jobs) {
-        let ((jobs, doors), (peoples, theirs)) = (mpsc::channel(QUEUE), mpsc::channel(QUEUE));
+        Self::with_room(QUEUE)
+    }
+
+    fn with_room(most: usize) -> (Self, Jobs) {
+        let ((jobs, doors), (peoples, theirs)) = (mpsc::channel(most), mpsc::channel(most));
         (Self { jobs, peoples }, Jobs { doors, peoples: theirs, in_a_row: 0 })
     }
 
@@ -232,5 +236,7 @@ pub(crate) fn shared(policy: Policy) -> Arc<Policy> {
     Arc::new(policy)
 }
 
+#[cfg(test)]
+mod handover_tests;
 #[cfg(test)]
 mod tests;

@@ -147,11 +147,31 @@ impl Writer {
         meter: Arc<Meter>,
         pulse: Pulse,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let (writer, desk) = Self::with_desk(store, file, reserve, syslog, told, meter);
+        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            let _pulse = pulse;
+            let mut works = Some(desk);
+            while let Some(desk) = works {
+                works = desk.work_once();
+            }
+        })?;
+        Ok((writer, thread))
+    }
+
+    /// A writer, and what its thread works at.
+    pub(crate) fn with_desk(
+        store: Store,
+        file: PathBuf,
+        reserve: Reserve,
+        syslog: Syslog,
+        told: &Arc<watch::Sender<u64>>,
+        meter: Arc<Meter>,
+    ) -> (Self, Desk) {
         let (work, jobs) = mpsc::channel();
         told.send_replace(store.head().seq);
         let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let voice = Voice::new(syslog);
-        let mut scribe = Scribe {
+        let scribe = Scribe {
             store,
             reserve,
             voice: voice.clone(),
@@ -162,31 +182,8 @@ impl Writer {
             failing: None,
             late: VecDeque::new(),
         };
-        let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            let _pulse = pulse;
-            loop {
-                let job = match jobs.recv_timeout(scribe.pause()) {
-                    Ok(job) => job,
-                    Err(mpsc::RecvTimeoutError::Timeout) => {
-                        scribe.go_on_with_syslog();
-                        continue;
-                    }
-                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                };
-                if let Work::Close(done) = job {
-                    if scribe.failing.is_some() || !scribe.reserve.is_held() {
-                        scribe.store.stay_open_on_disk();
-                    }
-                    // Otherwise it is closed in good order: all of it is in one file then.
-                    drop(scribe);
-                    let _ = done.send(());
-                    return;
-                }
-                scribe.work(job);
-            }
-        })?;
         let (why_none, head) = (String::new(), told.subscribe());
-        Ok((Self { work: Some(work), why_none, behind, fails, head, store: file, voice: Some(voice) }, thread))
+        (Self { work: Some(work), why_none, behind, fails, head, store: file, voice: Some(voice) }, Desk { jobs, scribe })
     }
 
     /// A writer where there is no record to write to: whatever must be recorded is refused.
@@ -314,6 +311,50 @@ struct Failing {
     lost: u64,
 }
 
+/// Where the thread finds what it is asked, and what it works with.
+pub(crate) struct Desk {
+    jobs: mpsc::Receiver<Work>,
+    scribe: Scribe,
+}
+
+impl Desk {
+    /// Waits for the next thing to do, and does it. None: the store is closed, or nobody can ask for anything any more.
+    fn work_once(mut self) -> Option<Self> {
+        match self.jobs.recv_timeout(self.scribe.pause()) {
+            Ok(job) => self.work(job),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.scribe.go_on_with_syslog();
+                Some(self)
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// The same without waiting, for a test that decides who goes on when. True: there was something.
+    #[cfg(test)]
+    pub(crate) fn work_if_asked(self) -> (bool, Option<Self>) {
+        match self.jobs.try_recv() {
+            Ok(job) => (true, self.work(job)),
+            Err(mpsc::TryRecvError::Empty) => (false, Some(self)),
+            Err(mpsc::TryRecvError::Disconnected) => (false, None),
+        }
+    }
+
+    fn work(mut self, job: Work) -> Option<Self> {
+        let Work::Close(done) = job else {
+            self.scribe.work(job);
+            return Some(self);
+        };
+        if self.scribe.failing.is_some() || !self.scribe.reserve.is_held() {
+            self.scribe.store.stay_open_on_disk();
+        }
+        // Otherwise it is closed in good order: all of it is in one file then.
+        drop(self);
+        let _ = done.send(());
+        None
+    }
+}
+
 /// What the thread works with.
 struct Scribe {
     store: Store,
@@ -399,7 +440,7 @@ impl Scribe {
                 let _ = done.send(self.prune(archived));
             }
             Work::Publish(records) => self.publish(&records),
-            // Handled where the loop ends.
+            // Handled where the thread ends.
             Work::Close(done) => drop(done),
         }
         self.say_how_it_goes();

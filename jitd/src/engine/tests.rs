@@ -135,11 +135,11 @@ impl Drop for Bench {
     }
 }
 
-fn alice() -> Actor {
+pub(super) fn alice() -> Actor {
     somebody("alice", 1001)
 }
 
-fn somebody(name: &str, uid: u32) -> Actor {
+pub(super) fn somebody(name: &str, uid: u32) -> Actor {
     let subject = Subject { uid: Uid(uid), name: UserName::new(name), groups: Groups::Known(std::collections::BTreeSet::new()) };
     let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
     Actor {
@@ -347,7 +347,7 @@ async fn what_is_given_up_while_a_request_hangs_stays_so_whatever_becomes_of_the
 
 #[tokio::test]
 async fn whoever_is_at_the_door_goes_first_and_people_get_their_turn() {
-    let (engine, mut jobs) = Handle::new();
+    let (engine, mut jobs) = Handle::with_room(64);
     let people = engine.for_people();
     for _ in 0..40 {
         let (done, _) = oneshot::channel();
