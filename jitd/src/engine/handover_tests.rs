@@ -13,13 +13,14 @@ use crate::settings::RecordChecks;
 use crate::syslog::Syslog;
 use crate::writer::{Desk, Kept, Writer};
 use jit_core::actor::Actor;
-use jit_core::engine::{Admission, Command, Reply, Wish};
+use jit_core::engine::{Admission, Arrival, Command, Reply, Wish};
 use jit_core::event::Event;
 use jit_core::name::{RunAs, Service};
 use jit_core::policy::load::{self, PolicyFile};
 use jit_core::record::Record;
 use jit_core::record::chain::Chain;
 use jit_core::refusal::Refusal;
+use jit_core::session::Bound;
 use jit_core::span::Span;
 use jit_core::state::State;
 use jit_core::subject::{Entry, Phase, Remote};
@@ -196,15 +197,7 @@ impl Host {
     }
 
     fn check(&self, who: &Actor) -> Option<Admission> {
-        let entry = Entry {
-            subject: who.subject.clone(),
-            service: Service::new("sudo"),
-            run_as: None,
-            remote: Remote::Unknown,
-            tty: None,
-            phase: Phase::Account,
-        };
-        wait(self.engine.check(entry, false)).map(|checked| checked.admission)
+        wait(self.engine.check(entry(who), false)).map(|checked| checked.admission)
     }
 
     /// Asks, comes in and gives up, some times; what is answered must be so.
@@ -243,18 +236,22 @@ impl Host {
         told
     }
 
-    /// Looks again and again whether somebody comes in, whatever is on its way: never by what is not on disk.
+    /// Looks again and again whether somebody comes in, and comes in, whatever is on its way: never by what is not on disk.
     fn knocks(&self, who: &Actor, times: usize) {
         for _ in 0..times {
             if let Some(Admission::Grant(id)) = self.check(who) {
                 assert!(self.is_stored("grant.issued", &id.to_string()), "let in by what is not on disk");
+            }
+            let arrival = Arrival { entry: entry(who), process: None, bound: Bound::Tree, auth: None };
+            if let Ok((Reply::Session(_, id, _), _)) = self.command(Command::Open(arrival)) {
+                assert!(self.is_stored("grant.issued", &id.to_string()), "came in by what is not on disk");
             }
         }
     }
 
     /// What each of two people does, with somebody at each one's door meanwhile.
     fn busy(self: &Arc<Self>) -> Vec<thread::JoinHandle<Told>> {
-        let doors = people().map(|who| self.beside(move |host| host.knocks(&who, 6)));
+        let doors = people().map(|who| self.beside(move |host| host.knocks(&who, 4)));
         self.threads.lock().unwrap().extend(doors);
         people().map(|who| self.beside(move |host| host.uses(&who, 2))).into()
     }
@@ -289,6 +286,18 @@ impl Drop for Host {
     }
 }
 
+/// They come in as root.
+fn entry(who: &Actor) -> Entry {
+    Entry {
+        subject: who.subject.clone(),
+        service: Service::new("sudo"),
+        run_as: Some(RunAs::root()),
+        remote: Remote::Unknown,
+        tty: None,
+        phase: Phase::Account,
+    }
+}
+
 fn wish() -> Wish {
     Wish { service: Service::new("sudo"), run_as: RunAs::root(), wanted: None, uses: None, start: None, reason: Some("x".to_owned()) }
 }
@@ -317,7 +326,7 @@ fn nothing_is_acknowledged_or_let_in_by_before_it_is_on_disk_and_a_stop_loses_no
         let host = Host::new();
         let uses = host.busy();
         // More than a batch is waited for, and less than a grant lasts.
-        (0..3).for_each(|_| host.passes(300));
+        (0..3).for_each(|_| host.passes(500));
         let told: Vec<_> = uses.into_iter().map(|uses| uses.join().unwrap()).collect();
         host.stop();
         host.is_as_told(&told);
@@ -333,9 +342,9 @@ fn a_disk_that_fails_and_comes_back_loses_nothing_that_was_said_to_be_done() {
         let disk = host.beside(|host| {
             for _ in 0..2 {
                 host.breaks(true);
-                (0..thread_rng().gen_range(0..3)).for_each(|_| host.passes(300));
+                (0..thread_rng().gen_range(0..3)).for_each(|_| host.passes(500));
                 host.breaks(false);
-                (0..thread_rng().gen_range(0..3)).for_each(|_| host.passes(300));
+                (0..thread_rng().gen_range(0..3)).for_each(|_| host.passes(500));
             }
         });
         let told: Vec<_> = uses.into_iter().map(|uses| uses.join().unwrap()).collect();
@@ -350,9 +359,9 @@ fn a_disk_that_fails_to_the_end_loses_nothing_that_was_said_to_be_on_it() {
     in_many_orders(|| {
         let host = Host::new();
         let uses = host.busy();
-        (0..thread_rng().gen_range(0..3)).for_each(|_| host.passes(300));
+        (0..thread_rng().gen_range(0..3)).for_each(|_| host.passes(500));
         host.breaks(true);
-        (0..2).for_each(|_| host.passes(300));
+        (0..2).for_each(|_| host.passes(500));
         let told: Vec<_> = uses.into_iter().map(|uses| uses.join().unwrap()).collect();
         host.stop();
         let state = host.stored_state();
@@ -369,7 +378,7 @@ fn whichever_side_dies_in_whatever_moment_nobody_waits_for_ever_and_what_was_ack
         let host = Host::new();
         let uses = host.busy();
         let writer_dies = thread_rng().gen_bool(0.5);
-        (0..thread_rng().gen_range(0..4)).for_each(|_| host.passes(300));
+        (0..thread_rng().gen_range(0..4)).for_each(|_| host.passes(500));
         if writer_dies { &host.writer_dies } else { &host.engine_dies }.store(true, Ordering::SeqCst);
         uses.into_iter().for_each(|uses| drop(uses.join().unwrap()));
         host.stop();
