@@ -42,6 +42,14 @@ impl<C: Clock> Task<C> {
         }
         // On their own: what cannot be stored of a batch is refused, but these are kept until they can be.
         self.send_notes();
+        // What changes nothing goes nowhere: those behind it do not wait for its landing.
+        while self.flight.is_none() && !self.waiting.is_empty() {
+            self.take_off_together(now);
+        }
+    }
+
+    /// Handles what waits and is recorded alike, and sends it to the disk if anything comes of it.
+    fn take_off_together(&mut self, now: Now) {
         self.state.begin();
         let mut batch = Batch::default();
         let mut together: Option<Recording> = None;
