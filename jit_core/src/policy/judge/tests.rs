@@ -232,3 +232,67 @@ fn whose_wish_no_maximum_covers_is_told_the_most_that_some_rule_allows() {
     };
     assert_eq!([by(60), by(61), by(180), by(181)], ["a", "b", "b", "b at most 3h"]);
 }
+
+#[test]
+fn of_rules_that_allow_the_same_most_the_first_is_named() {
+    let rule = |name: &str| {
+        format!(
+            "[[grant]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\nfor = {{ max = \"1h\" }}\nuses = {{ max = 2 }}\n"
+        )
+    };
+    let emergency = |name: &str| {
+        format!(
+            "[[emergency]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"sudo\"]\nfor = {{ default = \"10m\", max = \"1h\" }}\n\
+             limit = {{ times = 1, per = \"1d\" }}\nreview = {{ by = [\"group:x\"], within = \"1h\" }}\n"
+        )
+    };
+    let policy = read(&[rule("a"), rule("b"), emergency("c"), emergency("d")].concat());
+    let (alice, service) = (subject("alice"), Service::new("sudo"));
+    let question = Question { subject: &alice, service: &service, run_as: None, at: WallTime::parse(NOON).unwrap() };
+    let two_hours = Some(Span::from_secs(7200));
+    let too_long = policy.rule_for_request(question, Wanted { time: two_hours, uses: None });
+    assert_eq!(too_long, RequestRuling::TooLong { rule: &policy.grants[0] });
+    let too_many = policy.rule_for_request(question, Wanted { time: None, uses: Some(3) });
+    assert_eq!(too_many, RequestRuling::TooManyUses { rule: &policy.grants[0], most: 2 });
+    assert_eq!(policy.rule_for_emergency(question, two_hours), EmergencyRuling::TooLong { rule: &policy.emergencies[0] });
+}
+
+#[test]
+fn as_oneself_is_a_run_as_user_that_a_rule_names_but_for_sshd_where_there_is_no_other() {
+    let rule = |line: &str, on: &str| read(&format!("[[grant]]\nname = \"a\"\nwho = [\"any\"]\non = [\"{on}\"]\napprove = []\n{line}\n"));
+    let fits = |policy: &Policy, on: &str, run_as: RunAs| {
+        let (alice, service) = (subject("alice"), Service::new(on));
+        let question = Question { subject: &alice, service: &service, run_as: Some(&run_as), at: WallTime::parse(NOON).unwrap() };
+        matches!(policy.rule_for_request(question, Wanted::default()), RequestRuling::By(_))
+    };
+    let root_alone = rule("", "sudo");
+    assert!(fits(&root_alone, "sudo", RunAs::root()) && !fits(&root_alone, "sudo", RunAs::Oneself));
+    let self_alone = rule("as = [\"self\"]", "sudo");
+    assert!(!fits(&self_alone, "sudo", RunAs::root()) && fits(&self_alone, "sudo", RunAs::Oneself));
+    let ssh = rule("", "sshd");
+    assert!(fits(&ssh, "sshd", RunAs::Oneself) && !fits(&ssh, "sshd", RunAs::root()));
+}
+
+#[test]
+fn what_was_approved_is_repeated_by_rules_about_the_same_subject_service_user_and_address_alone() {
+    let policy = read(
+        "[[repetitive]]\nname = \"a\"\nwho = [\"group:ops\"]\nnot = [\"user:bob\"]\non = [\"sudo\"]\nas = [\"root\"]\nafter = { within = \"8h\", times = 4 }\n\
+         [[repetitive]]\nname = \"b\"\nwho = [\"group:ops\"]\non = [\"sshd\"]\nfrom = [\"10.0.0.0/8\"]\nhours = [\"11:00-13:00\"]\nzone = \"UTC\"\n\
+         after = { within = \"8h\", times = 4 }\n",
+    );
+    let by = |name: &str, service: &str, run_as: RunAs, from: &str, at: &str| {
+        let (subject, service) = (subject(name), Service::new(service));
+        let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at: WallTime::parse(at).unwrap() };
+        let rules = policy.repeated_by(question, Remote::from_address(from.parse().ok())).map(|rule| rule.name.to_string());
+        rules.collect::<Vec<_>>().concat()
+    };
+    assert_eq!(by("alice", "sudo-i", RunAs::root(), "", NOON), "a");
+    assert_eq!(by("bob", "sudo", RunAs::root(), "", NOON), "", "excepted");
+    assert_eq!(by("carol", "sudo", RunAs::root(), "", NOON), "", "not named");
+    assert_eq!(by("alice", "su", RunAs::root(), "", NOON), "", "another service");
+    assert_eq!(by("alice", "sudo", RunAs::as_typed("mail"), "", NOON), "", "as another user");
+    assert_eq!(by("alice", "sshd", RunAs::Oneself, "10.1.2.3", NOON), "b");
+    assert_eq!(by("alice", "sshd", RunAs::Oneself, "192.0.2.1", NOON), "", "from elsewhere");
+    assert_eq!(by("alice", "sshd", RunAs::Oneself, "", NOON), "", "from where is not known");
+    assert_eq!(by("alice", "sshd", RunAs::Oneself, "10.1.2.3", "2026-11-23T13:00:00Z"), "", "at another hour");
+}
