@@ -40,7 +40,7 @@ pub fn holder(number: u32) -> Subject {
 }
 
 /// The grant of this number, which ends then.
-fn issued(number: u32, now: Now, until: Deadline) -> GrantIssued {
+pub fn issued(number: u32, now: Now, until: Deadline) -> GrantIssued {
     let Subject { uid, name, .. } = holder(number);
     GrantIssued {
         id: id(number),

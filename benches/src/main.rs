@@ -27,6 +27,7 @@ mod ending;
 mod expiries;
 mod grants;
 mod host;
+mod instructions;
 mod mounts;
 mod peers;
 mod people;
@@ -79,6 +80,7 @@ fn main() {
         ["stopwatch", program @ ..] => stopwatch::serve(program),
         ["asker", socket, first, users] => requests::serve(Path::new(socket), first.parse().unwrap(), users.parse().unwrap()),
         ["revoker", socket] => ending::serve(Path::new(socket)),
+        ["instructions", name] => instructions::run(name),
         ["session", stacks, service, hierarchy] => binding::session(Path::new(stacks), service, hierarchy),
         [name] => match BENCHMARKS.iter().find(|(known, ..)| known == name) {
             Some((_, directory, run)) => {

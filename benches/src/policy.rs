@@ -13,12 +13,13 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn around() -> Around {
+/// When and where its rules are read.
+pub fn around() -> Around {
     Around { now: WallTime::parse("2026-11-23T12:00:00Z").unwrap(), zone: None }
 }
 
 /// That many rules, each for a group of its own; every tenth has hours, every twentieth is a deny.
-fn rules(count: usize) -> PolicyFile {
+pub fn rules(count: usize) -> PolicyFile {
     let mut text = "version = 1\n".to_owned();
     for number in 0..count {
         let hours = if number % 10 == 0 { "hours = [\"mon-fri 08:00-19:00\"]\nzone = \"Europe/Berlin\"\n" } else { "" };
@@ -33,7 +34,7 @@ fn rules(count: usize) -> PolicyFile {
 }
 
 /// Somebody in fifty groups, of which only the last rule names one.
-fn somebody(rules: usize) -> Subject {
+pub fn somebody(rules: usize) -> Subject {
     let groups = (0..49).map(|number| GroupName::new(format!("other-{number}"))).chain([GroupName::new(format!("group-{}", rules - 1))]);
     Subject { uid: Uid(1001), name: UserName::new("alice"), groups: Groups::Known(groups.collect()) }
 }
@@ -43,7 +44,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-fn decide(policy: &Policy, subject: &Subject) {
+/// All that is asked of a policy when somebody comes, who holds nothing.
+pub fn decide(policy: &Policy, subject: &Subject) {
     let (service, run_as) = (Service::new("sudo"), RunAs::root());
     let question = Question { subject, service: &service, run_as: Some(&run_as), at: around().now };
     black_box(policy.denied_by(question, Some(Remote::Unknown)));

@@ -2,6 +2,7 @@
 
 use super::fixture::{World, actor, entry, subject, wish};
 use super::{Command, Reply, Wish};
+use crate::event::Event;
 use crate::id::GrantId;
 use crate::name::{RuleName, RunAs, UserName};
 use crate::optout::Verdict;
@@ -347,4 +348,44 @@ fn somebody_who_may_only_take_an_emergency_is_told_so() {
     let world = World::with(&format!("version = 1\n{}", &POLICY[grant..]));
     let said = world.denial("alice", "sudo", Some("root"));
     assert_eq!(said, "jit: no grant for sudo. In an emergency: jit emergency sudo --reason \"...\". D-7F3KQ2ZD");
+}
+
+#[test]
+fn that_a_standing_exemption_ends_is_said_each_day_of_its_last_thirty_and_after_it() {
+    let mut world = World::with(&format!(
+        "{POLICY}[[legacy]]\nname = \"backup\"\nwho = [\"user:postgres\"]\non = [\"sshd\"]\nowner = \"user:carol\"\nreason = \"cron\"\nuntil = 2026-12-31\n"
+    ));
+    let said = |world: &World| {
+        let days = world.log.iter().filter_map(|(_, event)| match event {
+            Event::OptoutStale(stale) => Some(stale.days_left),
+            _ => None,
+        });
+        days.collect::<Vec<_>>()
+    };
+    let is_due = |world: &World| super::has_stale(&world.state, world.policy.as_ref(), world.now.wall);
+    let moment = Span::from_millis(1);
+    let ends = WallTime::parse("2027-01-01T00:00:00Z").unwrap();
+    world.pass(world.now.wall.until(ends.minus(super::STALE)));
+    assert_eq!(said(&world), [30], "a month before its end");
+    let mut early = World::with(POLICY);
+    early.policy = world.policy.clone();
+    early.pass(early.now.wall.until(ends.minus(super::STALE).minus(moment)));
+    assert_eq!((said(&early), is_due(&early)), (vec![], false), "and not a moment earlier");
+    early.pass(moment);
+    assert_eq!(said(&early), [30]);
+    assert!(!is_due(&world), "it was said just now");
+    world.pass(Span::from_millis(86_400_000 - 1));
+    assert_eq!((said(&world), is_due(&world)), (vec![30], false));
+    world.pass(moment);
+    assert_eq!(said(&world), [30, 29]);
+    world.step_wall(-7 * 86_400);
+    assert_eq!(said(&world), [30, 29], "too early again");
+    world.step_wall(6 * 86_400 + 3600);
+    assert_eq!(said(&world), [30, 29, 29], "a clock that was set back hides nothing");
+    assert!(!is_due(&world));
+    world.pass(world.now.wall.until(ends.plus(hours(36))));
+    assert_eq!(said(&world).last(), Some(&-2), "nor does its end");
+    world.policy = None;
+    world.pass(hours(24));
+    assert!(!is_due(&world), "without a policy there is none");
 }

@@ -250,11 +250,17 @@ fn nobody_drops_or_extends_what_is_anothers_and_a_stranger_does_not_learn_of_it(
     renamed.subject.name = UserName::new("alicia");
     let mut renumbered = actor("alice");
     renumbered.subject.uid = crate::name::Uid(4711);
-    for other in [renamed, renumbered, actor("bob")] {
+    let others = [renamed, renumbered, actor("bob")];
+    for other in others.clone() {
         assert_eq!(refused(&mut world, Command::Drop(other.clone(), Some(grant))), no_such);
         assert_eq!(refused(&mut world, extend(other, Some(grant))), no_such);
     }
+    let request = world.state.grant(grant).unwrap().terms().request.unwrap();
     world.command(drops("alice")).map(drop).unwrap();
+    for other in others {
+        assert_eq!(refused(&mut world, Command::Drop(other.clone(), Some(grant))), no_such);
+        assert_eq!(refused(&mut world, Command::Cancel(other, Some(request))), Refusal::NoSuch { what: request.to_string() });
+    }
     assert_eq!(refused(&mut world, drops("alice")), Refusal::Over { id: grant, word: "dropped" });
     assert_eq!(refused(&mut world, drops("carol")), no_such, "and of one that is over neither does anybody else");
 }
@@ -425,4 +431,24 @@ fn a_reason_of_a_thousand_letters_is_taken_and_what_begins_now_begins_at_once() 
     assert_eq!(world.state.request(id).unwrap().ask().start.map(|start| start.wall), Some(world.now.wall.plus(MINUTE)));
     let endless = Wish { reason: Some("é".repeat(1001)), ..as_user("postgres") };
     assert_eq!(refused(&mut world, Command::Request(actor("alice"), endless)), Refusal::ReasonLong { most: 1000 });
+}
+
+#[test]
+fn what_was_for_later_and_is_over_when_somebody_looks_again_never_began() {
+    let mut world = World::with(POLICY);
+    let later = held_later(&mut world);
+    world.pass(Span::from_secs(3600 + 1800));
+    let names: Vec<_> = world.log.iter().map(|(_, event)| event.name()).collect();
+    assert_eq!((names.last(), names.contains(&"grant.started")), (Some(&"grant.expired"), false));
+    assert_eq!(world.grant_word(later), "expired");
+    let mut world = World::with(POLICY);
+    let later = held_later(&mut world);
+    world.pass(Span::from_secs(3600));
+    assert_eq!(world.grant_word(later), "active", "in the first moment of it");
+}
+
+/// A grant for half an hour that begins in an hour.
+fn held_later(world: &mut World) -> GrantId {
+    let start = Some(world.now.wall.plus(Span::from_secs(3600)));
+    held(world, Wish { start, ..wish() })
 }

@@ -152,6 +152,11 @@ fn an_explanation_says_of_each_kind_of_rule_why_it_does_not_decide() {
     let (answer, rule, tests) = explain("alice", "sshd", Some(RunAs::Oneself), "10.1.2.3");
     assert_eq!((answer, rule.as_str()), ("grant", "at-login"));
     assert_eq!(tests[4], "legacy ended: until: the rule has ended");
+    let again = read(&format!("{EVERY_KIND}[[grant]]\nname = \"second\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\n"));
+    let (alice, sudo, root) = (subject("alice"), Service::new("sudo"), RunAs::root());
+    let question = Question { subject: &alice, service: &sudo, run_as: Some(&root), at: WallTime::parse(NOON).unwrap() };
+    let second = again.explain(question, Remote::Unknown).2.into_iter().find(|test| test.name.as_str() == "second").unwrap();
+    assert_eq!((second.matched, second.because.as_str()), (false, "matches, after another one"));
     assert_eq!(explain("alice", "sshd", None, "192.0.2.1").2[1], "grant at-login: from: another address");
     assert_eq!(explain("alice", "sshd", None, "a.name").2[1], "grant at-login: from: the address is not known");
     let (answer, _, tests) = explain("bob", "su", Some(RunAs::root()), "");
