@@ -276,4 +276,74 @@ mod tests {
         assert_eq!(moment.with_millis(), "2026-11-23T15:04:05.000Z");
         assert_eq!(WallTime::from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
     }
+
+    #[test]
+    fn a_moment_is_held_within_the_years_that_can_be_written_and_no_sum_wraps() {
+        let at = WallTime::from_millis;
+        let longest = Span::from_millis(u64::MAX);
+        assert_eq!((at(-1), at(i64::MIN)), (at(0), at(0)));
+        assert_eq!((at(LAST_MILLI).as_millis(), at(LAST_MILLI + 1)), (LAST_MILLI, at(LAST_MILLI)));
+        assert_eq!((at(5).plus(longest), at(5).minus(longest)), (at(LAST_MILLI), at(0)));
+        assert_eq!((at(5000).plus(Span::from_secs(2)), at(5000).minus(Span::from_secs(2))), (at(7000), at(3000)));
+        assert_eq!((at(1000).until(at(4000)), at(4000).until(at(1000))), (Span::from_secs(3), Span::from_secs(0)));
+        let boot = BootTime::from_millis;
+        assert_eq!((boot(5).plus(longest).as_millis(), boot(5).plus(Span::from_millis(2)).as_millis()), (u64::MAX, 7));
+        assert_eq!((boot(5).until(boot(7)), boot(7).until(boot(5))), (Span::from_millis(2), Span::from_millis(0)));
+    }
+
+    #[test]
+    fn a_deadline_is_the_next_whole_second_and_a_whole_second_itself() {
+        let at = WallTime::from_millis;
+        for (millis, up) in [(0, 0), (1, 1000), (999, 1000), (1000, 1000), (1001, 2000)] {
+            assert_eq!(at(millis).up_to_second(), at(up), "{millis}");
+        }
+        let end = Deadline::after(Now { wall: at(1_000_001), boot: BootTime::from_millis(7) }, Span::from_secs(1));
+        assert_eq!((end.wall, end.boot), (at(1_002_000), BootTime::from_millis(1007)));
+    }
+
+    #[test]
+    fn a_day_ends_where_the_next_one_begins_in_utc() {
+        let day = NaiveDate::from_ymd_opt(2026, 12, 31).unwrap();
+        let after = WallTime::after_day(day);
+        assert_eq!(after.to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(after.minus(Span::from_millis(1)).day(), day);
+        assert_eq!(after.day(), day.succ_opt().unwrap());
+    }
+
+    #[test]
+    fn a_deadline_at_a_moment_is_as_far_on_both_clocks_and_the_earlier_of_two_is_taken_on_each() {
+        let end = Deadline::at(now(1_000_000, 50), WallTime::from_millis(1_000_060_000));
+        assert_eq!((end.wall.as_millis(), end.boot), (1_000_060_000, BootTime::from_millis(110_000)));
+        let past = Deadline::at(now(1_000_000, 50), WallTime::from_millis(999_000_000));
+        assert_eq!((past.boot, past.has_passed(now(1_000_000, 50))), (BootTime::from_millis(50_000), true));
+        let both = Deadline { wall: end.wall, boot: past.boot };
+        assert_eq!((end.or_earlier(past), both.or_earlier(end), end.or_earlier(both)), (past, both, both));
+        let before = end.minus(Span::from_secs(10));
+        assert_eq!((before.wall.as_millis(), before.boot.as_millis()), (1_000_050_000, 100_000));
+        assert!(!end.has_passed(now(1_000_059, 109)) && end.has_passed(now(1_000_060, 0)) && end.has_passed(now(0, 110)));
+        assert_eq!(end.left(now(1_000_050, 60)), Span::from_secs(10));
+        assert_eq!(end.left(now(1_000_000, 105)), Span::from_secs(5));
+    }
+
+    #[test]
+    fn how_far_the_clocks_are_apart_changes_when_one_is_set() {
+        assert_eq!(now(1_000_000, 50).drift_ms(), 999_950_000);
+        assert_eq!(now(1_000_100, 150).drift_ms(), 999_950_000);
+        assert_eq!(now(999_940, 150).drift_ms(), 999_790_000);
+        let endless = Now { wall: WallTime::from_millis(7), boot: BootTime::from_millis(u64::MAX) };
+        assert_eq!(endless.drift_ms(), 7 - i64::MAX);
+    }
+
+    #[test]
+    fn moments_are_text_in_events_to_the_second_and_boot_time_is_a_number() {
+        let moment = WallTime::from_millis(1_795_446_245_678);
+        assert_eq!(serde_json::to_string(&moment).unwrap(), "\"2026-11-23T15:04:05Z\"");
+        assert_eq!(moment.with_millis(), "2026-11-23T15:04:05.678Z");
+        assert_eq!(serde_json::from_str::<WallTime>("\"2026-11-23T15:04:05Z\"").unwrap().as_millis(), 1_795_446_245_000);
+        for wrong in ["\"yesterday\"", "7", "\"2026-11-23\""] {
+            assert!(serde_json::from_str::<WallTime>(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(serde_json::to_string(&BootTime::from_millis(7)).unwrap(), "7");
+        assert_eq!(format!("{moment:?}"), moment.with_millis());
+    }
 }
