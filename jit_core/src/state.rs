@@ -335,4 +335,6 @@ impl State {
 }
 
 #[cfg(test)]
+mod fold_tests;
+#[cfg(test)]
 mod tests;
