@@ -272,6 +272,8 @@ fn humans_behind(state: &State, actor: &Actor, policy: &Policy) -> Result<Humans
 #[cfg(test)]
 mod attack_tests;
 #[cfg(test)]
+mod border_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(all(fuzzing, not(test)))]
 #[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]

@@ -365,6 +365,8 @@ fn that_a_standing_exemption_ends_is_said_each_day_of_its_last_thirty_and_after_
     let is_due = |world: &World| super::has_stale(&world.state, world.policy.as_ref(), world.now.wall);
     let moment = Span::from_millis(1);
     let ends = WallTime::parse("2027-01-01T00:00:00Z").unwrap();
+    let is_due_at = |world: &World, at: WallTime| super::has_stale(&world.state, world.policy.as_ref(), at);
+    assert!(is_due_at(&world, ends.minus(super::STALE)) && !is_due_at(&world, ends.minus(super::STALE).minus(moment)));
     world.pass(world.now.wall.until(ends.minus(super::STALE)));
     assert_eq!(said(&world), [30], "a month before its end");
     let mut early = World::with(POLICY);

@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::span::Span;
 use crate::subject::Groups;
 
-const POLICY: &str = r#"
+pub(super) const POLICY: &str = r#"
 version = 1
 auditors = ["user:erin"]
 [[grant]]
@@ -41,13 +41,13 @@ on = ["sudo"]
 limit = { times = 3, per = "7d" }
 review = { by = ["group:leads"], within = "24h" }
 "#;
-const MINUTE: Span = Span::from_secs(60);
+pub(super) const MINUTE: Span = Span::from_secs(60);
 
 fn su() -> Wish {
     Wish { service: Service::new("su"), ..wish() }
 }
 
-fn as_user(name: &str) -> Wish {
+pub(super) fn as_user(name: &str) -> Wish {
     Wish { run_as: RunAs::as_typed(name), ..wish() }
 }
 
@@ -61,7 +61,7 @@ fn of_unknown_groups(name: &str) -> Actor {
     actor
 }
 
-fn held(world: &mut World, wish: Wish) -> GrantId {
+pub(super) fn held(world: &mut World, wish: Wish) -> GrantId {
     let id = world.request_of(&actor("alice"), wish).unwrap();
     if world.outcome(id) == "pending" {
         world.approve("carol", id).unwrap();
@@ -97,7 +97,7 @@ fn revoke(who: &str, id: GrantId, note: Option<String>) -> Command {
 }
 
 /// What a command that is refused says.
-fn refused(world: &mut World, command: Command) -> Refusal {
+pub(super) fn refused(world: &mut World, command: Command) -> Refusal {
     let before = world.log.len();
     let refusal = world.command(command).unwrap_err();
     assert_eq!(world.log.len(), before, "nothing comes of it");
@@ -370,85 +370,4 @@ fn a_session_of_somebody_who_does_not_say_as_whom_is_not_opened() {
     assert!(world.lets_in("alice", "sudo", None), "while sudo asks for the account it is not known yet");
     assert!(world.open(entry("alice", "sudo", None), 7).is_none());
     assert!(world.open(entry("alice", "sudo", Some("root")), 7).is_some());
-}
-
-#[test]
-fn a_clock_that_is_set_brings_an_escalation_no_later() {
-    let escalates = POLICY.replacen("approve = [", "escalate = { after = \"15m\", to = [\"group:managers\"] }\napprove = [", 1);
-    for by_s in [-7200, -60] {
-        let mut world = World::with(&escalates);
-        let id = world.request("alice").unwrap();
-        world.step_wall(by_s);
-        world.pass(Span::from_secs(899));
-        assert!(world.approve("erin", id).is_err(), "it has not waited for a quarter of an hour");
-        world.pass(Span::from_secs(1));
-        assert_eq!(world.approve("erin", id), Ok(()));
-    }
-    let mut world = World::with(&escalates);
-    let id = world.request("alice").unwrap();
-    world.step_wall(900);
-    assert_eq!(world.approve("erin", id), Ok(()), "by the clock on the wall it has");
-}
-
-#[test]
-fn a_session_that_ends_while_its_grant_lives_ended_with_the_one_around_it() {
-    let mut world = World::with(POLICY);
-    held(&mut world, wish());
-    let (session, _) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
-    let ended = Command::Ended(session, crate::session::Tally { processes: 1, killed: 0, left: 0 });
-    world.command(ended.clone()).map(drop).unwrap();
-    assert!(matches!(world.log.last(), Some((_, crate::event::Event::SessionEnded(ended))) if ended.because == "around it ended"));
-    let before = world.log.len();
-    for again in [ended, Command::Close(session), Command::Unbound(session, "no cgroup".to_owned())] {
-        world.command(again).map(drop).unwrap();
-    }
-    assert_eq!(world.log.len(), before, "of one that is over there is nothing more to say");
-}
-
-#[test]
-fn who_holds_a_grant_with_a_use_left_has_it_and_who_has_used_it_up_may_ask_again() {
-    let mut world = World::with(POLICY);
-    let grant = held(&mut world, Wish { uses: Some(2), ..wish() });
-    let asks = || Command::Request(actor("alice"), wish());
-    assert_eq!(refused(&mut world, asks()), Refusal::AlreadyHeld { id: grant });
-    for uses_taken in 1..=2 {
-        world.open(entry("alice", "sudo", Some("root")), uses_taken).unwrap();
-        if uses_taken < 2 {
-            assert_eq!(refused(&mut world, asks()), Refusal::AlreadyHeld { id: grant }, "one is left");
-        }
-    }
-    assert!(world.command(asks()).is_ok(), "both sessions run, and no third can be opened");
-}
-
-#[test]
-fn a_reason_of_a_thousand_letters_is_taken_and_what_begins_now_begins_at_once() {
-    let mut world = World::with(POLICY);
-    let longest = Wish { reason: Some("é".repeat(1000)), start: Some(world.now.wall), ..wish() };
-    let id = world.request_of(&actor("alice"), longest).unwrap();
-    assert_eq!(world.state.request(id).unwrap().ask().start, None);
-    let later = Wish { start: Some(world.now.wall.plus(MINUTE)), ..as_user("mail") };
-    let id = world.request_of(&actor("alice"), later).unwrap();
-    assert_eq!(world.state.request(id).unwrap().ask().start.map(|start| start.wall), Some(world.now.wall.plus(MINUTE)));
-    let endless = Wish { reason: Some("é".repeat(1001)), ..as_user("postgres") };
-    assert_eq!(refused(&mut world, Command::Request(actor("alice"), endless)), Refusal::ReasonLong { most: 1000 });
-}
-
-#[test]
-fn what_was_for_later_and_is_over_when_somebody_looks_again_never_began() {
-    let mut world = World::with(POLICY);
-    let later = held_later(&mut world);
-    world.pass(Span::from_secs(3600 + 1800));
-    let names: Vec<_> = world.log.iter().map(|(_, event)| event.name()).collect();
-    assert_eq!((names.last(), names.contains(&"grant.started")), (Some(&"grant.expired"), false));
-    assert_eq!(world.grant_word(later), "expired");
-    let mut world = World::with(POLICY);
-    let later = held_later(&mut world);
-    world.pass(Span::from_secs(3600));
-    assert_eq!(world.grant_word(later), "active", "in the first moment of it");
-}
-
-/// A grant for half an hour that begins in an hour.
-fn held_later(world: &mut World) -> GrantId {
-    let start = Some(world.now.wall.plus(Span::from_secs(3600)));
-    held(world, Wish { start, ..wish() })
 }
