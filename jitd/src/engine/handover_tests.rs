@@ -150,10 +150,7 @@ impl Host {
     }
 
     /// Begins something that goes on beside the rest.
-    fn beside<T: 'static>(self: &Arc<Self>, does: impl FnOnce(&Self) -> T + Send + 'static) -> thread::JoinHandle<T>
-    where
-        T: Send,
-    {
+    fn beside<T: Send + 'static>(self: &Arc<Self>, does: impl FnOnce(&Self) -> T + Send + 'static) -> thread::JoinHandle<T> {
         let host = self.clone();
         thread::spawn(move || does(&host))
     }
