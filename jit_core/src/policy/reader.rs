@@ -288,3 +288,27 @@ pub fn parse<'a>(text: &'a str) -> (Spanned<DeTable<'a>>, Vec<(Range<usize>, Str
     let errors = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().trim().to_owned())).collect();
     (table, errors)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_policy_sends_nobody_to_a_policys_tables() {
+        let text = "limit = 1\n\nscoket = 2\n";
+        let said = |source: &Source<'_>| {
+            let (document, _) = DeTable::parse_recoverable(text);
+            let mut top = Table::new(source, "the settings", document.get_ref(), 0..0);
+            assert!(top.take("socket").is_none());
+            top.finish().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            said(&Source::plain("f", text)),
+            [
+                "f:1:1: the settings has an unknown key `limit` (known here: socket)",
+                "f:3:1: the settings has an unknown key `scoket` (did you mean `socket`?)",
+            ]
+        );
+        assert!(said(&Source::new("f", text))[0].ends_with("(it goes with [[emergency]])"));
+    }
+}

@@ -1,8 +1,10 @@
 //! What the fold of events remembers, forgets and passes over.
 
 use super::{KEPT, State};
-use crate::engine::fixture::World;
+use crate::engine::fixture::{World, entry};
 use crate::event::Event;
+use crate::grant::Grant;
+use crate::span::Span;
 use crate::time::WallTime;
 
 /// An emergency that was taken on that day, and reviewed on the next if somebody did.
@@ -91,4 +93,22 @@ fn an_event_that_does_not_fit_what_is_known_changes_nothing() {
         state.apply(at, &Event::read(name, &data).unwrap());
         assert_eq!(state, before, "{name}");
     }
+}
+
+#[test]
+fn a_grant_that_was_over_is_taken_away_in_the_moment_in_which_somebody_does() {
+    let outlives = crate::engine::fixture::POLICY.replacen("lapse = \"1h\"", "lapse = \"1h\"\nsession = { at_expiry = \"keep\" }", 1);
+    let mut world = World::with(&outlives);
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    let (_, grant) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+    let ended = |world: &World| match world.state.grant(grant) {
+        Some(Grant::Ended(grant)) => (grant.word(), grant.at),
+        other => panic!("{other:?}"),
+    };
+    world.pass(Span::from_secs(1800));
+    assert_eq!(ended(&world), ("expired", world.now.wall));
+    world.pass(Span::from_secs(60));
+    world.revoke("carol", grant).unwrap();
+    assert_eq!(ended(&world), ("revoked", world.now.wall));
 }

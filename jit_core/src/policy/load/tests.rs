@@ -410,3 +410,13 @@ fn the_same_pattern_in_two_rules_is_the_same() {
     assert_eq!(policy.grants[0].reason, policy.grants[1].reason);
     assert!(policy.grants[1].reason.pattern.as_ref().unwrap().is_in("INC-7"));
 }
+
+#[test]
+fn a_policy_keeps_the_text_that_it_was_read_from() {
+    let text = rule_with("lapse = \"1h\"");
+    let (policy, _) = read(&text).unwrap();
+    assert_eq!(
+        policy.texts.iter().map(|file| (file.file.as_str(), file.text.as_str())).collect::<Vec<_>>(),
+        [("policy.toml", text.as_str())]
+    );
+}
