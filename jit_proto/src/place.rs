@@ -105,4 +105,11 @@ mod tests {
             assert!(!is_folder(name) && !is_session(name), "{name}");
         }
     }
+
+    #[test]
+    fn a_line_that_is_no_mount_is_passed_over() {
+        let odd = format!("nonsense\n - cgroup2 cgroup2 rw\n1 2 3 / - cgroup2 cgroup2 rw\n{HYBRID}");
+        assert_eq!(Hierarchy::find(&odd), Hierarchy::find(HYBRID));
+        assert_eq!(Hierarchy::find("nonsense\n - cgroup2\n"), None);
+    }
 }

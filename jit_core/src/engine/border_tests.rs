@@ -5,7 +5,9 @@ use super::refused_tests::{MINUTE, POLICY, as_user, held, refused};
 use super::{Command, Wish};
 use crate::id::GrantId;
 use crate::refusal::Refusal;
+use crate::session::Bound;
 use crate::span::Span;
+use crate::time::{BootTime, Now};
 
 #[test]
 fn a_clock_that_is_set_brings_an_escalation_no_later() {
@@ -86,4 +88,52 @@ fn what_was_for_later_and_is_over_when_somebody_looks_again_never_began() {
 fn held_later(world: &mut World) -> GrantId {
     let start = Some(world.now.wall.plus(Span::from_secs(3600)));
     held(world, Wish { start, ..wish() })
+}
+
+#[test]
+fn neither_a_clock_that_is_set_back_nor_a_reboot_nor_both_in_turn_give_a_request_more_time() {
+    let escalates = POLICY.replacen("approve = [", "escalate = { after = \"15m\", to = [\"group:managers\"] }\napprove = [", 1);
+    let mut world = World::with(&escalates);
+    let id = world.request("alice").unwrap();
+    world.step_wall(-7200);
+    world.now = Now { wall: world.now.wall, boot: BootTime::from_millis(5000) };
+    world.start("boot-2");
+    world.step_wall(-7200);
+    world.pass(Span::from_secs(899));
+    let is_escalated = |world: &World| world.log.iter().any(|(_, event)| event.name() == "request.escalated");
+    assert!(!is_escalated(&world));
+    world.pass(Span::from_secs(1));
+    assert!(is_escalated(&world));
+    world.pass(Span::from_secs(3600 - 900 - 1));
+    assert_eq!(world.outcome(id), "pending");
+    world.pass(Span::from_secs(1));
+    assert_eq!(world.outcome(id), "lapsed");
+    assert_eq!(world.log.iter().filter(|(_, event)| event.name() == "request.escalated").count(), 1, "that is said once");
+}
+
+#[test]
+fn neither_gives_a_reviewer_more_time_and_a_clock_that_was_set_is_where_it_is() {
+    let mut world = World::with(POLICY);
+    let _ = world.command(Command::Emergency(actor("alice"), wish())).unwrap();
+    world.step_wall(-7200);
+    assert_eq!(world.state.stepped_by(world.now), None, "it is on record that it was set");
+    world.now = Now { wall: world.now.wall, boot: BootTime::from_millis(5000) };
+    world.start("boot-2");
+    world.step_wall(-7200);
+    let is_overdue = |world: &World| world.log.iter().any(|(_, event)| event.name() == "optout.overdue");
+    world.pass(Span::from_secs(86_399));
+    assert!(!is_overdue(&world));
+    world.pass(Span::from_secs(1));
+    assert!(is_overdue(&world));
+}
+
+#[test]
+fn a_session_that_came_into_no_cgroup_is_known_by_its_processes() {
+    let mut world = World::with(POLICY);
+    held(&mut world, wish());
+    let (session, _) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+    let bound = |world: &World| world.state.session(session).unwrap().facts().bound;
+    assert_eq!(bound(&world), Bound::Cgroup);
+    world.command(Command::Unbound(session, "no cgroup v2".to_owned())).map(drop).unwrap();
+    assert_eq!(bound(&world), Bound::Tree);
 }
