@@ -148,7 +148,11 @@ impl Basis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::Kind;
+    use crate::policy::SessionRule;
+    use crate::policy::hours::Hours;
     use crate::span::Span;
+    use crate::time::BootTime;
 
     #[test]
     fn a_review_is_due_then_overdue_and_then_a_verdict_that_waits_for_nothing() {
@@ -162,18 +166,35 @@ mod tests {
     #[test]
     fn an_approval_is_repeated_so_often_and_so_long_on_both_clocks_in_its_boot_and_no_longer() {
         let after = After { within: Span::from_secs(100), times: 2 };
-        let basis = Basis {
-            grant: "G-7F3KQ2ZD".parse().unwrap(),
-            request: None,
-            at: WallTime::from_millis(1_000_000),
-            boot: Some(BootTime::from_millis(50_000)),
-            hours: None,
+        let common = Common {
+            service: Service::new("sudo"),
+            run_as: RunAs::root(),
             from: Vec::new(),
-            begun: true,
+            hours: None,
+            session: SessionRule::default(),
+            rule: RuleName::new("ops"),
+            kind: Kind::Approved,
+            by: Vec::new(),
             stages: Vec::new(),
+            max_uses: None,
+            extend: None,
+        };
+        let with = |common: Common| Basis {
+            terms: Arc::new(Terms {
+                id: "G-7F3KQ2ZD".parse().unwrap(),
+                uid: Uid(1001),
+                user: UserName::new("alice"),
+                request: None,
+                reason: "x".into(),
+                issued: Now { wall: WallTime::from_millis(1_000_000), boot: BootTime::from_millis(50_000) },
+                common: Arc::new(common),
+            }),
+            in_this_boot: true,
+            begun: true,
             taken: 0,
             broken: None,
         };
+        let basis = with(common.clone());
         let now = |wall_ms, boot_ms| Now { wall: WallTime::from_millis(wall_ms), boot: BootTime::from_millis(boot_ms) };
         let first = now(1_000_000, 50_000);
         let good = |basis: &Basis, now| (basis.is_left(after, now), basis.is_good(after, Remote::Unknown, now));
@@ -189,14 +210,18 @@ mod tests {
         }
         assert_eq!(good(&Basis { taken: 1, ..basis.clone() }, first), (true, true));
         assert_eq!(good(&Basis { taken: 2, ..basis.clone() }, first), (false, false), "as often as it may be");
-        assert_eq!(good(&Basis { boot: None, ..basis.clone() }, first), (false, false), "another boot");
-        assert_eq!(good(&Basis { broken: Some(Breaker::Grant(basis.grant)), ..basis.clone() }, first), (false, false), "taken away");
+        assert_eq!(good(&Basis { in_this_boot: false, ..basis.clone() }, first), (false, false), "another boot");
+        assert_eq!(good(&Basis { broken: Some(Breaker::Grant(basis.terms.id)), ..basis.clone() }, first), (false, false), "taken away");
         assert_eq!(good(&Basis { begun: false, ..basis.clone() }, first), (true, false), "it has not begun");
         let from = vec!["10.0.0.0/8".parse().unwrap()];
-        assert_eq!(good(&Basis { from, ..basis.clone() }, first), (true, false), "from where is not known");
+        assert_eq!(good(&with(Common { from, ..common.clone() }), first), (true, false), "from where is not known");
         let zone = chrono_tz::Tz::UTC;
         let hours = |window: &str| Some(Hours { windows: vec![window.parse().unwrap()], zone });
-        assert_eq!(good(&Basis { hours: hours("00:00-01:00"), ..basis.clone() }, first), (true, true), "at a quarter past midnight");
-        assert_eq!(good(&Basis { hours: hours("02:00-03:00"), ..basis }, first), (true, false));
+        assert_eq!(
+            good(&with(Common { hours: hours("00:00-01:00"), ..common.clone() }), first),
+            (true, true),
+            "at a quarter past midnight"
+        );
+        assert_eq!(good(&with(Common { hours: hours("02:00-03:00"), ..common }), first), (true, false));
     }
 }
