@@ -34,6 +34,18 @@ fn give(mut signal: &PipeWriter) {
     signal.write_all(&[1]).unwrap();
 }
 
+/// Stops all threads of a process: the signal is taken by one of them, and the others go on until it is.
+fn stop(process: Pid) {
+    kill(process, Signal::SIGSTOP).unwrap();
+    let is_stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();
+        stat.rsplit(") ").next().unwrap().starts_with('T')
+    };
+    while !std::fs::read_dir(format!("/proc/{process}/task")).unwrap().all(|task| is_stopped(task.unwrap())) {
+        std::thread::yield_now();
+    }
+}
+
 /// Tries it, as root, who alone can choose process numbers: the most that luck could give anybody else. The ask is
 /// sent by the process that connected, just before it ends (`after-the-ask`), or by a child of it, afterwards.
 pub fn recycle(socket: &Path, when: &str, jitd: Pid, id: &str) {
@@ -67,7 +79,7 @@ pub fn recycle(socket: &Path, when: &str, jitd: Pid, id: &str) {
     // The last copy but those of the children above: what they say ends with them.
     drop(say);
     wait_for(&connected);
-    kill(jitd, Signal::SIGSTOP).unwrap();
+    stop(jitd);
     give(&tell_end);
     waitpid(first, None).unwrap();
     let second = loop {
