@@ -61,12 +61,13 @@ fn decode(digits: &str) -> Option<[u8; 5]> {
 
 /// The last forty bits: as many as an id has.
 fn last_bits(bits: u64) -> [u8; 5] {
-    let [_, _, _, last @ ..] = bits.to_be_bytes();
+    let [last @ .., _, _, _] = bits.to_le_bytes();
     last
 }
 
-fn number([a, b, c, d, e]: [u8; 5]) -> u64 {
-    u64::from_be_bytes([0, 0, 0, a, b, c, d, e])
+/// In two parts, which are two loads: of eight bytes, three of them zero, the compiler makes fifteen instructions.
+fn number([low @ .., high]: [u8; 5]) -> u64 {
+    u64::from(u32::from_le_bytes(low)) | (u64::from(high) << 32)
 }
 
 macro_rules! id {
