@@ -4,6 +4,7 @@
 use crate::sources;
 use jit_core::name::{GroupName, Uid, UserName};
 use jit_core::subject::{Groups, Subject};
+use nix::libc::gid_t;
 use nix::unistd::{Group, User, getgrouplist};
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -65,10 +66,12 @@ fn groups_of(user: &User) -> Option<Groups> {
     Some(if silent.is_empty() { Groups::Known(groups) } else { Groups::Partly(groups) })
 }
 
-/// The sources of groups in `nsswitch.conf` that cannot be asked now.
+/// The sources of groups in `nsswitch.conf` that cannot be asked now: asked for somebody who is nowhere, as some make up root
+/// where they can tell of nobody else.
 #[must_use]
 pub fn silent_group_sources() -> Vec<String> {
-    sources::silent(c"root", 0)
+    const NOBODYS: gid_t = gid_t::MAX;
+    sources::silent(c"jit-no-such-account", NOBODYS)
 }
 
 /// Whether there is such a group; none: the name service did not say.
@@ -111,6 +114,14 @@ mod tests {
         assert!(members_of(&GroupName::new("root")).contains(&UserName::new("root")));
         assert_eq!(is_group(&GroupName::new("root")), Some(true));
         assert_eq!(is_group(&GroupName::new("no-such-group-here")), Some(false));
+    }
+
+    /// On a machine with libnss-systemd and without its services too: there it makes up root, and no other.
+    #[test]
+    fn the_groups_of_an_account_of_a_file_are_all_known() {
+        let daemon = subject_by_uid(Uid(1)).unwrap();
+        assert!(daemon.groups.are_known(), "{daemon:?}");
+        assert_eq!(silent_group_sources(), [""; 0]);
     }
 
     #[test]

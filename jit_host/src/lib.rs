@@ -6,6 +6,7 @@
 )]
 
 pub mod accounts;
+pub mod kernel;
 pub mod policy_files;
 pub mod process;
 #[allow(unsafe_code, reason = "libc's own interface to a source of groups is C")]

@@ -3,6 +3,7 @@
 //! A number in `/proc` may pass to another process while it is read. Whoever asks must hold the process
 //! by a pidfd and look, before and after, whether it is still alive.
 
+use crate::kernel;
 use jit_core::actor::Ancestry;
 use jit_core::name::Uid;
 use jit_core::session::Process;
@@ -93,7 +94,7 @@ fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
 /// A process, who started it, and its terminal, if it is there.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
-    let bytes = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let bytes = kernel::read(format!("/proc/{pid}/stat")).ok()?;
     parse_stat(pid, &String::from_utf8_lossy(&bytes))
 }
 
@@ -151,7 +152,7 @@ pub enum LoginUid {
 /// The login uid of a process. A kernel without the audit system has none.
 #[must_use]
 pub fn login_uid(pid: u32) -> LoginUid {
-    match std::fs::read_to_string(format!("/proc/{pid}/loginuid")) {
+    match kernel::read_text(format!("/proc/{pid}/loginuid")) {
         Ok(text) => match text.trim().parse() {
             Ok(UNSET) => LoginUid::Unset,
             Ok(uid) => LoginUid::Set(Uid(uid)),
@@ -172,7 +173,7 @@ pub fn real_uid(pid: u32) -> Option<Uid> {
 
 /// The uids of a process: real, effective, saved, and for files.
 fn uids_of(pid: u32) -> Option<[Uid; 4]> {
-    let status = std::fs::read(format!("/proc/{pid}/status")).ok()?;
+    let status = kernel::read(format!("/proc/{pid}/status")).ok()?;
     let status = String::from_utf8_lossy(&status);
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     let uids: Option<Vec<_>> = line.split_ascii_whitespace().map(|uid| uid.parse().ok().map(Uid)).collect();

@@ -19,6 +19,11 @@ const LOCAL: [&str; 3] = ["files", "compat", "db"];
 const TRY_AGAIN: c_int = -2;
 const UNAVAILABLE: c_int = -1;
 
+/// systemd's source says that it is away, with this number, where it is installed and no service offers it accounts, as in most
+/// containers: `/run/systemd/userdb` is not there, and so there is nobody whom it could know (systemd's `userdb_start_query`, and what
+/// `_nss_systemd_initgroups_dyn` makes of it). A service that does not answer is another number.
+const EMPTY: (&str, c_int) = ("systemd", libc::ESRCH);
+
 /// `_nss_*_initgroups_dyn`.
 type InitGroups = unsafe extern "C" fn(*const c_char, gid_t, *mut c_long, *mut c_long, *mut *mut gid_t, c_long, *mut c_int) -> c_int;
 
@@ -51,7 +56,12 @@ fn answers(source: &str, user: &CStr, gid: gid_t) -> bool {
     // SAFETY: a handle that dlopen gave, and a C string.
     let found = unsafe { libc::dlsym(handle, function.as_ptr()) };
     // A source without this function lists all its groups, as files do.
-    let answered = found.is_null() || ask(found, user, gid);
+    let answered = found.is_null()
+        || match ask(found, user, gid) {
+            Some((UNAVAILABLE, errno)) => (source, errno) == EMPTY,
+            Some((TRY_AGAIN, _)) | None => false,
+            Some(_) => true,
+        };
     // SAFETY: the handle from above, once.
     unsafe { libc::dlclose(handle) };
     answered
@@ -69,7 +79,8 @@ fn is_not_installed() -> bool {
     why.to_string_lossy().contains("No such file")
 }
 
-fn ask(function: *mut c_void, user: &CStr, gid: gid_t) -> bool {
+/// The status and the error number that a source answers with; none: there is no memory to ask it.
+fn ask(function: *mut c_void, user: &CStr, gid: gid_t) -> Option<(c_int, c_int)> {
     let room: usize = 64;
     let (mut start, mut size, mut errno) = (0, c_long::try_from(room).unwrap_or(0), 0);
     // SAFETY: the symbol has this type by the interface that its name stands for.
@@ -77,13 +88,13 @@ fn ask(function: *mut c_void, user: &CStr, gid: gid_t) -> bool {
     // SAFETY: any sizes may be asked for. The function may enlarge what it is given, with realloc: so it comes from here.
     let mut groups = unsafe { libc::calloc(room, size_of::<gid_t>()) }.cast::<gid_t>();
     if groups.is_null() {
-        return false;
+        return None;
     }
     // SAFETY: memory of the size that `size` tells; all pointers are good during the call; a limit below one is none.
     let status = unsafe { function(user.as_ptr(), gid, &raw mut start, &raw mut size, &raw mut groups, -1, &raw mut errno) };
     // SAFETY: what calloc gave, or what the function made of it with realloc.
     unsafe { libc::free(groups.cast()) };
-    status != TRY_AGAIN && status != UNAVAILABLE
+    Some((status, errno))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The cgroup of a session: what is in it, and how that ends.
 
 use jit_core::id::SessionId;
+use jit_host::kernel;
 use jit_host::process::Pinned;
 use jit_proto::place::{Hierarchy, is_session};
 use nix::sys::signal::Signal;
@@ -27,7 +28,7 @@ impl Cgroups {
     /// Those of this host, if it has any that we can write to. The folders of one jitd are told from another's by its state
     /// directory.
     pub fn find(state: &Path) -> Option<Self> {
-        let hierarchy = Hierarchy::find(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
+        let hierarchy = Hierarchy::find(&kernel::read_text("/proc/self/mountinfo").ok()?)?;
         let read_only = statvfs(&hierarchy.mount).ok()?.flags().contains(FsFlags::ST_RDONLY);
         let state = fs::metadata(state).ok()?;
         let number = fingerprint(&[state.dev(), state.ino()]);
@@ -46,13 +47,13 @@ impl Cgroups {
 
     /// The cgroup of this session, if this process is in it: the kernel's word.
     pub fn of_process(&self, pid: u32, session: SessionId) -> Option<Cgroup> {
-        let path = self.hierarchy.directory(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)?;
+        let path = self.hierarchy.directory(&kernel::read_text(format!("/proc/{pid}/cgroup")).ok()?)?;
         (path.ends_with(Path::new(&self.folder).join(session.to_string()))).then_some(Cgroup { path })
     }
 
     /// The sessions that this process is in: of its own cgroup, and of those above it. None: it cannot be read.
     pub fn sessions_above(&self, pid: u32) -> Option<Vec<SessionId>> {
-        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+        let text = kernel::read_text(format!("/proc/{pid}/cgroup")).ok()?;
         // One outside of what is mounted here is in no cgroup of ours.
         let Some(path) = self.hierarchy.directory(&text) else { return Some(Vec::new()) };
         let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
@@ -107,7 +108,7 @@ impl Cgroup {
 
     /// Whether no process is in it, or below it.
     pub fn is_empty(&self) -> bool {
-        match fs::read_to_string(self.events()) {
+        match kernel::read_text(self.events()) {
             Ok(events) => !events.lines().any(|line| line == "populated 1"),
             // It is gone.
             Err(_) => true,
@@ -146,7 +147,7 @@ impl Cgroup {
     pub fn signal(&self, signal: Signal) {
         for pid in self.processes() {
             let Some(process) = Pinned::by_number(pid) else { continue };
-            let still_in = fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|text| self.holds(&text));
+            let still_in = kernel::read_text(format!("/proc/{pid}/cgroup")).is_ok_and(|text| self.holds(&text));
             if still_in && process.is_alive() {
                 // The kernel refuses it for none that we may end.
                 let _ = process.signal(signal);
@@ -198,7 +199,7 @@ fn remove(place: &Path) {
 }
 
 fn listed(place: &Path) -> Vec<u32> {
-    let text = fs::read_to_string(place.join("cgroup.procs")).unwrap_or_default();
+    let text = kernel::read_text(place.join("cgroup.procs")).unwrap_or_default();
     // A process of another pid namespace is listed as 0.
     text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != 0).collect()
 }
