@@ -6,7 +6,7 @@ use jit_core::engine::fixture::World;
 use jit_core::engine::invariants::{
     Book, deciding_and_explaining_agree, no_approval_is_repeated_too_often, no_grant_is_extended_too_often, no_grant_outgrows_its_rule,
     no_grant_outlives_its_rule, no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain,
-    the_picked_events_make_the_same, warnings_come_once_and_in_time, what_is_taken_back_leaves_nothing,
+    the_picked_events_make_the_same, warnings_come_once_and_in_time, what_is_taken_back_leaves_nothing, what_is_to_be_longer_is_live,
 };
 use jit_core::engine::scenario::{Act, DOORS, PEOPLE, Parts, perform};
 use libfuzzer_sys::fuzz_target;
@@ -40,6 +40,7 @@ fuzz_target!(|data: &[u8]| {
     replaying_makes_the_same(&world);
     the_events_make_a_chain(&world);
     what_is_taken_back_leaves_nothing(&world);
+    what_is_to_be_longer_is_live(&world);
     the_picked_events_make_the_same(&world);
 });
 

@@ -46,7 +46,7 @@ fn not_pending(state: &State, actor: &Actor, id: RequestId) -> Refusal {
 }
 
 /// Gives a grant of one's own back.
-pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>) -> Handled {
+pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>, now: Now) -> Handled {
     let mine: Vec<_> = state.live_of(&actor.subject).collect();
     let grant = match (id, mine.as_slice()) {
         (Some(id), mine) => match mine.iter().find(|grant| grant.terms.id == id) {
@@ -67,7 +67,14 @@ pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>) -> H
         service: terms.common.service.clone(),
         run_as: terms.common.run_as.clone(),
     };
-    Ok((Reply::Grants(vec![terms.id]), vec![dropped.into()]))
+    Ok((Reply::Grants(vec![terms.id]), with_its_extension(state, terms, dropped, now)))
+}
+
+/// The end of a grant, and of the request that waits to make it longer, unless that has lapsed by itself.
+pub(super) fn with_its_extension(state: &State, terms: &Terms, ended: impl Into<Event>, now: Now) -> Vec<Event> {
+    let extension = state.extension_of(terms).filter(|request| !request.lapses.has_passed(now));
+    let lapsed = extension.map(|request| event::RequestLapsed { id: request.ask.id, user: request.ask.user.clone() }.into());
+    std::iter::once(ended.into()).chain(lapsed).collect()
 }
 
 fn not_mine(state: &State, actor: &Actor, id: GrantId) -> Refusal {
@@ -98,7 +105,11 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
         }
     };
     let ids = grants.iter().map(|terms| terms.id).collect();
-    let events = grants.iter().map(|terms| revoked(terms, &actor.subject.name, note.clone(), grace)).collect();
+    let revoked = |terms: &&Terms| {
+        let revoked = revoked(terms, &actor.subject.name, note.clone(), grace);
+        with_its_extension(state, terms, revoked, context.now)
+    };
+    let events = grants.iter().flat_map(revoked).collect();
     Ok((Reply::Grants(ids), events))
 }
 
@@ -165,7 +176,7 @@ fn passed(state: &State, due: &Due, now: Now) -> Vec<Event> {
     match due {
         Due::Request(id) => lapsed(state, *id).into_iter().collect(),
         Due::Escalation(id) => escalated(state, *id).into_iter().collect(),
-        Due::Grant(id) => begun_or_expired(state, *id, now).into_iter().collect(),
+        Due::Grant(id) => begun_or_expired(state, *id, now),
         Due::Warning(id) => warned(state, *id, now),
         Due::Review(id) => overdue(state, *id, now).into_iter().collect(),
     }
@@ -186,18 +197,19 @@ fn escalated(state: &State, id: RequestId) -> Option<Event> {
     }
 }
 
-fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Option<Event> {
-    match state.grant(id)? {
+fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Vec<Event> {
+    let Some(grant) = state.grant(id) else { return Vec::new() };
+    match grant {
         Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { begins, until }, .. }) if !until.has_passed(now) => {
             // One clock may have been set, and brought its beginning near before its end: it lasts no longer for that.
             let lasts = begins.wall.until(until.wall);
             let (user, until) = (terms.user.clone(), until.or_earlier(Deadline::after(now, lasts)));
-            Some(event::GrantStarted { id, user, until: until.wall, until_boot_ms: until.boot }.into())
+            vec![event::GrantStarted { id, user, until: until.wall, until_boot_ms: until.boot }.into()]
         }
-        grant @ (Grant::Live(_) | Grant::Ended(_)) => {
+        Grant::Live(_) | Grant::Ended(_) => {
             let terms = grant.terms();
             let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
-            Some(event::GrantExpired { id, user, service, run_as }.into())
+            with_its_extension(state, terms, event::GrantExpired { id, user, service, run_as }, now)
         }
     }
 }

@@ -52,8 +52,7 @@ pub(super) fn extend(
         return Err(Refusal::NoRule { user, service, run_as });
     }
     until(grant, by, context.now)?;
-    let waiting = state.pending_of(&actor.subject).find(|request| request.ask.extends == Some(terms.id));
-    if let Some(request) = waiting {
+    if let Some(request) = state.extension_of(terms) {
         return Err(Refusal::AlreadyPending { id: request.ask.id });
     }
     let humans = humans_behind(state, actor, policy)?;

@@ -4,7 +4,7 @@ use super::Admission;
 use super::fixture::{World, actor, entry};
 use super::scenario::{DOORS, PEOPLE, Parts, same_human};
 use crate::event::{self, Event};
-use crate::grant::Kind;
+use crate::grant::{Grant, Kind};
 use crate::id::GrantId;
 use crate::name::{Service, UserName};
 use crate::policy::hours::Open;
@@ -215,6 +215,13 @@ pub fn no_use_is_taken_twice(world: &World) {
             }
             _ => {}
         }
+    }
+}
+
+/// Nothing waits to be made longer that is over.
+pub fn what_is_to_be_longer_is_live(world: &World) {
+    for grant in world.state.pending().filter_map(|request| request.ask.extends) {
+        assert!(matches!(world.state.grant(grant), Some(Grant::Live(_))), "{grant} is over");
     }
 }
 

@@ -268,6 +268,33 @@ fn a_grant_is_made_longer_as_often_and_as_much_as_its_rule_says_each_time_approv
 }
 
 #[test]
+fn a_request_to_make_a_grant_longer_lapses_with_it_however_it_ends_and_the_same_can_be_asked_for_anew() {
+    type End = fn(&mut World, GrantId);
+    let ends: [(&str, End); 4] = [
+        ("dropped", |world, grant| world.command(Command::Drop(actor("alice"), Some(grant))).map(drop).unwrap()),
+        ("revoked", |world, grant| world.revoke("carol", grant).unwrap()),
+        ("used-up", |world, _| {
+            let (session, _) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+            world.command(Command::Close(session)).map(drop).unwrap();
+        }),
+        ("expired", |world, _| world.pass(Span::from_secs(1801))),
+    ];
+    for (word, end) in ends {
+        let mut world = world();
+        let id = world.request_of(&actor("alice"), Wish { uses: Some(1), ..wish() }).unwrap();
+        world.approve("carol", id).unwrap();
+        let grant = world.grant_of(id);
+        let command = Command::Extend { actor: actor("alice"), id: None, by: hours(1), reason: Some("INC-2".to_owned()) };
+        let Ok(Reply::Request(longer)) = world.command(command) else { panic!("it may be made longer") };
+        let begin = world.log.len();
+        end(&mut world, grant);
+        assert_eq!((world.grant_word(grant), world.outcome(longer)), (word, "lapsed"));
+        assert_eq!(names(&world)[begin..].iter().filter(|name| **name == "request.lapsed").count(), 1, "said once: {word}");
+        assert!(world.request("alice").is_ok(), "nothing stands in the way of a new one: {word}");
+    }
+}
+
+#[test]
 fn a_deny_beats_a_live_grant_and_is_said_by_its_name() {
     let mut world = world();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() });

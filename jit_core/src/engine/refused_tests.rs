@@ -279,8 +279,11 @@ fn what_was_asked_to_be_longer_and_is_over_by_then_is_not_longer() {
     let again = refused(&mut world, extend(actor("alice"), None));
     assert_eq!(again, Refusal::AlreadyPending { id });
     world.command(Command::Drop(actor("alice"), None)).map(drop).unwrap();
-    assert_eq!(refused(&mut world, approve(actor("carol"), id, None)), Refusal::Over { id: grant, word: "dropped" });
-    world.command(Command::Cancel(actor("alice"), None)).map(drop).unwrap();
+    assert_eq!(
+        refused(&mut world, approve(actor("carol"), id, None)),
+        Refusal::Decided { id, word: "lapsed", by: Vec::new() },
+        "it lapsed with {grant}"
+    );
     let (grant, id) = asked(&mut world);
     let ends = Span::from_secs(1800);
     world.now = crate::time::Now { wall: world.now.wall.plus(ends), boot: world.now.boot.plus(ends) };

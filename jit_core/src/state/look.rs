@@ -3,7 +3,7 @@
 use super::State;
 use super::deadlines::Due;
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
-use crate::grant::{Grant, LiveGrant};
+use crate::grant::{Grant, LiveGrant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Uid};
 use crate::optout::{Basis, Emergency};
@@ -68,10 +68,13 @@ impl State {
     /// The requests of an account that wait. Number and name must both match.
     pub fn pending_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = &'a PendingRequest> {
         let ids = self.pending_of.range((subject.uid, RequestId::FIRST)..=(subject.uid, RequestId::LAST));
-        ids.filter_map(|(_, id)| match self.requests.get(id) {
-            Some(Request::Pending(request)) if request.ask.user == subject.name => Some(request),
-            Some(Request::Pending(_) | Request::Decided(_)) | None => None,
-        })
+        ids.filter_map(|(_, id)| self.pending_request(*id)).filter(|request| request.ask.user == subject.name)
+    }
+
+    /// The request that waits to make a grant longer.
+    pub fn extension_of(&self, terms: &Terms) -> Option<&PendingRequest> {
+        let theirs = self.pending_of.range((terms.uid, RequestId::FIRST)..=(terms.uid, RequestId::LAST));
+        theirs.filter_map(|(_, id)| self.pending_request(*id)).find(|request| request.ask.extends == Some(terms.id))
     }
 
     /// The grants of an account that let it in. Number and name must both match.
@@ -97,12 +100,16 @@ impl State {
         }
     }
 
-    /// Every request that waits.
-    pub fn pending(&self) -> impl Iterator<Item = &PendingRequest> {
-        self.pending_of.iter().filter_map(|(_, id)| match self.requests.get(id) {
+    fn pending_request(&self, id: RequestId) -> Option<&PendingRequest> {
+        match self.requests.get(&id) {
             Some(Request::Pending(request)) => Some(request),
             Some(Request::Decided(_)) | None => None,
-        })
+        }
+    }
+
+    /// Every request that waits.
+    pub fn pending(&self) -> impl Iterator<Item = &PendingRequest> {
+        self.pending_of.iter().filter_map(|(_, id)| self.pending_request(*id))
     }
 
     /// Every session that runs.
