@@ -22,7 +22,6 @@ use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::vital::Pulse;
-use crate::wire;
 use jit_core::actor::Actor;
 use jit_core::engine::could_approve_something;
 use jit_core::name::Uid;
@@ -36,6 +35,7 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 
@@ -198,9 +198,16 @@ pub(crate) struct Line {
     pub(crate) stream: UnixStream,
 }
 
+/// In the place of an answer that no frame holds: it was worked out all the same, and what was to be done is done.
+fn too_long() -> UserAnswer {
+    let help = Some("what was asked for is done and on record: jit audit log shows it".to_owned());
+    UserAnswer::Failed(Failure { code: FailureCode::Refused, message: "the answer is too long to be shown".to_owned(), help, rule: None })
+}
+
 impl Line {
     pub(crate) async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), Gone> {
-        match tokio::time::timeout(READ, wire::write(&mut self.stream, message)).await {
+        let frame = frame::encode(message).or_else(|_| frame::encode(&too_long())).map_err(|_| Gone)?;
+        match tokio::time::timeout(READ, self.stream.write_all(&frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
@@ -385,5 +392,24 @@ fn changes_something(act: &Act) -> bool {
         | Act::Archive { .. }
         | Act::Watch
         | Act::Metrics => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn an_answer_that_no_frame_holds_is_said_to_be_too_long() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut line = Line { stream: ours };
+        line.send(&UserAnswer::Remark("x".repeat(frame::MOST))).await.unwrap_or_else(|Gone| panic!("it was closed"));
+        let mut header = [0; frame::HEADER];
+        theirs.read_exact(&mut header).await.unwrap();
+        let mut content = vec![0; frame::content_length(header).unwrap()];
+        theirs.read_exact(&mut content).await.unwrap();
+        let UserAnswer::Failed(failure) = frame::decode(&content).unwrap() else { panic!("it was sent") };
+        assert_eq!(failure.message, "the answer is too long to be shown");
     }
 }

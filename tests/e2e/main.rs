@@ -30,6 +30,7 @@ mod forging;
 mod host;
 mod hostile;
 mod identity;
+mod many_approvers;
 mod notify;
 mod notify_faults;
 mod optouts;

@@ -24,15 +24,26 @@ pub async fn status(about: &About, line: &mut Line, actor: Actor) -> Result<(), 
     }
     while frame::encode(&UserAnswer::Status(Box::new(status.clone()))).is_err() {
         // Nobody can read that many; `jit list` shows them all.
-        shorten(&mut status.may_request);
-        shorten(&mut status.to_approve);
-        shorten(&mut status.grants);
+        let shorter = [
+            shorten(&mut status.may_request),
+            shorten(&mut status.may_emergency),
+            shorten(&mut status.to_review),
+            shorten(&mut status.to_approve),
+            shorten(&mut status.grants),
+            shorten(&mut status.requests),
+        ];
+        if !shorter.contains(&true) {
+            break;
+        }
     }
     line.send(&UserAnswer::Status(Box::new(status))).await
 }
 
-fn shorten<T>(list: &mut Vec<T>) {
-    list.truncate(list.len() / 2);
+/// Leaves half of a list. Whether there was anything to leave out.
+fn shorten<T>(list: &mut Vec<T>) -> bool {
+    let before = list.len();
+    list.truncate(before / 2);
+    list.len() < before
 }
 
 fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {

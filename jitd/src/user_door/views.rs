@@ -240,7 +240,10 @@ pub fn viewer<'a>(subject: &'a Subject, policy: &'a jit_core::policy::Policy) ->
     Viewer { subject, policy }
 }
 
-/// The approvers as names, where they are known: the members of a group, but for the accounts of whoever asked.
+/// The most members of a group that are named: of more, nobody reads the names, and they would fill whole answers.
+const MOST_MEMBERS: usize = 50;
+
+/// The approvers as names, where they are known: the members of a group that is not too large, but for the accounts of whoever asked.
 pub async fn named(directory: &Directory, approvers: &[String], but: &[String]) -> Vec<String> {
     let mut names = Vec::new();
     for approver in approvers {
@@ -250,10 +253,11 @@ pub async fn named(directory: &Directory, approvers: &[String], but: &[String]) 
             Some(_) | None => Vec::new(),
         };
         let members: Vec<_> = members.into_iter().filter(|name| !but.contains(name)).collect();
-        if members.is_empty() {
+        if members.is_empty() || members.len() > MOST_MEMBERS {
             names.push(approver.clone());
+        } else {
+            names.extend(members);
         }
-        names.extend(members);
     }
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));

@@ -223,13 +223,7 @@ pub fn read_stages<'a>(table: &mut Table<'a>, value: &Value<'a>) -> Vec<Stage> {
     table.tables_in("approve", "a stage of `approve`", value, |inner| {
         let by = inner.require("by", "by = [\"group:leads\"]");
         let count = inner.take("count").map_or(Some(1), |count| inner.number("count", &count, 1, 16));
-        let by = by.map(|value| {
-            let by = principals(inner, "by", &value);
-            if value.is_empty_list() {
-                inner.wrong(&value.span, "by", "empty: nobody could approve", PRINCIPALS);
-            }
-            by
-        });
+        let by = by.map(|value| deciders(inner, "by", &value, "empty: nobody could approve"));
         Some(Stage { by: by?, count: count? })
     })
 }
@@ -275,13 +269,7 @@ pub fn read_escalate(table: &mut Table<'_>, lapse: Span) -> Option<Escalate> {
     let value = table.take("escalate")?;
     let read = table.table("escalate", "`escalate`", &value, |inner| {
         let after = inner.require("after", "after = \"15m\"").and_then(|value| span(inner, "after", &value));
-        let to = inner.require("to", "to = [\"group:managers\"]").map(|value| {
-            let to = principals(inner, "to", &value);
-            if value.is_empty_list() {
-                inner.wrong(&value.span, "to", "empty: to nobody", PRINCIPALS);
-            }
-            to
-        });
+        let to = inner.require("to", "to = [\"group:managers\"]").map(|value| deciders(inner, "to", &value, "empty: to nobody"));
         Some(Escalate { after: after?, to: to? })
     })??;
     if read.after >= lapse {
@@ -387,4 +375,19 @@ pub fn principal(text: &str) -> Result<Principal, String> {
 
 pub fn principals<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>) -> Vec<Principal> {
     table.list(key, value, principal, PRINCIPALS)
+}
+
+/// How many may be named where somebody decides: all of them are shown to whoever waits for one.
+const MOST_DECIDERS: usize = 100;
+
+/// Those who decide something: at least one, and not too many to be shown. `empty` says what none would mean.
+pub fn deciders<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>, empty: &str) -> Vec<Principal> {
+    let named = principals(table, key, value);
+    if value.is_empty_list() {
+        table.wrong(&value.span, key, empty, PRINCIPALS);
+    } else if named.len() > MOST_DECIDERS {
+        let why = format!("too long: it names {}, and {MOST_DECIDERS} is the most", named.len());
+        table.wrong(&value.span, key, &why, "put them into a group, and name that: \"group:leads\"");
+    }
+    named
 }

@@ -1,8 +1,8 @@
 //! Each kind of rule, as it is read from TOML.
 
 use super::parts::{
-    Around, PRINCIPALS, account, principal, principals, read_any_run_as, read_escalate, read_extend, read_for, read_name, read_reason,
-    read_run_as, read_scope, read_session, read_span, read_stages, read_starts, read_until, read_uses, span,
+    Around, PRINCIPALS, account, deciders, principal, principals, read_any_run_as, read_escalate, read_extend, read_for, read_name,
+    read_reason, read_run_as, read_scope, read_session, read_span, read_stages, read_starts, read_until, read_uses, span,
 };
 use crate::policy::reader::Table;
 use crate::policy::{After, DenyRule, EmergencyRule, GrantRule, LegacyRule, Limit, Person, RepetitiveRule, Review, Starts};
@@ -61,13 +61,8 @@ pub fn read_emergency(table: &mut Table<'_>, around: Around) -> Option<Emergency
     let review = table.require("review", "review = { by = [\"group:security\"], within = \"24h\" }");
     let review = review.and_then(|value| {
         table.table("review", "`review`", &value, |inner| {
-            let by = inner.require("by", "by = [\"group:security\"]").map(|value| {
-                let by = principals(inner, "by", &value);
-                if value.is_empty_list() {
-                    inner.wrong(&value.span, "by", "empty: nobody could review", PRINCIPALS);
-                }
-                by
-            });
+            let by = inner.require("by", "by = [\"group:security\"]");
+            let by = by.map(|value| deciders(inner, "by", &value, "empty: nobody could review"));
             let within = inner.require("within", "within = \"24h\"").and_then(|value| span(inner, "within", &value));
             Some(Review { by: by?, within: within? })
         })?

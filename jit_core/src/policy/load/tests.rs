@@ -117,6 +117,20 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
 }
 
 #[test]
+fn more_who_decide_than_can_be_shown_are_a_group() {
+    let approved_by = |most: usize| {
+        let names: Vec<_> = (0..most).map(|number| format!("\"user:lead-{number}\"")).collect();
+        rule_with(&format!("approve = [ {{ by = [{}] }} ]", names.join(", ")))
+    };
+    assert_eq!(mistakes_or_none(&approved_by(100)), "");
+    let refused = mistakes_or_none(&approved_by(101));
+    assert!(
+        refused.contains("too long: it names 101, and 100 is the most (put them into a group, and name that: \"group:leads\")"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn what_is_missing_is_named_at_the_rule() {
     let found = mistakes("version = 1\n\n[[grant]]\nname = \"x\"\n");
     for key in ["who", "on", "approve"] {

@@ -1,0 +1,35 @@
+//! Approvers by the thousand: who may say yes is shown in few words, and nothing grows with them.
+
+use jit_tests::{Host, POLICY};
+
+/// A host on which so many are in the group of those who approve.
+fn with(leads: usize) -> Host {
+    let host = Host::with(|host| host.people().policy(POLICY).without_daemon()).start();
+    let grow = format!(
+        "awk -F: -v most={leads} 'BEGIN {{ OFS = \":\" }} $1 == \"leads\" {{ for (n = 0; n < most; n++) $4 = $4 \",approver-\" n }} {{ print }}' /etc/group > /root/group && cat /root/group > /etc/group"
+    );
+    host.root().run(&grow).succeeds();
+    host.jitd().start();
+    host
+}
+
+#[test]
+fn a_group_of_ten_thousand_approvers_is_named_as_a_group_wherever_it_is_shown() {
+    let host = with(10_000);
+    host.user("alice").run("jit status").succeeds().says("approves: group leads");
+    host.user("bob").run("sudo -n true").fails().says("Approves: group leads");
+    host.user("alice").run("jit request sudo --reason INC-42").succeeds().says("group leads");
+    let id = host.user("alice").run("jit list --json").json()["requests"][0]["id"].as_str().unwrap().to_owned();
+    host.user("alice").run("jit --json status").succeeds().says("\"approvers\":[\"group:leads\"]");
+    host.user("alice").run("jit list").succeeds().says("for group leads");
+    host.user("carol").run("jit status").succeeds().says("alice");
+    host.user("carol").run(&format!("jit approve {id}")).succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn the_members_of_a_small_group_are_named() {
+    let host = with(10);
+    let request = host.user("alice").run("jit --json request sudo --reason INC-42");
+    request.succeeds().says("\"carol\"").says("\"approver-9\"");
+}
