@@ -1,55 +1,22 @@
 //! What it costs that a session is bound, beside a module of twenty lines of C that makes such a cgroup and moves into it.
 //!
-//! Moving a process waits for an RCU grace period of the kernel, unless the hierarchy is mounted with `favordynmods`.
+//! One move follows the other so soon here that the kernel waits for no RCU grace period: `sudo` and `ssh` show what that takes.
 
 use crate::c_module::compiled;
 use crate::cgroup::Own;
 use crate::check::pin_to_one_core;
 use crate::contest::Contest;
 use crate::daemon::{Daemon, built};
+use crate::favoured::with_and_without;
 use crate::{mounts, stacks};
 use jit_tests::cgroup::mount;
-use nix::mount::{MntFlags, MsFlags, umount2};
-use std::path::{Path, PathBuf};
+use nix::mount::{MntFlags, umount2};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 /// How often each contender runs.
 const ROUNDS: usize = 200;
-
-/// The hierarchy mounted with `favordynmods`. It is one for all mounts, so it goes back with this.
-struct Favoured {
-    mount: PathBuf,
-    before: String,
-}
-
-/// The options of the hierarchy's own.
-fn options() -> String {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let of_all = mounts.lines().find_map(|line| line.split_once(" - cgroup2 ")).and_then(|(_, rest)| rest.split(' ').nth(1));
-    let options = of_all.unwrap().split(',').filter(|option| !["rw", "ro"].contains(option));
-    options.collect::<Vec<_>>().join(",")
-}
-
-/// The system call and not mount(8), which keeps what is not named.
-fn remount(mount: &Path, options: &str) -> bool {
-    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RELATIME;
-    nix::mount::mount(Some("none"), mount, None::<&str>, flags, Some(options)).is_ok()
-}
-
-impl Favoured {
-    fn begin() -> Option<Self> {
-        let favoured = Self { mount: mount(), before: options() };
-        let with = format!("{},favordynmods", favoured.before);
-        (!favoured.before.contains("favordynmods") && remount(&favoured.mount, with.trim_start_matches(','))).then_some(favoured)
-    }
-}
-
-impl Drop for Favoured {
-    fn drop(&mut self) {
-        assert!(remount(&self.mount, &self.before) && options() == self.before, "the hierarchy stays mounted with favordynmods");
-    }
-}
 
 /// One session, in a process of its own: it says how long opening and closing took, in nanoseconds. Where no hierarchy is
 /// mounted the process is not bound to a cgroup.
@@ -104,13 +71,6 @@ pub fn run(place: &Path) {
     ];
     // libpam loads the modules of all phases at the first: in sudo that is not the session.
     let stacks = stacks::write(place, stacks.map(|(service, stack)| (service, format!("account required pam_permit.so\n{stack}"))));
-    contest(&stacks, "as it is mounted here");
-    match Favoured::begin() {
-        Some(favoured) => {
-            contest(&stacks, "mounted with favordynmods");
-            drop(favoured);
-        }
-        None => eprintln!("the hierarchy cannot be mounted with favordynmods here"),
-    }
+    with_and_without(|mounted| contest(&stacks, mounted));
     drop(daemon);
 }

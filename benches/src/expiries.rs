@@ -282,7 +282,7 @@ async fn at_once(running: &Running, end: u64) -> AtOnce {
     let began = Instant::now();
     running.clock.0.fetch_add(1000, Ordering::SeqCst);
     let mut result = AtOnce { stored: Duration::ZERO, said: Duration::ZERO, longest_check: Duration::ZERO };
-    while result.said.is_zero() {
+    while result.stored.is_zero() || result.said.is_zero() {
         let asked = Instant::now();
         let admission = running.engine.check(own_entry(), false).await.unwrap().admission;
         assert!(matches!(admission, Admission::Grant(_)), "{admission:?}");
@@ -290,7 +290,7 @@ async fn at_once(running: &Running, end: u64) -> AtOnce {
         if result.stored.is_zero() && *running.head.borrow() >= before + u64::from(AT_ONCE) {
             result.stored = began.elapsed();
         }
-        if running.ended.load(Ordering::Relaxed) >= ended + u64::from(AT_ONCE) {
+        if result.said.is_zero() && running.ended.load(Ordering::Relaxed) >= ended + u64::from(AT_ONCE) {
             result.said = began.elapsed();
         }
         assert!(began.elapsed() < Duration::from_secs(60), "they do not end");
@@ -302,8 +302,7 @@ impl AtOnce {
     fn say(&self) {
         let ms = |span: Duration| format!("{:.0} ms", span.as_secs_f64() * 1000.0);
         say::title(&format!("{AT_ONCE} grants that end in the same second"));
-        let stored = self.stored.max(Duration::from_millis(1));
-        say::figure("all on disk", &ms(stored), &say::goal("1 s", stored <= MOST_AT_ONCE));
+        say::figure("all on disk", &ms(self.stored), &say::goal("1 s", self.stored <= MOST_AT_ONCE));
         say::figure("all at syslog", &ms(self.said), "");
         say::figure("the longest that a check of somebody else took meanwhile", &ms(self.longest_check), "");
     }

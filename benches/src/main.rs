@@ -25,6 +25,7 @@ mod daemon;
 mod echo;
 mod ending;
 mod expiries;
+mod favoured;
 mod grants;
 mod host;
 mod instructions;
@@ -87,7 +88,7 @@ fn main() {
                 let place = tempfile::Builder::new().prefix("jit-bench").tempdir_in(directory).expect("benchmarks run as root");
                 run(place.path());
             }
-            None => panic!("there is no benchmark of the name {name}"),
+            None => panic!("there is no benchmark of the name {name}; there are {:?}", BENCHMARKS.map(|(known, ..)| known)),
         },
         more => panic!("one name, or none, and not {more:?}"),
     }

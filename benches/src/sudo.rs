@@ -3,7 +3,8 @@
 use crate::c_module::compiled;
 use crate::cgroup::Own;
 use crate::check::pin_to_one_core;
-use crate::contest::Contest;
+use crate::contest::{Contest, Results};
+use crate::favoured::with_and_without;
 use crate::host::{Stacks, start};
 use crate::stopwatch::Stopwatch;
 use std::cell::RefCell;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How often each contender runs: alice may open 2,000 sessions at once.
-const ROUNDS: usize = 1_000;
+const ROUNDS: usize = 700;
 /// And how often before that.
 const WARM: usize = 50;
 /// How long a rest after each: jitd notes that a session ended when its sudo is gone.
@@ -33,20 +34,27 @@ pub fn run(place: &Path) {
     let stacks = Stacks::of(&host, "sudo");
     let c = format!("{} {} {}", compiled(place).display(), own.cgroup.display(), place.join("log-of-c").display());
     let watch = RefCell::new(Stopwatch::start(&host, &host.user("alice"), "sudo -n true"));
-    let mut contest = Contest::new("Whole `sudo -n true`").warm(WARM).rest(REST);
-    for (name, stack) in
-        [(STOCK, stacks.stock()), (ACCOUNT, stacks.account()), (C, stacks.session(&c)), (ALL, stacks.all()), (AGAIN, stacks.stock())]
-    {
-        let (stacks, watch) = (&stacks, &watch);
+    let without = [(STOCK, stacks.stock()), (ACCOUNT, stacks.account()), (AGAIN, stacks.stock())];
+    let results = contest("Whole `sudo -n true`", &without, &stacks, &watch);
+    results.say_paired(AGAIN, STOCK, None);
+    results.say_paired(ACCOUNT, STOCK, Some(1.06));
+    with_and_without(|mounted| {
+        let with = [(STOCK, stacks.stock()), (C, stacks.session(&c)), (ALL, stacks.all())];
+        let results = contest(&format!("Whole `sudo -n true`, with a session, cgroups {mounted}"), &with, &stacks, &watch);
+        results.say_paired(ALL, C, Some(1.1));
+        results.say_paired(ALL, STOCK, None);
+    });
+}
+
+fn contest(about: &str, contenders: &[(&'static str, String)], stacks: &Stacks, watch: &RefCell<Stopwatch>) -> Results {
+    let mut contest = Contest::new(about).warm(WARM).rest(REST);
+    for (name, stack) in contenders {
         contest.enter_timed(name, move || {
-            stacks.put(&stack);
+            stacks.put(stack);
             watch.borrow_mut().run()
         });
     }
     let results = contest.run(ROUNDS);
     results.say(&[]);
-    results.say_paired(AGAIN, STOCK, None);
-    results.say_paired(ACCOUNT, STOCK, Some(1.06));
-    results.say_paired(ALL, C, Some(1.1));
-    results.say_paired(ALL, STOCK, None);
+    results
 }
