@@ -1,0 +1,302 @@
+//! What the thread does with what it is asked.
+
+use super::lines::{say_failed, say_unstored, urgency};
+use super::{Archived, Committed, Kept, Unstored, Work, fresh};
+use crate::meter::Meter;
+use crate::syslog::{Syslog, Turn};
+use crate::voice::Voice;
+use jit_core::engine::{Otherwise, Recording};
+use jit_core::event::{self, Event};
+use jit_core::line;
+use jit_core::record::{Head, Record};
+use jit_core::time::WallTime;
+use jit_store::{Fresh, Reserve, Store};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The most checks that wait while the store fails. Acts wait without a limit: there are few, and each counts.
+const MOST_CHECKS: usize = 10_000;
+
+/// What waits to be stored.
+pub(super) struct Late {
+    fresh: Fresh,
+    /// A check, of which the oldest may be lost.
+    is_check: bool,
+}
+
+/// What is remembered while the store fails.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Failing {
+    refused: u64,
+    late: u64,
+    lost: u64,
+}
+
+/// Where the thread finds what it is asked, and what it works with.
+pub(crate) struct Desk {
+    pub(super) jobs: mpsc::Receiver<Work>,
+    pub(super) scribe: Scribe,
+}
+
+impl Desk {
+    /// Waits for the next thing to do, and does it. None: the store is closed, or nobody can ask for anything any more.
+    pub(super) fn work_once(mut self) -> Option<Self> {
+        match self.jobs.recv_timeout(self.scribe.pause()) {
+            Ok(job) => self.work(job),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.scribe.go_on_with_syslog();
+                Some(self)
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// The same without waiting, for a test that decides who goes on when. True: there was something.
+    #[cfg(test)]
+    pub(crate) fn work_if_asked(self) -> (bool, Option<Self>) {
+        match self.jobs.try_recv() {
+            Ok(job) => (true, self.work(job)),
+            Err(mpsc::TryRecvError::Empty) => (false, Some(self)),
+            Err(mpsc::TryRecvError::Disconnected) => (false, None),
+        }
+    }
+
+    fn work(mut self, job: Work) -> Option<Self> {
+        let Work::Close(done) = job else {
+            self.scribe.work(job);
+            return Some(self);
+        };
+        if self.scribe.failing.is_some() || !self.scribe.reserve.is_held() {
+            self.scribe.store.stay_open_on_disk();
+        }
+        // Otherwise it is closed in good order: all of it is in one file then.
+        drop(self);
+        let _ = done.send(());
+        None
+    }
+}
+
+/// What the thread works with.
+pub(super) struct Scribe {
+    pub(super) store: Store,
+    pub(super) reserve: Reserve,
+    pub(super) voice: Voice,
+    pub(super) behind: Arc<AtomicBool>,
+    pub(super) fails: Arc<AtomicBool>,
+    pub(super) head: Arc<watch::Sender<u64>>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) failing: Option<Failing>,
+    pub(super) late: VecDeque<Late>,
+}
+
+/// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
+const SYSLOG_AGAIN: Duration = Duration::from_millis(10);
+/// Otherwise nothing is done until somebody asks.
+const LONG: Duration = Duration::from_secs(3600);
+
+impl Scribe {
+    fn pause(&self) -> Duration {
+        if self.voice.with(Syslog::is_slow) { SYSLOG_AGAIN } else { LONG }
+    }
+
+    /// Gives a slow syslog what it takes now.
+    fn go_on_with_syslog(&mut self) {
+        if self.voice.with(Syslog::is_slow) {
+            self.voice.flush();
+        }
+        self.say_how_it_goes();
+    }
+
+    fn say_how_it_goes(&self) {
+        let fails = self.failing.is_some() || !self.reserve.is_held();
+        self.fails.store(fails, Ordering::Relaxed);
+        let speaks = self.voice.with(Syslog::waiting) == 0 && !self.voice.has_turned();
+        self.behind.store(fails || !speaks, Ordering::Relaxed);
+        self.measure();
+    }
+
+    /// Says how the record and syslog are to whoever measures.
+    fn measure(&self) {
+        let health = &self.meter.health;
+        let set = |meter: &AtomicU64, count: usize| meter.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        set(&health.waiting, self.late.len());
+        set(&health.syslog_waiting, self.voice.with(Syslog::waiting));
+        health.failing.store(self.failing.is_some(), Ordering::Relaxed);
+        health.syslog_lost.store(self.voice.with(Syslog::is_lost), Ordering::Relaxed);
+        health.syslog_undelivered.store(self.voice.with(Syslog::dropped), Ordering::Relaxed);
+    }
+
+    fn work(&mut self, work: Work) {
+        match work {
+            Work::Commit(batch, recording, done) => {
+                let result = self.commit(batch, recording);
+                // Whoever waited may have gone.
+                let _ = done.send(result);
+            }
+            Work::Note(batch) => {
+                if let Err(unstored) = self.try_commit(&batch, Recording::A_FACT) {
+                    self.fails(&unstored.why);
+                    self.keep_for_later(batch, true);
+                }
+            }
+            Work::Flush(now) => {
+                self.voice.flush();
+                self.say_turns(now);
+                self.recover(now);
+            }
+            Work::Head(now, done) => {
+                let Head { seq, hash } = self.store.head();
+                self.note_own(now, &event::AuditHead { head: seq, head_hash: hash.to_string() }.into());
+                // Where that fails nothing is lost, and whoever writes next sees it.
+                let _ = self.store.settle();
+                let _ = done.send(());
+            }
+            Work::Base(base, done) => {
+                if let Err(trouble) = self.store.put_base(&base) {
+                    self.fails(&Unstored::from(trouble).why);
+                }
+                let _ = done.send(());
+            }
+            Work::Prune(archived, done) => {
+                let _ = done.send(self.prune(archived));
+            }
+            Work::Publish(records) => self.publish(&records),
+            // Handled where the thread ends.
+            Work::Close(done) => drop(done),
+        }
+        self.say_how_it_goes();
+    }
+
+    /// Stores a batch, or does what is to be done where it cannot be.
+    fn commit(&mut self, batch: Vec<Fresh>, recording: Recording) -> Committed {
+        let mut tried = self.try_commit(&batch, recording);
+        if tried.is_err() && recording.reserve && self.reserve.is_held() {
+            self.reserve.give_up();
+            tried = self.try_commit(&batch, recording);
+        }
+        match (tried, recording.otherwise) {
+            (Ok(kept), _) => Ok(kept),
+            (Err(unstored), Otherwise::Done) => {
+                self.fails(&unstored.why);
+                self.keep_for_later(batch, false);
+                Ok(Kept::NotYet(unstored.why))
+            }
+            (Err(unstored), Otherwise::Refused) => {
+                let failing = self.fails(&unstored.why);
+                failing.refused = failing.refused.saturating_add(1);
+                self.meter.health.refused.fetch_add(1, Ordering::Relaxed);
+                Err(unstored)
+            }
+        }
+    }
+
+    /// What was given up for those who need it is not for others.
+    fn try_commit(&mut self, batch: &[Fresh], recording: Recording) -> Committed {
+        let Some(last) = batch.last().map(|last| last.at) else { return Ok(Kept::Stored) };
+        if recording.reserve {
+            let kept = if self.reserve.is_held() { Kept::Stored } else { Kept::ByReserve };
+            return self.store_with_late(batch, recording.otherwise, last).map(|()| kept);
+        }
+        self.reserve.take().map_err(|error| format!("no space is left but what is kept for emergencies: {error}"))?;
+        self.store_with_late(batch, recording.otherwise, last).map(|()| Kept::Stored)
+    }
+
+    /// Stores what is late, and then this, in one transaction; after a failure also that it is over.
+    fn store_with_late(&mut self, batch: &[Fresh], otherwise: Otherwise, now: WallTime) -> Result<(), Unstored> {
+        let mut all: Vec<Fresh> = self.late.iter().map(|late| late.fresh.clone()).chain(batch.iter().cloned()).collect();
+        if let Some(Failing { refused, late, lost }) = self.failing {
+            all.push(fresh(now, &event::StoreBack { refused, late, lost }.into())?);
+        }
+        let facts = match otherwise {
+            Otherwise::Done => all.len(),
+            Otherwise::Refused => self.late.len(),
+        };
+        let records = self.store.append(&all, facts)?;
+        self.late.clear();
+        self.failing = None;
+        self.publish(&records);
+        Ok(())
+    }
+
+    /// Keeps what is so until it can be stored; syslog hears of it now.
+    fn keep_for_later(&mut self, batch: Vec<Fresh>, is_check: bool) {
+        for fresh in batch {
+            say_unstored(&self.voice, &fresh);
+            self.late.push_back(Late { fresh, is_check });
+            let failing = self.failing.get_or_insert_default();
+            failing.late = failing.late.saturating_add(1);
+        }
+        let checks = self.late.iter().filter(|late| late.is_check).count();
+        for _ in MOST_CHECKS..checks {
+            if let Some(oldest) = self.late.iter().position(|late| late.is_check) {
+                drop(self.late.remove(oldest));
+                let failing = self.failing.get_or_insert_default();
+                failing.lost = failing.lost.saturating_add(1);
+            }
+        }
+    }
+
+    fn fails(&mut self, why: &str) -> &mut Failing {
+        if self.failing.is_none() {
+            say_failed(&self.voice, why);
+            eprintln!("jitd: the record cannot be written: {why}");
+        }
+        self.failing.get_or_insert_default()
+    }
+
+    /// Tries whether the disk is back.
+    fn recover(&mut self, now: WallTime) {
+        if self.reserve.take().is_ok() && self.failing.is_some() {
+            // It is said once that it fails.
+            let _ = self.store_with_late(&[], Otherwise::Done, now);
+        }
+    }
+
+    fn prune(&mut self, archived: Archived) -> Result<(), Unstored> {
+        let Archived { upto, before, by, at } = archived;
+        let records = self.store.prune(upto, before, by, at)??;
+        self.publish(&records);
+        Ok(())
+    }
+
+    fn publish(&mut self, records: &[Record]) {
+        self.meter.stored(records);
+        records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
+        // Behind all of them: lines come in the order of their numbers.
+        if let Some(last) = records.last() {
+            self.say_turns(last.at);
+        }
+        self.head.send_replace(self.store.head().seq);
+    }
+
+    /// What changes while that is recorded is said the next time.
+    fn say_turns(&mut self, at: WallTime) {
+        for turn in self.voice.turned() {
+            let event = match turn {
+                Turn::Lost(why) => event::SyslogLost { why }.into(),
+                Turn::Back(undelivered) => event::SyslogBack { undelivered }.into(),
+            };
+            self.note_own(at, &event);
+        }
+    }
+
+    /// An event of the writer's own.
+    fn note_own(&mut self, at: WallTime, event: &Event) {
+        let Ok(fresh) = fresh(at, event) else { return };
+        match self.store.append(std::slice::from_ref(&fresh), 1) {
+            Ok(records) => {
+                self.meter.stored(&records);
+                records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
+                self.head.send_replace(self.store.head().seq);
+            }
+            Err(trouble) => {
+                self.fails(&Unstored::from(trouble).why);
+                self.keep_for_later(vec![fresh], false);
+            }
+        }
+    }
+}
