@@ -1,6 +1,6 @@
 use super::{KEPT, State};
 use crate::engine::Command;
-use crate::engine::fixture::{World, actor};
+use crate::engine::fixture::{World, actor, entry};
 use crate::event::GrantIssued;
 use crate::name::{Uid, UserName};
 use crate::subject::{Groups, Subject};
@@ -84,4 +84,30 @@ fn the_grants_of_an_account_hold_its_name_and_what_they_have_in_common_once() {
     let [postgres, root, others] = terms.as_slice() else { panic!("{terms:?}") };
     assert!(std::ptr::eq(postgres.user.as_str(), root.user.as_str()) && !std::ptr::eq(root.user.as_str(), others.user.as_str()));
     assert!(Arc::ptr_eq(&root.common, &others.common) && !Arc::ptr_eq(&postgres.common, &root.common));
+}
+
+#[test]
+fn a_grant_is_at_hand_and_admits_its_account_by_number_and_name_and_nobody_who_shares_one_of_them() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    let grant = world.state.live().next().unwrap().clone();
+    assert_eq!(world.state.grants().map(|grant| grant.terms().id).collect::<Vec<_>>(), [grant.terms.id]);
+    let her = entry("alice", "sudo", Some("root"));
+    assert!(grant.admits(&her, world.now));
+    let (mut renamed, mut renumbered) = (her.clone(), her);
+    renamed.subject.name = UserName::new("alicia");
+    renumbered.subject.uid = Uid(4711);
+    assert!(!grant.admits(&renamed, world.now) && !grant.admits(&renumbered, world.now));
+}
+
+#[test]
+fn a_session_is_open_until_it_closes() {
+    let mut world = World::new();
+    let id = world.request("alice").unwrap();
+    world.approve("carol", id).unwrap();
+    let (session, _) = world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+    assert!(world.state.has_open_session(session));
+    world.command(Command::Close(session)).map(drop).unwrap();
+    assert!(!world.state.has_open_session(session));
 }
