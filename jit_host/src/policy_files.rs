@@ -14,10 +14,13 @@ const MOST: u64 = 16 * 1024 * 1024;
 /// Reads all files of a policy.
 ///
 /// # Errors
-/// Every file that is not there, cannot be read, or that somebody else could have written.
+/// Every file that is not there, cannot be read, or that somebody else could have written, or put there or taken away.
 pub fn read(main: &Path) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
     let mut files = Vec::new();
     let mut mistakes = Vec::new();
+    if let Some(directory) = main.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        mistakes.extend(check_directory(directory, 0o1000).err());
+    }
     for path in std::iter::once(main.to_owned()).chain(parts(main, &mut mistakes)) {
         match read_one(&path) {
             Ok(file) => files.push(file),
@@ -33,17 +36,18 @@ pub fn read(main: &Path) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
 /// What is wrong with it.
 pub fn read_one(path: &Path) -> Result<PolicyFile, Mistake> {
     let file = path.to_string_lossy().into_owned();
-    let mistake = |message: String, help: &str| {
-        let place = Place { file: file.clone(), line: 1, column: 1 };
-        Mistake::new(place, message, help.to_owned())
-    };
+    let mistake = |message: String, help: &str| mistaken(path, message, help);
     let open = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
     let mut opened =
         open.map_err(|error| mistake(format!("the file cannot be read: {error}"), "create it, readable for all: chmod 0644"))?;
     check(&opened).map_err(|why| mistake(why, "make it root's and writable by root alone: chown root, chmod 0644"))?;
     let mut bytes = Vec::new();
-    let read = Read::by_ref(&mut opened).take(MOST).read_to_end(&mut bytes);
-    read.map_err(|error| mistake(format!("the file cannot be read: {error}"), "look at the disk that it lies on"))?;
+    let read = Read::by_ref(&mut opened).take(MOST.saturating_add(1)).read_to_end(&mut bytes);
+    let length = read.map_err(|error| mistake(format!("the file cannot be read: {error}"), "look at the disk that it lies on"))?;
+    // The end of it may be what forbids something.
+    if u64::try_from(length).is_ok_and(|length| length > MOST) {
+        return Err(mistake("the file is longer than 16 MiB".to_owned(), "divide it into several in policy.d"));
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(PolicyFile { file, text }),
         Err(error) => {
@@ -77,26 +81,51 @@ fn check(file: &File) -> Result<(), String> {
     Ok(())
 }
 
+/// A mistake that is the whole file's, or the whole directory's.
+fn mistaken(path: &Path, message: String, help: &str) -> Mistake {
+    Mistake::new(Place { file: path.to_string_lossy().into_owned(), line: 1, column: 1 }, message, help.to_owned())
+}
+
+/// Whether nobody else could take a file of the policy away, or put one there by a link: what forbids something may stand in a
+/// file of its own. A mode with one of these bits lets nobody do so.
+fn check_directory(directory: &Path, safe: u32) -> Result<(), Mistake> {
+    let Ok(about) = std::fs::metadata(directory) else { return Ok(()) };
+    let others = if about.uid() != 0 && about.uid() != geteuid().as_raw() {
+        format!("the directory belongs to uid {}, who could change what is in it", about.uid())
+    } else if about.mode() & 0o022 != 0 && about.mode() & safe == 0 {
+        format!("others can write to the directory: its mode is {:04o}", about.mode() & 0o7777)
+    } else {
+        return Ok(());
+    };
+    Err(mistaken(directory, others, "make it root's and writable by root alone: chown root, chmod 0755"))
+}
+
 fn parts(main: &Path, mistakes: &mut Vec<Mistake>) -> Vec<PathBuf> {
     let directory = main.with_file_name("policy.d");
+    let unreadable = |error: &std::io::Error| {
+        mistaken(&directory, format!("the directory cannot be read: {error}"), "make it readable for all: chmod 0755")
+    };
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
-            let place = Place { file: directory.to_string_lossy().into_owned(), line: 1, column: 1 };
-            mistakes.push(Mistake::new(
-                place,
-                format!("the directory cannot be read: {error}"),
-                "make it readable for all: chmod 0755".to_owned(),
-            ));
+            mistakes.push(unreadable(&error));
             return Vec::new();
         }
     };
+    mistakes.extend(check_directory(&directory, 0).err());
     let is_part = |path: &PathBuf| {
         let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
         !hidden && path.extension().is_some_and(|extension| extension == "toml")
     };
-    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).filter(is_part).collect();
+    let mut paths = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => paths.extend(Some(entry.path()).filter(is_part)),
+            // A disk that fails in the middle of it: what was not named is not known to be nothing.
+            Err(error) => mistakes.push(unreadable(&error)),
+        }
+    }
     paths.sort();
     paths
 }
@@ -108,8 +137,7 @@ mod tests {
 
     #[test]
     fn files_are_read_in_name_order_and_one_that_others_can_write_is_refused() {
-        let directory = std::env::temp_dir().join(format!("jit-policy-{}", std::process::id()));
-        std::fs::create_dir_all(directory.join("policy.d")).unwrap();
+        let directory = Directory::new("order");
         let write = |name: &str, mode: u32| {
             let path = directory.join(name);
             std::fs::write(&path, "version = 1\n").unwrap();
@@ -128,6 +156,67 @@ mod tests {
         write("policy.toml", 0o644);
         write("policy.d/10-a.toml", 0o664);
         assert!(read(&main).unwrap_err()[0].message.contains("others can write"));
-        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_holds_no_policy() {
+        let directory = Directory::new("writable");
+        let main = directory.join("policy.toml");
+        let chmod = |name: &str, mode: u32| std::fs::set_permissions(directory.join(name), PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::write(&main, "version = 1\n").unwrap();
+        chmod("policy.toml", 0o644);
+        let wrong = |mode: u32| -> Vec<String> { read(&main).err().into_iter().flatten().map(|why| format!("{mode:o} {why}")).collect() };
+        for (name, mode, is_fine) in [
+            ("policy.d", 0o777, false),
+            ("policy.d", 0o775, false),
+            ("policy.d", 0o1777, false),
+            ("policy.d", 0o755, true),
+            ("", 0o775, false),
+            ("", 0o777, false),
+            ("", 0o1777, true),
+            ("", 0o755, true),
+        ] {
+            chmod(name, mode);
+            let wrong = wrong(mode);
+            assert_eq!(wrong.is_empty(), is_fine, "{name} {wrong:?}");
+            assert!(wrong.iter().all(|why| why.contains("others can write to the directory: its mode is")), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_to_its_end_or_not_at_all() {
+        let directory = Directory::new("long");
+        let file = directory.join("policy.toml");
+        let of = |length: u64| {
+            std::fs::write(&file, vec![b'#'; usize::try_from(length).unwrap()]).unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+            read_one(&file)
+        };
+        assert_eq!(of(MOST).unwrap().text.len() as u64, MOST);
+        assert_eq!(of(MOST + 1).unwrap_err().message, "the file is longer than 16 MiB");
+    }
+
+    /// A directory of a test, with a `policy.d` in it, gone when this is.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("jit-policy-{name}-{}", std::process::id()));
+            for directory in [path.clone(), path.join("policy.d")] {
+                std::fs::create_dir_all(&directory).unwrap();
+                std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
+            }
+            Self(path)
+        }
+
+        fn join(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
     }
 }
