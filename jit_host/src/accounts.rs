@@ -1,11 +1,11 @@
 //! Accounts and groups, as the name service knows them. Every call can block: the name service may ask
 //! the network.
 
-use crate::sources;
+use crate::{groups, sources};
 use jit_core::name::{GroupName, Uid, UserName};
 use jit_core::subject::{Groups, Subject};
 use nix::libc::gid_t;
-use nix::unistd::{Group, User, getgrouplist};
+use nix::unistd::{User, getgrouplist};
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
@@ -56,14 +56,12 @@ fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
 fn groups_of(user: &User) -> Option<Groups> {
     let name = CString::new(user.name.as_str()).ok()?;
     let gids = getgrouplist(&name, user.gid).ok()?;
-    let mut groups = BTreeSet::new();
+    let mut known = BTreeSet::new();
     for gid in gids {
-        if let Some(group) = Group::from_gid(gid).ok()? {
-            groups.insert(GroupName::new(group.name));
-        }
+        known.extend(groups::name_of(gid.as_raw()).ok()?);
     }
     let silent = sources::silent(&name, user.gid.as_raw());
-    Some(if silent.is_empty() { Groups::Known(groups) } else { Groups::Partly(groups) })
+    Some(if silent.is_empty() { Groups::Known(known) } else { Groups::Partly(known) })
 }
 
 /// The sources of groups in `nsswitch.conf` that cannot be asked now: asked for somebody who is nowhere, as some make up root
@@ -77,7 +75,7 @@ pub fn silent_group_sources() -> Vec<String> {
 /// Whether there is such a group; none: the name service did not say.
 #[must_use]
 pub fn is_group(group: &GroupName) -> Option<bool> {
-    let found = Group::from_name(group.as_str()).ok()?;
+    let found = groups::named(group).ok()?;
     // With a source silent, a group that is not found may be one of its.
     found.is_some().then_some(true).or_else(|| silent_group_sources().is_empty().then_some(false))
 }
@@ -86,10 +84,10 @@ pub fn is_group(group: &GroupName) -> Option<bool> {
 /// it is. For showing only; nothing is decided by it.
 #[must_use]
 pub fn members_of(group: &GroupName) -> Vec<UserName> {
-    let Ok(Some(group)) = Group::from_name(group.as_str()) else { return Vec::new() };
-    let mut names: BTreeSet<UserName> = group.mem.into_iter().map(UserName::new).collect();
+    let Ok(Some(group)) = groups::named(group) else { return Vec::new() };
+    let mut names: BTreeSet<UserName> = group.members.into_iter().collect();
     if let Ok(passwd) = std::fs::read_to_string("/etc/passwd") {
-        let gid = group.gid.as_raw().to_string();
+        let gid = group.gid.to_string();
         let primary = passwd.lines().filter_map(|line| {
             let mut fields = line.split(':');
             let name = fields.next()?;

@@ -6,6 +6,8 @@
 )]
 
 pub mod accounts;
+#[allow(unsafe_code, reason = "libc's own interface to entries of any length is C")]
+mod groups;
 pub mod kernel;
 pub mod policy_files;
 pub mod process;
