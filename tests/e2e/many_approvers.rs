@@ -1,10 +1,22 @@
 //! Approvers by the thousand: who may say yes is shown in few words, and nothing grows with them.
 
 use jit_tests::{Host, POLICY};
+use std::time::{Duration, Instant};
+
+const EMERGENCY: &str = r#"
+[[emergency]]
+name = "oncall"
+who = ["group:ops"]
+on = ["sudo"]
+for = { default = "30m", max = "1h" }
+limit = { times = 3, per = "7d" }
+review = { by = ["group:leads"], within = "24h" }
+alert = ["group:leads"]
+"#;
 
 /// A host on which so many are in the group of those who approve.
 fn with(leads: usize) -> Host {
-    let host = Host::with(|host| host.people().policy(POLICY).without_daemon()).start();
+    let host = Host::with(|host| host.people().policy(&format!("{POLICY}{EMERGENCY}")).without_daemon()).start();
     let approvers: String = (0..leads).map(|number| format!(",approver-{number}")).collect();
     let grown = |line: &str| if line.starts_with("leads:") { format!("{line}{approvers}\n") } else { format!("{line}\n") };
     let groups = host.read("/etc/group").lines().map(grown).collect::<String>();
@@ -34,6 +46,17 @@ fn whoever_is_in_a_group_of_more_than_a_megabyte_is_in_it() {
     let id = host.user("alice").run("jit list --json").json()["requests"][0]["id"].as_str().unwrap().to_owned();
     host.user("carol").run(&format!("jit approve {id}")).succeeds();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn an_emergency_waits_for_none_of_a_hundred_thousand_who_are_to_be_told() {
+    let host = with(100_000);
+    let mut carol = host.user("carol").terminal("echo at the terminal; sleep 30");
+    carol.expect("at the terminal");
+    let began = Instant::now();
+    host.user("alice").run("jit emergency --reason INC-42").succeeds().says("carol was told");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    carol.expect("jit: alice took the emergency oncall for sudo: INC-42");
 }
 
 #[test]

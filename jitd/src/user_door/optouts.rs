@@ -10,15 +10,22 @@ use jit_core::actor::{Actor, Behind};
 use jit_core::engine::{Command, Reply, STALE, Viewer, Wish, approvers_in_words, taken_within};
 use jit_core::grant::{Grant, Kind};
 use jit_core::id::GrantId;
-use jit_core::name::{GroupName, RuleName, Uid, UserName};
+use jit_core::name::{RuleName, Uid};
 use jit_core::optout::Verdict;
-use jit_core::policy::{Policy, Principal};
+use jit_core::policy::{Fit, Policy, Principal, any_fits};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
+use jit_core::subject::Subject;
 use jit_core::time::WallTime;
 use jit_proto::user::{self, UserAnswer};
 use jit_proto::view::{OptoutView, TakenView};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// How long it is looked up who of those at terminals is to be told of an emergency: whoever took it waits.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many of those who were told are named.
+const MOST_TOLD: usize = 20;
 
 /// Takes an emergency, for somebody on the socket.
 pub async fn emergency(about: &About, line: &mut Line, actor: Actor, wish: user::Wish) -> Result<(), Gone> {
@@ -77,28 +84,35 @@ impl Taken {
         Some(Self { view, alert: rule.alert.clone(), said })
     }
 
-    /// The people of `alert`, but for whoever took it; answers whom a terminal of theirs could tell.
+    /// The people of `alert` who sit at a terminal that takes lines, but for whoever took it; answers whom it reached. Whoever
+    /// took it waits for this: so it is found from the terminals, not from groups that may have any number of members.
     async fn tell(&self, directory: &Directory) -> Vec<String> {
-        let mut people: Vec<(Uid, UserName)> = Vec::new();
-        for principal in &self.alert {
-            let names = match principal {
-                Principal::User(name) => vec![name.clone()],
-                Principal::Group(group) => directory.members(GroupName::new(group.as_str())).await,
-                Principal::Uid(uid) => directory.of_people(*uid).await.map(|subject| vec![subject.name]).unwrap_or_default(),
-                // Everybody is nobody in particular: the log tells them.
-                Principal::Any => Vec::new(),
-            };
-            for name in names {
-                if let Ok(subject) = directory.about(name).await {
-                    people.push((subject.uid, subject.name));
-                }
+        let (began, mut people) = (Instant::now(), BTreeMap::new());
+        for uid in tokio::task::spawn_blocking(terminal::owners).await.unwrap_or_default() {
+            if began.elapsed() >= PATIENCE {
+                break;
+            }
+            match directory.of_people(uid).await {
+                Ok(subject) if self.is_alerted(&subject) => drop(people.insert(uid, subject.name)),
+                Ok(_) | Err(_) => {}
             }
         }
-        people.retain(|(_, name)| name.as_str() != self.view.grant.user);
-        let (uids, said): (BTreeSet<Uid>, _) = (people.iter().map(|(uid, _)| *uid).collect(), self.said.clone());
+        let (uids, said): (BTreeSet<Uid>, _) = (people.keys().copied().collect(), self.said.clone());
         let reached = tokio::task::spawn_blocking(move || terminal::tell(&uids, &said, &BTreeSet::new())).await.unwrap_or_default();
-        let names: BTreeSet<_> = people.into_iter().filter(|(uid, _)| reached.contains(uid)).map(|(_, name)| name.to_string()).collect();
-        names.into_iter().collect()
+        let mut names: Vec<_> = reached.iter().filter_map(|uid| people.get(uid)).map(ToString::to_string).collect();
+        names.sort();
+        let others = names.len().saturating_sub(MOST_TOLD);
+        if others > 0 {
+            names.truncate(MOST_TOLD);
+            names.push(format!("{others} others"));
+        }
+        names
+    }
+
+    fn is_alerted(&self, subject: &Subject) -> bool {
+        // Everybody is nobody in particular: the log tells them.
+        let named: Vec<_> = self.alert.iter().filter(|principal| **principal != Principal::Any).cloned().collect();
+        subject.name.as_str() != self.view.grant.user && any_fits(&named, subject) == Fit::Yes
     }
 }
 
