@@ -249,6 +249,7 @@ impl Conversation<'_> {
                 | UserAnswer::Remark(_)
                 | UserAnswer::Metrics(_)
                 | UserAnswer::Noted
+                | UserAnswer::Part { .. }
                 | UserAnswer::Archive { .. } => return Err(self.unexpected()),
             }
         }
@@ -256,7 +257,7 @@ impl Conversation<'_> {
 
     fn receive(&self, patience: &mut Patience) -> Result<Result<UserAnswer, Failing>, Trouble> {
         loop {
-            let answer = self.connection.receive(patience)?;
+            let answer = self.connection.answer(patience)?;
             if let UserAnswer::Failed(failure) = answer {
                 return Ok(Err(Failing::Failed(failure)));
             }

@@ -75,7 +75,7 @@ impl Jitd {
     pub fn say_failed(&self, undelivered: UndeliveredView) -> Result<(), Lost> {
         let connection = self.ask(Act::NotifyFailed(undelivered))?;
         loop {
-            let answer: UserAnswer = connection.receive(&mut Patience::of(PROMPT))?;
+            let answer = connection.answer(&mut Patience::of(PROMPT))?;
             if let UserAnswer::Failed(failure) = answer {
                 return Err(refused(&failure));
             }
@@ -92,7 +92,7 @@ impl Jitd {
 impl Following {
     /// The next events, however long they take to happen.
     pub fn next(&self) -> Result<Vec<EventView>, Lost> {
-        let answer: UserAnswer = self.connection.receive(&mut Patience::endless())?;
+        let answer = self.connection.answer(&mut Patience::endless())?;
         if let UserAnswer::Failed(failure) = answer {
             return Err(refused(&failure));
         }

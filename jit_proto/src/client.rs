@@ -7,6 +7,7 @@
 //! once more before giving up.
 
 use crate::frame::{self, HEADER};
+use crate::user::{Parts, UserAnswer};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sockopt::PeerCredentials};
@@ -206,6 +207,20 @@ impl Connection {
         let mut content = vec![0; frame::content_length(header).map_err(nonsense)?];
         self.fill(&mut content, patience)?;
         frame::decode(&content).map_err(nonsense)
+    }
+
+    /// Receives one answer of the user socket, however many parts it comes in.
+    ///
+    /// # Errors
+    /// The daemon is away, or something on our side failed.
+    pub fn answer(&self, patience: &mut Patience) -> Result<UserAnswer, Trouble> {
+        let mut parts = Parts::default();
+        loop {
+            let came = parts.join(self.receive(patience)?).map_err(|wrong| Trouble::Away(Away::Nonsense(wrong.to_string())))?;
+            if let Some(whole) = came {
+                return Ok(whole);
+            }
+        }
     }
 
     /// Waits until there is something to receive, in one poll: for a program whose time nobody disputes. None: however

@@ -12,11 +12,19 @@ pub const VERSION: u8 = 1;
 pub const OLDEST: u8 = 1;
 /// The longest content of a frame, in bytes.
 pub const MOST: usize = 64 * 1024;
+/// The longest content of frames that are parts of one message, together, in bytes.
+pub const MOST_IN_PARTS: usize = 64 * 1024 * 1024;
 /// The length of a frame's header, in bytes.
 pub const HEADER: usize = 5;
 
 const BINCODE: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint, bincode::config::Limit<MOST>> =
     bincode::config::legacy().with_limit::<MOST>();
+
+const IN_PARTS: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Fixint,
+    bincode::config::Limit<MOST_IN_PARTS>,
+> = bincode::config::legacy().with_limit::<MOST_IN_PARTS>();
 
 /// What is wrong with a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +86,23 @@ pub fn content_length(header: [u8; HEADER]) -> Result<usize, Wrong> {
 /// [`Wrong::Content`] if it does not fit the type, or is longer than it.
 pub fn decode<T: DeserializeOwned>(content: &[u8]) -> Result<T, Wrong> {
     let (value, read) = bincode::serde::decode_from_slice(content, BINCODE).map_err(|_| Wrong::Content)?;
+    if read == content.len() { Ok(value) } else { Err(Wrong::Content) }
+}
+
+/// The content of a message that may fit no frame, to be sent in parts.
+///
+/// # Errors
+/// [`Wrong::TooLong`] if it is longer than all parts together may be.
+pub fn encode_for_parts<T: Serialize>(content: &T) -> Result<Vec<u8>, Wrong> {
+    bincode::serde::encode_to_vec(content, IN_PARTS).ok().filter(|content| content.len() <= MOST_IN_PARTS).ok_or(Wrong::TooLong)
+}
+
+/// Reads the content of all parts together.
+///
+/// # Errors
+/// [`Wrong::Content`] if it does not fit the type, or is longer than it.
+pub fn decode_parts<T: DeserializeOwned>(content: &[u8]) -> Result<T, Wrong> {
+    let (value, read) = bincode::serde::decode_from_slice(content, IN_PARTS).map_err(|_| Wrong::Content)?;
     if read == content.len() { Ok(value) } else { Err(Wrong::Content) }
 }
 

@@ -1,5 +1,6 @@
 //! What people ask. Who asks is the kernel's word about the connection, never a name in a message.
 
+use crate::frame::{self, Wrong};
 use crate::time::Moment;
 use crate::view::{
     CheckpointView, DaemonView, EventView, Failure, FileView, GrantView, MetricsView, MistakeView, OptoutView, RequestView, SessionView,
@@ -198,7 +199,7 @@ pub enum Verdict {
     Misuse,
 }
 
-/// An answer.
+/// An answer. One that fits no frame comes as [`UserAnswer::Part`]s of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserAnswer {
     /// What I hold, wait for, may ask for, must approve.
@@ -266,4 +267,87 @@ pub enum UserAnswer {
     Metrics(Box<MetricsView>),
     /// It is on record.
     Noted,
+    /// A part of an answer that fits no frame.
+    Part {
+        /// Its bytes, behind those of the parts before.
+        bytes: Vec<u8>,
+        /// Whether another part follows.
+        more: bool,
+    },
+}
+
+/// How much of an answer a part holds, in bytes.
+const PART: usize = 60 * 1024;
+
+impl UserAnswer {
+    /// The answer as frames: one, or as many parts as it takes.
+    ///
+    /// # Errors
+    /// It is longer than all parts together may be.
+    pub fn frames(&self) -> Result<Vec<Vec<u8>>, Wrong> {
+        if let Ok(frame) = frame::encode(self) {
+            return Ok(vec![frame]);
+        }
+        let whole = frame::encode_for_parts(self)?;
+        let last = whole.len().div_ceil(PART).saturating_sub(1);
+        let part = |(number, bytes): (usize, &[u8])| Self::Part { bytes: bytes.to_vec(), more: number < last };
+        whole.chunks(PART).enumerate().map(part).map(|part| frame::encode(&part)).collect()
+    }
+}
+
+/// Parts of an answer, until it is whole.
+#[derive(Debug, Default)]
+pub struct Parts {
+    bytes: Vec<u8>,
+}
+
+impl Parts {
+    /// Takes what came next. None: it was a part, and others follow.
+    ///
+    /// # Errors
+    /// The parts are none, or too many.
+    pub fn join(&mut self, answer: UserAnswer) -> Result<Option<UserAnswer>, Wrong> {
+        let UserAnswer::Part { bytes, more } = answer else {
+            return if self.bytes.is_empty() { Ok(Some(answer)) } else { Err(Wrong::Content) };
+        };
+        if self.bytes.len().saturating_add(bytes.len()) > frame::MOST_IN_PARTS {
+            return Err(Wrong::TooLong);
+        }
+        self.bytes.extend(bytes);
+        if more { Ok(None) } else { frame::decode_parts(&std::mem::take(&mut self.bytes)).map(Some) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(frames: &[Vec<u8>]) -> Vec<Result<Option<UserAnswer>, Wrong>> {
+        let mut parts = Parts::default();
+        frames.iter().map(|frame| parts.join(frame::decode(&frame[frame::HEADER..]).unwrap())).collect()
+    }
+
+    #[test]
+    fn an_answer_that_fits_no_frame_comes_in_parts_that_do() {
+        for (length, count) in [(10, 1), (frame::MOST - 12, 1), (frame::MOST - 11, 2), (1_000_000, 17)] {
+            let answer = UserAnswer::Remark("x".repeat(length));
+            let frames = answer.frames().unwrap();
+            assert_eq!(frames.len(), count, "{length}");
+            assert!(frames.iter().all(|frame| frame.len() <= frame::HEADER + frame::MOST));
+            let mut joined = joined(&frames);
+            assert_eq!(joined.pop(), Some(Ok(Some(answer))));
+            assert!(joined.iter().all(|before| *before == Ok(None)));
+        }
+        assert_eq!(UserAnswer::Remark("x".repeat(frame::MOST_IN_PARTS)).frames(), Err(Wrong::TooLong));
+    }
+
+    #[test]
+    fn parts_that_make_nothing_or_never_end_are_refused() {
+        let part = |bytes: &[u8], more| frame::encode(&UserAnswer::Part { bytes: bytes.to_vec(), more }).unwrap();
+        assert_eq!(joined(&[part(&[255; 9], false)]), [Err(Wrong::Content)]);
+        let noted = frame::encode(&UserAnswer::Noted).unwrap();
+        assert_eq!(joined(&[part(&[1], true), noted]), [Ok(None), Err(Wrong::Content)]);
+        let mut endless = Parts { bytes: vec![0; frame::MOST_IN_PARTS] };
+        assert_eq!(endless.join(UserAnswer::Part { bytes: vec![0], more: true }), Err(Wrong::TooLong));
+    }
 }

@@ -153,7 +153,8 @@ fn turn_away(stream: &UnixStream, why: Failure) {
 async fn connection(stream: UnixStream, peer: Peer, slot: Slot, service: Service) {
     let mut line = Line { stream };
     let nonce = KernelEntropy::bytes();
-    if line.send(&Greeting { nonce }).await.is_err() {
+    let Ok(greeting) = frame::encode(&Greeting { nonce }) else { return };
+    if line.write(&greeting).await.is_err() {
         return;
     }
     let ask = match tokio::time::timeout(ARRIVE, peer.read_ask(&mut line.stream)).await {
@@ -198,16 +199,23 @@ pub(crate) struct Line {
     pub(crate) stream: UnixStream,
 }
 
-/// In the place of an answer that no frame holds: it was worked out all the same, and what was to be done is done.
+/// In the place of an answer that is too long even in parts: it was worked out all the same, and what was to be done is done.
 fn too_long() -> UserAnswer {
     let help = Some("what was asked for is done and on record: jit audit log shows it".to_owned());
     UserAnswer::Failed(Failure { code: FailureCode::Refused, message: "the answer is too long to be shown".to_owned(), help, rule: None })
 }
 
 impl Line {
-    pub(crate) async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), Gone> {
-        let frame = frame::encode(message).or_else(|_| frame::encode(&too_long())).map_err(|_| Gone)?;
-        match tokio::time::timeout(READ, self.stream.write_all(&frame)).await {
+    /// Sends an answer, in parts where it fits no frame.
+    pub(crate) async fn send(&mut self, answer: &UserAnswer) -> Result<(), Gone> {
+        for frame in answer.frames().or_else(|_| too_long().frames()).map_err(|_| Gone)? {
+            self.write(&frame).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, frame: &[u8]) -> Result<(), Gone> {
+        match tokio::time::timeout(READ, self.stream.write_all(frame)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
@@ -401,10 +409,10 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     #[tokio::test]
-    async fn an_answer_that_no_frame_holds_is_said_to_be_too_long() {
+    async fn an_answer_that_is_too_long_even_in_parts_is_said_to_be_so() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let mut line = Line { stream: ours };
-        line.send(&UserAnswer::Remark("x".repeat(frame::MOST))).await.unwrap_or_else(|Gone| panic!("it was closed"));
+        line.send(&UserAnswer::Remark("x".repeat(frame::MOST_IN_PARTS))).await.unwrap_or_else(|Gone| panic!("it was closed"));
         let mut header = [0; frame::HEADER];
         theirs.read_exact(&mut header).await.unwrap();
         let mut content = vec![0; frame::content_length(header).unwrap()];

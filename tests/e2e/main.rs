@@ -31,6 +31,7 @@ mod host;
 mod hostile;
 mod identity;
 mod many_approvers;
+mod many_rules;
 mod notify;
 mod notify_faults;
 mod optouts;

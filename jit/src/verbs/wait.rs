@@ -79,6 +79,7 @@ impl Waiter<'_> {
                 | UserAnswer::Checkpoint(_)
                 | UserAnswer::Metrics(_)
                 | UserAnswer::Noted
+                | UserAnswer::Part { .. }
                 | UserAnswer::Archive { .. }
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }

@@ -130,7 +130,7 @@ fn request_size(request: &RequestView) -> usize {
 }
 
 /// About how many bytes of a frame a grant fills.
-pub fn grant_size(grant: &GrantView) -> usize {
+fn grant_size(grant: &GrantView) -> usize {
     size_of(grant.sessions.iter().chain(&grant.by).map(String::as_str).chain([grant.reason.as_str()]))
 }
 

@@ -1,8 +1,7 @@
 //! What only looks.
 
 use super::events::{not_read, read, send_events};
-use super::list::grant_size;
-use super::parts::{PART, parts};
+use super::parts::PART;
 use super::{About, Gone, Line, views};
 use crate::engine::Snapshot;
 use jit_core::actor::Actor;
@@ -50,17 +49,14 @@ pub async fn show_request(about: &About, line: &mut Line, id: RequestId, how: fn
     }
 }
 
-/// Shows grants as they are now; more than fit are cut.
+/// Shows grants as they are now.
 pub async fn show_grants(about: &About, line: &mut Line, ids: Vec<GrantId>) -> Result<(), Gone> {
     let found = about.engine.query(move |snapshot| {
         let grants = ids.iter().filter_map(|id| snapshot.state.grant(*id));
         grants.map(|grant| views::grant_in(grant, snapshot.state, snapshot.now)).collect::<Vec<_>>()
     });
     match found.await {
-        Ok(grants) => {
-            let part = parts(grants, grant_size).into_iter().next().unwrap_or_default();
-            line.send(&UserAnswer::Grants(part)).await
-        }
+        Ok(grants) => line.send(&UserAnswer::Grants(grants)).await,
         Err(refusal) => line.refuse(&refusal).await,
     }
 }

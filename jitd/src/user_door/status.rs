@@ -5,7 +5,6 @@ use super::{About, Gone, Line, views};
 use crate::engine::Snapshot;
 use jit_core::actor::Actor;
 use jit_core::request::Request;
-use jit_proto::frame;
 use jit_proto::user::UserAnswer;
 use jit_proto::view::{MayView, StatusView};
 
@@ -22,28 +21,7 @@ pub async fn status(about: &About, line: &mut Line, actor: Actor) -> Result<(), 
     for may in &mut status.may_request {
         may.approvers = views::named(&about.directory, &may.approvers, &me).await;
     }
-    while frame::encode(&UserAnswer::Status(Box::new(status.clone()))).is_err() {
-        // Nobody can read that many; `jit list` shows them all.
-        let shorter = [
-            shorten(&mut status.may_request),
-            shorten(&mut status.may_emergency),
-            shorten(&mut status.to_review),
-            shorten(&mut status.to_approve),
-            shorten(&mut status.grants),
-            shorten(&mut status.requests),
-        ];
-        if !shorter.contains(&true) {
-            break;
-        }
-    }
     line.send(&UserAnswer::Status(Box::new(status))).await
-}
-
-/// Leaves half of a list. Whether there was anything to leave out.
-fn shorten<T>(list: &mut Vec<T>) -> bool {
-    let before = list.len();
-    list.truncate(before / 2);
-    list.len() < before
 }
 
 fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {
