@@ -10,10 +10,14 @@ mod order;
 use super::{AtExpiry, GrantRule, Policy, Principal, Require, Scope, SessionRule, Stage, Starts};
 use crate::name::{RunAs, Service};
 use crate::text;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The most sentences that are recorded of each side.
 const MOST: usize = 40;
+/// The longest list in a sentence, in bytes, and how many names of a longer one are in it.
+const LONGEST_LIST: usize = 400;
+const FIRST_NAMES: usize = 5;
 
 /// What became possible, and what ceased to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -100,14 +104,25 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
 
 fn listed(principals: &[Principal]) -> String {
     let names: Vec<_> = principals.iter().map(Principal::to_string).collect();
-    if names.is_empty() { "nobody".to_owned() } else { text::any_of(&names) }
+    if names.is_empty() { "nobody".to_owned() } else { in_few(&names) }
+}
+
+/// Names in a sentence that there may be thousands of: the first few, and of a long list a digest too, so that one with another
+/// name in it makes another sentence.
+fn in_few(names: &[String]) -> String {
+    let all = text::any_of(names);
+    if all.len() <= LONGEST_LIST {
+        return all;
+    }
+    let digest = crate::record::Hash(Sha256::digest(all.as_bytes()).into()).short();
+    format!("{} ({digest})", text::any_of_first(FIRST_NAMES, names.to_vec()))
 }
 
 /// `group:ops but user:eve may sudo as root from 10.0.0.0/8 at mon 08:00-09:00 (UTC)`, for each of its parts.
 fn each(scope: &Scope, run_as: Option<&[RunAs]>, mut say: impl FnMut(&Service, Option<&RunAs>, String)) {
     let but = if scope.not.is_empty() { String::new() } else { format!(" but {}", listed(&scope.not)) };
     let from: Vec<_> = scope.from.iter().map(ToString::to_string).collect();
-    let from = if from.is_empty() { String::new() } else { format!(" from {}", text::any_of(&from)) };
+    let from = if from.is_empty() { String::new() } else { format!(" from {}", in_few(&from)) };
     let hours = scope.hours.as_ref().map(|hours| format!(" at {hours}")).unwrap_or_default();
     for (who, service) in scope.who.iter().flat_map(|who| scope.on.iter().map(move |service| (who, service))) {
         let mut part = |target: Option<&RunAs>| {

@@ -81,6 +81,22 @@ fn a_policy_of_thousands_of_rules_is_cut_and_counted() {
 }
 
 #[test]
+fn a_long_list_is_said_in_few_words_and_each_change_of_it_is_one() {
+    let networks: String = (0..1000).map(|number| format!("\"10.{}.{}.0/24\", ", number / 256, number % 256)).collect();
+    let rule = |networks: &str| RULE.replace("[\"sudo\"]", &format!("[\"sshd\"]\nfrom = [{networks}]"));
+    let old = rule(&networks);
+    let last = rule(&networks.replace("\"10.3.231.0/24\"", "\"0.0.0.0/0\""));
+    assert_eq!(change(&old, &old), Change::default());
+    let change = change(&old, &last);
+    assert_eq!((change.became.len(), change.ceased.len()), (1, 1));
+    assert!(change.became[0].len() < 500, "{}", change.became[0]);
+    assert!(
+        change.became[0].contains("from 10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24, 10.0.3.0/24, 10.0.4.0/24 or 995 others ("),
+        "{change:?}"
+    );
+}
+
+#[test]
 fn a_loose_rule_that_is_no_longer_behind_a_strict_one_is_what_became_possible() {
     let strict = RULE.replace("\"ops\"", "\"strict\"").replace("leads\"] }", "leads\"], count = 2 }");
     let loose = RULE.replace("\"ops\"", "\"loose\"").replace("group:ops", "any");
