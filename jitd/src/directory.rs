@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 /// How long a look-up may take: less than the module waits, so that it hears from us.
 const DEADLINE: Duration = Duration::from_millis(600);
+/// How long no group is waited for after one was not listed in time: an answer can name a hundred of them.
+const REST: Duration = Duration::from_secs(10);
 /// How long an answer is good for.
 const FRESH: Duration = Duration::from_secs(60);
 /// The most answers that are remembered, of each kind.
@@ -74,6 +76,8 @@ pub struct Directory {
     by_name: Shared<UserName, Found>,
     about: Shared<UserName, Found>,
     members: Shared<GroupName, Vec<UserName>>,
+    /// When a group was not listed in time, last.
+    unlisted: Arc<Mutex<Option<Instant>>>,
 }
 
 type Found = Result<Subject, AccountTrouble>;
@@ -116,7 +120,18 @@ impl Directory {
     /// Who is in a group, for showing; nobody if the name service is slow.
     pub async fn members(&self, group: GroupName) -> Vec<UserName> {
         let wanted = group.clone();
-        remembered(&self.members, group, move || accounts::members_of(&wanted), |_| true, MENTIONED).await.unwrap_or_default()
+        let listed = remembered(&self.members, group, move || accounts::members_of(&wanted), |_| true, MENTIONED);
+        let rests = self.unlisted().is_some_and(|last| last.elapsed() < REST);
+        // What is remembered is there at once; what is asked is remembered when it comes.
+        let listed = if rests { tokio::time::timeout(Duration::ZERO, listed).await.ok().flatten() } else { listed.await };
+        if listed.is_none() && !rests {
+            *self.unlisted() = Some(Instant::now());
+        }
+        listed.unwrap_or_default()
+    }
+
+    fn unlisted(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unlisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets everything: an administrator who has just changed a group reloads.
@@ -126,6 +141,7 @@ impl Directory {
         *held(&self.by_name) = Lookup::default();
         *held(&self.about) = Lookup::default();
         *held(&self.members) = Lookup::default();
+        *self.unlisted() = None;
     }
 }
 

@@ -68,3 +68,15 @@ fn a_directory_that_hangs_for_one_user_keeps_nobody_else_waiting() {
     host.root().run("rm /run/directory/hold-alice").succeeds();
     wait_until("alice to get in", || (host.user("alice").run("sudo -n id -un").code == 0).then_some(()));
 }
+
+#[test]
+fn a_directory_that_hangs_when_it_is_to_list_groups_is_waited_for_once_and_not_once_a_group() {
+    let groups: String = (0..12).map(|number| format!(", \"group:remote-{number}\"")).collect();
+    let host = with(&POLICY.replace("\"group:leads\"", &format!("\"group:leads\"{groups}")));
+    host.root().run("touch /run/directory/hold-groups; jit reload").succeeds();
+    let began = Instant::now();
+    host.user("alice").run("jit request sudo --reason INC-42").succeeds().says("group remote-3");
+    host.user("alice").run("jit status").succeeds();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    host.root().run("rm /run/directory/hold-groups").succeeds();
+}

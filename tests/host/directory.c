@@ -2,6 +2,7 @@
  * It takes the place of Debian's hesiod source. Only jitd sees it fail: sudo and sshd look up groups of their own.
  *   /run/directory/down        it cannot be asked
  *   /run/directory/hold-NAME   it does not answer about this user while the file is there
+ *   /run/directory/hold-groups it does not answer about any group while the file is there
  * Everybody whose name is in /run/directory/contractors is in the group contractors, 4242. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -60,4 +61,13 @@ enum nss_status _nss_hesiod_getgrgid_r(gid_t gid, struct group *group, char *buf
     group->gr_gid = GID;
     group->gr_mem = nobody;
     return NSS_STATUS_SUCCESS;
+}
+
+enum nss_status _nss_hesiod_getgrnam_r(const char *name, struct group *group, char *buffer, size_t length, int *errnop)
+{
+    (void)name, (void)group, (void)buffer, (void)length;
+    while (in_jitd() && access("/run/directory/hold-groups", F_OK) == 0)
+        usleep(10000);
+    *errnop = ENOENT;
+    return NSS_STATUS_NOTFOUND;
 }
