@@ -8,7 +8,8 @@ mod syntax;
 pub use parts::{Around, LONGEST_REASON};
 
 use super::reader::{self, Source, Table};
-use super::{FileDigest, Place, Policy};
+use super::{FileDigest, Place, Policy, Scope};
+use crate::name::{RuleName, RunAs};
 use crate::span::Span;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -68,6 +69,7 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
         read_file(file, around, &mut policy, &mut mistakes);
     }
     find_double_names(&policy, &mut mistakes);
+    find_too_many_parts(&policy, &mut mistakes);
     people::find_shared_accounts(&policy, &mut mistakes);
     people::find_own_approvers(&policy, &mut mistakes);
     // Whom a rule leaves is known when all of them could be read.
@@ -123,6 +125,32 @@ fn find_double_names(policy: &Policy, mistakes: &mut Vec<Mistake>) {
             let message = format!("a second rule named `{second}`; the first is at {}:{}", at.file, at.line);
             mistakes.push(Mistake::new((*place).clone(), message, "names must differ: grants and the record refer to them".to_owned()));
         }
+    }
+}
+
+/// How many principals, times services, times run-as users, all rules may name together: what a policy changes is said of each
+/// of these parts, and jitd compares them while sudo waits.
+const MOST_PARTS: usize = 200_000;
+
+fn find_too_many_parts(policy: &Policy, mistakes: &mut Vec<Mistake>) {
+    let grants = policy.grants.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, rule.run_as.len()));
+    let emergencies = policy.emergencies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, rule.run_as.len()));
+    let run_as = |named: &Option<Vec<RunAs>>| named.as_ref().map_or(1, Vec::len);
+    let repetitive = policy.repetitive.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, run_as(&rule.run_as)));
+    let legacy = policy.legacy.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, rule.run_as.len()));
+    let denies = policy.denies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, run_as(&rule.run_as)));
+    let rules = grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies);
+    let parts = |(name, place, scope, run_as): (_, _, &Scope, usize)| {
+        let parts = scope.who.len().saturating_mul(scope.on.len()).saturating_mul(run_as.max(1));
+        (parts, name, place)
+    };
+    let counted: Vec<(usize, &RuleName, &Place)> = rules.map(parts).collect();
+    let all = counted.iter().fold(0_usize, |sum, (parts, ..)| sum.saturating_add(*parts));
+    if let Some((most, name, place)) = counted.into_iter().max().filter(|_| all > MOST_PARTS) {
+        let message = format!(
+            "the rules name {all} combinations of somebody, a service and a run-as user, `{name}` alone {most}, and {MOST_PARTS} is the most"
+        );
+        mistakes.push(Mistake::new(place.clone(), message, "put the people into a group, and name that: \"group:ops\"".to_owned()));
     }
 }
 

@@ -131,6 +131,19 @@ fn more_who_decide_than_can_be_shown_are_a_group() {
 }
 
 #[test]
+fn lists_that_multiply_beyond_what_can_be_compared_are_a_group() {
+    let rule = |who: usize, run_as: usize| {
+        let list = |what: &str, most: usize| (0..most).map(|number| format!("\"{what}{number}\"")).collect::<Vec<_>>().join(", ");
+        rule_with(&format!("who = [{}]\nas = [{}]", list("user:u", who), list("s", run_as)))
+    };
+    assert_eq!(mistakes_or_none(&rule(1_000, 200)), "");
+    let refused = mistakes_or_none(&rule(1_001, 200));
+    let expected =
+        "the rules name 200200 combinations of somebody, a service and a run-as user, `ops` alone 200200, and 200000 is the most";
+    assert!(refused.contains(expected), "{refused}");
+}
+
+#[test]
 fn what_is_missing_is_named_at_the_rule() {
     let found = mistakes("version = 1\n\n[[grant]]\nname = \"x\"\n");
     for key in ["who", "on", "approve"] {
