@@ -56,15 +56,19 @@ fn answers(source: &str, user: &CStr, gid: gid_t) -> bool {
     // SAFETY: a handle that dlopen gave, and a C string.
     let found = unsafe { libc::dlsym(handle, function.as_ptr()) };
     // A source without this function lists all its groups, as files do.
-    let answered = found.is_null()
-        || match ask(found, user, gid) {
-            Some((UNAVAILABLE, errno)) => (source, errno) == EMPTY,
-            Some((TRY_AGAIN, _)) | None => false,
-            Some(_) => true,
-        };
+    let answered = found.is_null() || ask(found, user, gid).is_some_and(|(status, errno)| is_answer(source, status, errno));
     // SAFETY: the handle from above, once.
     unsafe { libc::dlclose(handle) };
     answered
+}
+
+/// Whether a source has said all that it knows.
+fn is_answer(source: &str, status: c_int, errno: c_int) -> bool {
+    match status {
+        UNAVAILABLE => (source, errno) == EMPTY,
+        TRY_AGAIN => false,
+        _ => true,
+    }
 }
 
 /// Whether dlopen failed for want of a file: libc passes such a source over each time, and so it adds no groups.
@@ -113,6 +117,25 @@ mod tests {
         );
         assert_eq!(sources("group : files\n initgroups: sss files\n"), ["sss", "files"]);
         assert_eq!(sources("# group: sss\ngroups: x\n"), [""; 0]);
+    }
+
+    #[test]
+    fn only_systemds_source_and_only_without_services_is_away_and_has_answered() {
+        let (not_found, found) = (0, 1);
+        for status in [not_found, found] {
+            assert!(is_answer("sss", status, 0) && is_answer("systemd", status, 0));
+        }
+        assert!(is_answer("systemd", UNAVAILABLE, libc::ESRCH));
+        for (source, status, errno) in [
+            ("systemd", UNAVAILABLE, libc::ECONNREFUSED),
+            ("systemd", UNAVAILABLE, libc::EHOSTDOWN),
+            ("systemd", UNAVAILABLE, libc::ETIMEDOUT),
+            ("systemd", TRY_AGAIN, libc::ESRCH),
+            ("sss", UNAVAILABLE, libc::ESRCH),
+            ("ldap", UNAVAILABLE, libc::ENOENT),
+        ] {
+            assert!(!is_answer(source, status, errno), "{source} {status} {errno}");
+        }
     }
 
     #[test]
