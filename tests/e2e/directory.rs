@@ -77,6 +77,7 @@ fn a_directory_that_hangs_when_it_is_to_list_groups_is_waited_for_once_and_not_o
     let began = Instant::now();
     host.user("alice").run("jit request sudo --reason INC-42").succeeds().says("group remote-3");
     host.user("alice").run("jit status").succeeds();
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // Once for each group it took 50 s.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     host.root().run("rm /run/directory/hold-groups").succeeds();
 }

@@ -55,7 +55,8 @@ fn an_emergency_waits_for_none_of_a_hundred_thousand_who_are_to_be_told() {
     carol.expect("at the terminal");
     let began = Instant::now();
     host.user("alice").run("jit emergency --reason INC-42").succeeds().says("carol was told");
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // With each of them looked up it took 18 s.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     carol.expect("jit: alice took the emergency oncall for sudo: INC-42");
 }
 
