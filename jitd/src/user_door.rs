@@ -3,6 +3,7 @@
 mod acts;
 mod archive;
 mod events;
+mod line;
 mod list;
 mod looks;
 mod metrics;
@@ -35,14 +36,11 @@ use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 
 /// How long an ask may take to arrive.
 const ARRIVE: Duration = Duration::from_secs(10);
-/// How long a part of an answer may take to be read.
-const READ: Duration = Duration::from_secs(10);
 /// Connection slots: for everybody, for one user, kept for root and approvers, and of those for root alone.
 const SLOTS: Slots = Slots { common: 192, each: 16, kept: 64, roots: 16 };
 
@@ -174,9 +172,7 @@ async fn connection(stream: UnixStream, peer: Peer, slot: Slot, service: Service
     drop(slot);
 }
 
-/// The peer is gone; there is nobody to tell.
-pub(crate) struct Gone;
-
+pub(crate) use line::{Gone, Line};
 pub(crate) use views::mistake as mistake_view;
 
 /// A refusal on the wire.
@@ -192,48 +188,6 @@ fn failure_of(refusal: &Refusal) -> Failure {
 /// Nobody is known to act, on the wire.
 fn unknown(why: &peer::Unknown) -> Failure {
     Failure { code: FailureCode::Refused, message: why.to_string(), help: None, rule: None }
-}
-
-/// A connection that answers are written to.
-pub(crate) struct Line {
-    pub(crate) stream: UnixStream,
-}
-
-/// In the place of an answer that is too long even in parts: it was worked out all the same, and what was to be done is done.
-fn too_long() -> UserAnswer {
-    let help = Some("what was asked for is done and on record: jit audit log shows it".to_owned());
-    UserAnswer::Failed(Failure { code: FailureCode::Refused, message: "the answer is too long to be shown".to_owned(), help, rule: None })
-}
-
-impl Line {
-    /// Sends an answer, in parts where it fits no frame.
-    pub(crate) async fn send(&mut self, answer: &UserAnswer) -> Result<(), Gone> {
-        for frame in answer.frames().or_else(|_| too_long().frames()).map_err(|_| Gone)? {
-            self.write(&frame).await?;
-        }
-        Ok(())
-    }
-
-    async fn write(&mut self, frame: &[u8]) -> Result<(), Gone> {
-        match tokio::time::timeout(READ, self.stream.write_all(frame)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
-        }
-    }
-
-    pub(crate) async fn refuse(&mut self, refusal: &Refusal) -> Result<(), Gone> {
-        self.send(&UserAnswer::Failed(failure_of(refusal))).await
-    }
-
-    async fn fail(&mut self, code: FailureCode, message: String, help: Option<String>) -> Result<(), Gone> {
-        self.send(&UserAnswer::Failed(Failure { code, message, help, rule: None })).await
-    }
-
-    /// Waits until the peer hangs up.
-    pub(crate) async fn hung_up(&mut self) {
-        let mut byte = [0];
-        while let Ok(1..) = tokio::io::AsyncReadExt::read(&mut self.stream, &mut byte).await {}
-    }
 }
 
 impl Service {
@@ -400,24 +354,5 @@ fn changes_something(act: &Act) -> bool {
         | Act::Archive { .. }
         | Act::Watch
         | Act::Metrics => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::AsyncReadExt;
-
-    #[tokio::test]
-    async fn an_answer_that_is_too_long_even_in_parts_is_said_to_be_so() {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut line = Line { stream: ours };
-        line.send(&UserAnswer::Remark("x".repeat(frame::MOST_IN_PARTS))).await.unwrap_or_else(|Gone| panic!("it was closed"));
-        let mut header = [0; frame::HEADER];
-        theirs.read_exact(&mut header).await.unwrap();
-        let mut content = vec![0; frame::content_length(header).unwrap()];
-        theirs.read_exact(&mut content).await.unwrap();
-        let UserAnswer::Failed(failure) = frame::decode(&content).unwrap() else { panic!("it was sent") };
-        assert_eq!(failure.message, "the answer is too long to be shown");
     }
 }
