@@ -46,7 +46,7 @@ fn not_pending(state: &State, actor: &Actor, id: RequestId) -> Refusal {
 }
 
 /// Gives a grant of one's own back.
-pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>, now: Now) -> Handled {
+pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>) -> Handled {
     let mine: Vec<_> = state.live_of(&actor.subject).collect();
     let grant = match (id, mine.as_slice()) {
         (Some(id), mine) => match mine.iter().find(|grant| grant.terms.id == id) {
@@ -67,13 +67,13 @@ pub(super) fn drop_grant(state: &State, actor: &Actor, id: Option<GrantId>, now:
         service: terms.common.service.clone(),
         run_as: terms.common.run_as.clone(),
     };
-    Ok((Reply::Grants(vec![terms.id]), with_its_extension(state, terms, dropped, now)))
+    Ok((Reply::Grants(vec![terms.id]), with_its_extension(state, terms, dropped)))
 }
 
-/// The end of a grant, and of the request that waits to make it longer, unless that has lapsed by itself.
-pub(super) fn with_its_extension(state: &State, terms: &Terms, ended: impl Into<Event>, now: Now) -> Vec<Event> {
-    let extension = state.extension_of(terms).filter(|request| !request.lapses.has_passed(now));
-    let lapsed = extension.map(|request| event::RequestLapsed { id: request.ask.id, user: request.ask.user.clone() }.into());
+/// The end of a grant, and of the request that waits to make it longer.
+pub(super) fn with_its_extension(state: &State, terms: &Terms, ended: impl Into<Event>) -> Vec<Event> {
+    let lapsed =
+        state.extension_of(terms).map(|request| event::RequestLapsed { id: request.ask.id, user: request.ask.user.clone() }.into());
     std::iter::once(ended.into()).chain(lapsed).collect()
 }
 
@@ -105,10 +105,7 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
         }
     };
     let ids = grants.iter().map(|terms| terms.id).collect();
-    let revoked = |terms: &&Terms| {
-        let revoked = revoked(terms, &actor.subject.name, note.clone(), grace);
-        with_its_extension(state, terms, revoked, context.now)
-    };
+    let revoked = |terms: &&Terms| with_its_extension(state, terms, revoked(terms, &actor.subject.name, note.clone(), grace));
     let events = grants.iter().flat_map(revoked).collect();
     Ok((Reply::Grants(ids), events))
 }
@@ -167,16 +164,17 @@ const DAY: Span = Span::from_secs(86_400);
 /// Does what time does: begins, escalates, ends, and says again what nobody has done.
 pub(super) fn tick(state: &State, context: &Context<'_>) -> (Reply, Vec<Event>) {
     let now = context.now;
-    let mut events: Vec<Event> = state.overdue(now).iter().flat_map(|due| passed(state, due, now)).collect();
+    let all_due = state.overdue(now);
+    let mut events: Vec<Event> = all_due.iter().flat_map(|due| passed(state, due, &all_due, now)).collect();
     events.extend(stale(state, context));
     (Reply::Done, events)
 }
 
-fn passed(state: &State, due: &Due, now: Now) -> Vec<Event> {
+fn passed(state: &State, due: &Due, all_due: &BTreeSet<Due>, now: Now) -> Vec<Event> {
     match due {
         Due::Request(id) => lapsed(state, *id).into_iter().collect(),
         Due::Escalation(id) => escalated(state, *id).into_iter().collect(),
-        Due::Grant(id) => begun_or_expired(state, *id, now),
+        Due::Grant(id) => begun_or_expired(state, *id, all_due, now),
         Due::Warning(id) => warned(state, *id, now),
         Due::Review(id) => overdue(state, *id, now).into_iter().collect(),
     }
@@ -197,7 +195,7 @@ fn escalated(state: &State, id: RequestId) -> Option<Event> {
     }
 }
 
-fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Vec<Event> {
+fn begun_or_expired(state: &State, id: GrantId, all_due: &BTreeSet<Due>, now: Now) -> Vec<Event> {
     let Some(grant) = state.grant(id) else { return Vec::new() };
     match grant {
         Grant::Live(LiveGrant { terms, validity: Validity::Scheduled { begins, until }, .. }) if !until.has_passed(now) => {
@@ -209,7 +207,10 @@ fn begun_or_expired(state: &State, id: GrantId, now: Now) -> Vec<Event> {
         Grant::Live(_) | Grant::Ended(_) => {
             let terms = grant.terms();
             let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
-            with_its_extension(state, terms, event::GrantExpired { id, user, service, run_as }, now)
+            let expired = event::GrantExpired { id, user, service, run_as };
+            // Its extension mostly lapses by itself in the same moment, which is said once.
+            let lapses_itself = state.extension_of(terms).is_some_and(|request| all_due.contains(&Due::Request(request.ask.id)));
+            if lapses_itself { vec![expired.into()] } else { with_its_extension(state, terms, expired) }
         }
     }
 }

@@ -223,17 +223,17 @@ fn taken(
 }
 
 /// A session is over; with the last use of a grant, the grant is too.
-pub(super) fn close(state: &State, id: SessionId, now: Now) -> (Reply, Vec<Event>) {
+pub(super) fn close(state: &State, id: SessionId) -> (Reply, Vec<Event>) {
     let Some(Session::Open(facts)) = state.session(id) else { return (Reply::Done, Vec::new()) };
     if is_being_ended(state, facts) {
         return (Reply::Done, Vec::new());
     }
-    let events = std::iter::once(closed(facts)).chain(used_up(state, facts, now)).collect();
+    let events = std::iter::once(closed(facts)).chain(used_up(state, facts)).collect();
     (Reply::Done, events)
 }
 
 /// With this session the last use of its grant is over.
-fn used_up(state: &State, facts: &SessionFacts, now: Now) -> Vec<Event> {
+fn used_up(state: &State, facts: &SessionFacts) -> Vec<Event> {
     let Some(Grant::Live(grant)) = state.grant(facts.grant) else { return Vec::new() };
     let all_taken = grant.terms.common.max_uses.is_some_and(|most| grant.taken >= most);
     let others_run = grant.sessions.open().iter().any(|other| *other != facts.id);
@@ -242,7 +242,7 @@ fn used_up(state: &State, facts: &SessionFacts, now: Now) -> Vec<Event> {
     }
     let terms = &grant.terms;
     let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
-    with_its_extension(state, terms, event::GrantUsedUp { id: terms.id, user, service, run_as }, now)
+    with_its_extension(state, terms, event::GrantUsedUp { id: terms.id, user, service, run_as })
 }
 
 /// Whoever ends it says so when it is done, and with what result.
@@ -254,7 +254,7 @@ fn is_being_ended(state: &State, facts: &SessionFacts) -> bool {
 }
 
 /// The processes of a session were ended. One that had closed by itself, and left nothing, stays closed.
-pub(super) fn ended(state: &State, id: SessionId, tally: Tally, now: Now) -> (Reply, Vec<Event>) {
+pub(super) fn ended(state: &State, id: SessionId, tally: Tally) -> (Reply, Vec<Event>) {
     let facts = match state.session(id) {
         Some(Session::Open(facts)) => facts,
         Some(Session::Closed { facts, .. }) if tally.processes > 0 => facts,
@@ -276,7 +276,7 @@ pub(super) fn ended(state: &State, id: SessionId, tally: Tally, now: Now) -> (Re
         left: tally.left,
         bound: facts.bound,
     };
-    (Reply::Done, std::iter::once(ended.into()).chain(used_up(state, facts, now)).collect())
+    (Reply::Done, std::iter::once(ended.into()).chain(used_up(state, facts)).collect())
 }
 
 /// It could not be put into a cgroup after all.
