@@ -3,7 +3,7 @@
 use super::Context;
 use jit_core::name::{RunAs, Service, UserName};
 use jit_core::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
-use jit_core::policy::{Place, Policy, Principal};
+use jit_core::policy::{AnyRule, Place, Policy, Principal};
 use jit_core::span::Span;
 use jit_core::subject::{Groups, Remote, Subject};
 use jit_core::time::WallTime;
@@ -69,14 +69,14 @@ fn gives(policy: &Policy, subject: &Subject, grant: &GrantView, now: WallTime) -
 
 /// An address in each network that a rule names, and one that is not known.
 fn addresses(policy: &Policy) -> Vec<Remote> {
-    let named = policy.every_rule().flat_map(|(_, _, scope, _)| &scope.from);
+    let named = policy.every_rule().flat_map(|rule| &rule.scope.from);
     named.map(|network| Remote::Address(network.addr())).chain([Remote::Unknown]).collect()
 }
 
 /// Names of nobody here, and run-as users who are in a group that may approve for them.
 fn meaning_nobody(policy: &Policy) -> Vec<MistakeView> {
     let mut named = BTreeSet::new();
-    for (_, place, scope, _) in policy.every_rule() {
+    for AnyRule { place, scope, .. } in policy.every_rule() {
         named.extend(scope.who.iter().chain(&scope.not).map(|who| (place, who)));
     }
     let mut own = Vec::new();

@@ -8,8 +8,7 @@ mod syntax;
 pub use parts::{Around, LONGEST_REASON};
 
 use super::reader::{self, Source, Table};
-use super::{FileDigest, Place, Policy, Scope};
-use crate::name::{RuleName, RunAs};
+use super::{AnyRule, FileDigest, Place, Policy};
 use crate::span::Span;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -116,7 +115,7 @@ fn read_version(top: &mut Table<'_>) {
 }
 
 fn find_double_names(policy: &Policy, mistakes: &mut Vec<Mistake>) {
-    let mut names: Vec<_> = policy.every_rule().map(|(name, place, _, _)| (name, place)).collect();
+    let mut names: Vec<_> = policy.every_rule().map(|rule| (rule.name, rule.place)).collect();
     names.sort();
     for pair in names.windows(2) {
         if let [(first, at), (second, place)] = pair
@@ -133,24 +132,14 @@ fn find_double_names(policy: &Policy, mistakes: &mut Vec<Mistake>) {
 const MOST_PARTS: usize = 200_000;
 
 fn find_too_many_parts(policy: &Policy, mistakes: &mut Vec<Mistake>) {
-    let grants = policy.grants.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, rule.run_as.len()));
-    let emergencies = policy.emergencies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, rule.run_as.len()));
-    let run_as = |named: &Option<Vec<RunAs>>| named.as_ref().map_or(1, Vec::len);
-    let repetitive = policy.repetitive.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, run_as(&rule.run_as)));
-    let legacy = policy.legacy.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, rule.run_as.len()));
-    let denies = policy.denies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, run_as(&rule.run_as)));
-    let rules = grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies);
-    let parts = |(name, place, scope, run_as): (_, _, &Scope, usize)| {
-        let parts = scope.who.len().saturating_mul(scope.on.len()).saturating_mul(run_as.max(1));
-        (parts, name, place)
-    };
-    let counted: Vec<(usize, &RuleName, &Place)> = rules.map(parts).collect();
-    let all = counted.iter().fold(0_usize, |sum, (parts, ..)| sum.saturating_add(*parts));
-    if let Some((most, name, place)) = counted.into_iter().max().filter(|_| all > MOST_PARTS) {
+    let all = policy.every_rule().fold(0_usize, |sum, rule| sum.saturating_add(rule.parts()));
+    if let Some(rule) = policy.every_rule().max_by_key(AnyRule::parts).filter(|_| all > MOST_PARTS) {
         let message = format!(
-            "the rules name {all} combinations of somebody, a service and a run-as user, `{name}` alone {most}, and {MOST_PARTS} is the most"
+            "the rules name {all} combinations of somebody, a service and a run-as user, `{}` alone {}, and {MOST_PARTS} is the most",
+            rule.name,
+            rule.parts()
         );
-        mistakes.push(Mistake::new(place.clone(), message, "put the people into a group, and name that: \"group:ops\"".to_owned()));
+        mistakes.push(Mistake::new(rule.place.clone(), message, "put the people into a group, and name that: \"group:ops\"".to_owned()));
     }
 }
 
@@ -167,7 +156,7 @@ fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
         }
     }
     people::doubt(policy, &mut doubts);
-    for (_, place, scope, _) in policy.every_rule() {
+    for AnyRule { place, scope, .. } in policy.every_rule() {
         for service in &scope.on {
             let known = SERVICES.contains(&service.as_str());
             if let (false, Some(near)) = (known, super::suggest::nearest(service.as_str(), SERVICES)) {

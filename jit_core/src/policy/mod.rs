@@ -17,7 +17,7 @@ pub use rules::{
     Review, Scope, SessionRule, Stage, Starts,
 };
 
-use crate::name::{GroupName, RuleName, Service, Uid, UserName};
+use crate::name::{GroupName, RuleName, RunAs, Service, Uid, UserName};
 use crate::subject::{Groups, Subject};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -156,6 +156,29 @@ pub struct FileDigest {
     pub sha256: String,
 }
 
+/// What all rules have, whatever kind they are.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyRule<'a> {
+    /// Its kind, as it is written.
+    pub kind: &'static str,
+    /// `name`.
+    pub name: &'a RuleName,
+    /// Where it stands.
+    pub place: &'a Place,
+    /// Whom it is about.
+    pub scope: &'a Scope,
+    /// `as`: the run-as users that it names; none: whichever.
+    pub run_as: &'a [RunAs],
+}
+
+impl AnyRule<'_> {
+    /// Of how many parts it is made up: its principals, times its services, times its run-as users.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.scope.who.len().saturating_mul(self.scope.on.len()).saturating_mul(self.run_as.len().max(1))
+    }
+}
+
 /// A whole, valid policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
@@ -180,13 +203,19 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Every rule: its name, where it stands, whom it is about, and its kind as it is written.
-    pub fn every_rule(&self) -> impl Iterator<Item = (&RuleName, &Place, &Scope, &'static str)> {
-        let grants = self.grants.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "grant"));
-        let emergencies = self.emergencies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "emergency"));
-        let repetitive = self.repetitive.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "repetitive"));
-        let legacy = self.legacy.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "legacy"));
-        let denies = self.denies.iter().map(|rule| (&rule.name, &rule.place, &rule.scope, "deny"));
+    /// Every rule, whatever it is.
+    pub fn every_rule(&self) -> impl Iterator<Item = AnyRule<'_>> {
+        let any = |kind, name, place, scope, run_as| AnyRule { kind, name, place, scope, run_as };
+        let grants = self.grants.iter().map(move |rule| any("grant", &rule.name, &rule.place, &rule.scope, &rule.run_as[..]));
+        let emergencies = self.emergencies.iter().map(move |rule| any("emergency", &rule.name, &rule.place, &rule.scope, &rule.run_as));
+        let repetitive = self.repetitive.iter();
+        let repetitive =
+            repetitive.map(move |rule| any("repetitive", &rule.name, &rule.place, &rule.scope, rule.run_as.as_deref().unwrap_or_default()));
+        let legacy = self.legacy.iter().map(move |rule| any("legacy", &rule.name, &rule.place, &rule.scope, &rule.run_as));
+        let denies = self
+            .denies
+            .iter()
+            .map(move |rule| any("deny", &rule.name, &rule.place, &rule.scope, rule.run_as.as_deref().unwrap_or_default()));
         grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies)
     }
 
@@ -194,7 +223,7 @@ impl Policy {
     /// our line in its PAM file says that it is ours.
     #[must_use]
     pub fn names_service(&self, service: &Service) -> bool {
-        self.every_rule().flat_map(|(_, _, scope, _)| &scope.on).any(|named| named.covers(service))
+        self.every_rule().flat_map(|rule| &rule.scope.on).any(|named| named.covers(service))
     }
 
     /// Whether there is no rule that could let anybody in.

@@ -2,7 +2,7 @@
 
 use super::Mistake;
 use crate::name::{RunAs, Uid, UserName};
-use crate::policy::{Place, Policy, Principal, Scope};
+use crate::policy::{AnyRule, Place, Policy, Principal, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An account has one human. With two, each would know only half of the other's accounts.
@@ -86,7 +86,7 @@ pub fn doubt(policy: &Policy, doubts: &mut Vec<Mistake>) {
             doubts.push(Mistake::new(rule.place.clone(), message, "name another reviewer".to_owned()));
         }
     }
-    for (name, place, scope, kind) in policy.every_rule() {
+    for AnyRule { name, place, scope, kind, .. } in policy.every_rule() {
         if scope.who.iter().all(|who| scope.not.contains(who)) || scope.not.contains(&Principal::Any) {
             let message = format!("[[{kind}]] `{name}` is about nobody: `not` takes out all of `who`");
             doubts.push(Mistake::new(place.clone(), message, "take somebody out of `not`, or the rule out of the policy".to_owned()));
