@@ -47,7 +47,7 @@ fn is_judged(policy: &Policy, at: WallTime) {
     let known = Groups::Known(["ops", "leads"].into_iter().map(GroupName::new).collect());
     for (name, uid, groups) in [("alice", 1001, known), ("root", 0, Groups::unknown())] {
         let subject = Subject { uid: Uid(uid), name: UserName::new(name), groups };
-        for service in policy.every_rule().flat_map(|(_, _, scope, _)| &scope.on).chain([&Service::new("sudo"), &Service::new("sshd")]) {
+        for service in policy.every_rule().flat_map(|rule| &rule.scope.on).chain([&Service::new("sudo"), &Service::new("sshd")]) {
             for (run_as, remote) in [(RunAs::root(), Remote::Unknown), (RunAs::Oneself, Remote::from_address("10.1.2.3".parse().ok()))] {
                 let question = Question { subject: &subject, service, run_as: Some(&run_as), at };
                 let (answer, rule, tested) = policy.explain(question, remote);
