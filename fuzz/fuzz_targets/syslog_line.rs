@@ -8,8 +8,9 @@ use jit_core::time::WallTime;
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
 
-/// The longest value in a line, with what stands around it.
-const LONGEST: usize = 1600;
+/// The longest line that log hosts take whole; of more values than any event has, each is this short, with what stands around it.
+const LONGEST: usize = 4096;
+const SHORTEST: usize = 80;
 
 fuzz_target!(|input: (BTreeMap<u8, String>, Vec<String>)| {
     let (texts, list) = input;
@@ -21,7 +22,7 @@ fuzz_target!(|input: (BTreeMap<u8, String>, Vec<String>)| {
     let said = line::of(&record);
     for line in [&said, &line::of_unstored("grant.issued", &data)] {
         assert!(!line.chars().any(text::is_unsafe), "{line:?}");
-        assert!(line.len() <= 100 + values * LONGEST);
+        assert!(line.len() <= LONGEST.max(100 + values * SHORTEST));
     }
     let keys = keys(&said);
     let mut expected: Vec<_> = texts.keys().map(|key| format!("k{key}")).collect();

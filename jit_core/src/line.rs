@@ -10,6 +10,11 @@ use serde_json::{Map, Value};
 
 /// The longest value, in bytes; the record has the whole of it.
 const LONGEST_VALUE: usize = 1500;
+/// How long the values may be where all of them together are too long.
+const SHORTER_VALUES: [usize; 2] = [400, 60];
+/// The longest that may be said of an event, in bytes: rsyslog cuts a message off at 8 KB and many a UDP path at 4 KB, and
+/// with its end the place in the record would go (`$MaxMessageSize`, <https://www.rsyslog.com/doc/global.html>).
+const LONGEST_SAID: usize = 3900;
 
 /// The line of a record.
 #[must_use]
@@ -25,10 +30,20 @@ pub fn of_unstored(event: &str, data: &str) -> String {
 }
 
 fn said(event: &str, data: &str) -> String {
-    let mut line = event.to_owned();
     let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
-    for (key, value) in &data {
-        if let Some(value) = written(value) {
+    let mut line = with_values(event, &data, LONGEST_VALUE);
+    for longest in SHORTER_VALUES {
+        if line.len() > LONGEST_SAID {
+            line = with_values(event, &data, longest);
+        }
+    }
+    line
+}
+
+fn with_values(event: &str, data: &Map<String, Value>, longest: usize) -> String {
+    let mut line = event.to_owned();
+    for (key, value) in data {
+        if let Some(value) = written(value, longest) {
             line.push(' ');
             line.push_str(key);
             line.push('=');
@@ -38,31 +53,35 @@ fn said(event: &str, data: &str) -> String {
     line
 }
 
-/// A value as it stands in a line; none where there is nothing to say.
-fn written(value: &Value) -> Option<String> {
+/// A value as it stands in a line, at most so long; none where there is nothing to say.
+fn written(value: &Value, longest: usize) -> Option<String> {
     match value {
         Value::Null => None,
         Value::Array(items) if items.is_empty() => None,
         Value::Bool(answer) => Some(answer.to_string()),
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(quoted(text)),
+        Value::String(text) => Some(short(text, longest)),
         Value::Array(items) => {
             let words: Option<Vec<_>> = items.iter().map(Value::as_str).collect();
-            Some(quoted(&words.map_or_else(|| value.to_string(), |words| words.join(","))))
+            Some(short(&words.map_or_else(|| value.to_string(), |words| words.join(",")), longest))
         }
-        Value::Object(_) => Some(quoted(&value.to_string())),
+        Value::Object(_) => Some(short(&value.to_string(), longest)),
     }
 }
 
 /// A text, in quotes where it needs them.
 #[must_use]
 pub fn quoted(text: &str) -> String {
+    short(text, LONGEST_VALUE)
+}
+
+fn short(text: &str, longest: usize) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_.:/@+-".contains(letter);
-    if !text.is_empty() && text.len() <= LONGEST_VALUE && text.chars().all(plain) {
+    if !text.is_empty() && text.len() <= longest && text.chars().all(plain) {
         return text.to_owned();
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{}\"", text::printable(&escaped, LONGEST_VALUE))
+    format!("\"{}\"", text::printable(&escaped, longest))
 }
 
 #[cfg(test)]
@@ -104,6 +123,21 @@ mod tests {
         let long = serde_json::json!({ "reason": "é".repeat(100_000) }).to_string();
         assert!(line(&long).len() < 2000);
         assert!(line(r#"{"process":{"pid":7,"started":9}}"#).contains(r#"process="{\"pid\":7,\"started\":9}""#));
+    }
+
+    #[test]
+    fn what_is_said_of_many_long_values_leaves_room_for_the_place_in_the_record() {
+        let long = |values: usize, length: usize| {
+            let data: Map<_, _> = (0..values).map(|at| (format!("key{at}"), Value::from("é\n".repeat(length / 3)))).collect();
+            line(&Value::from(data).to_string())
+        };
+        let shortest = |line: &str| line.split('"').skip(1).step_by(2).map(str::len).min();
+        for values in 1..=30 {
+            let line = long(values, 3000);
+            assert!(line.len() <= LONGEST_SAID + 50 && line.contains(" seq=1 hash="), "{} of {values} values", line.len());
+            let whole = [1500, 400, 60].into_iter().find(|longest| values * (longest + 10) < LONGEST_SAID).unwrap_or_default();
+            assert!(shortest(&line) >= Some(whole / 2), "{values} values: {line}");
+        }
     }
 
     #[test]
