@@ -21,7 +21,10 @@ run "all tests, debug" cargo test --workspace --locked --no-fail-fast
 run "release build" cargo build --workspace --release --locked
 run "the package" packaging/build.sh deb
 [ "${JIT_TEST_FULL:-}" != 1 ] || run "the package for RHEL and Fedora" packaging/build.sh rpm
-run "the host programs again, release" cargo test --release -p jit_tests -p pam_jit --locked --no-fail-fast
+# The same tests, on the programs and the module that are shipped.
+JIT_TEST_BIN_DIR=$PWD/target/release JIT_TEST_MODULE=$PWD/target/release/libpam_jit.so
+export JIT_TEST_BIN_DIR JIT_TEST_MODULE
+run "the host programs again, release" cargo test -p jit_tests -p pam_jit --test e2e --test in_process --test packages --locked --no-fail-fast
 passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")
 failed=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log")
 broken=$(grep -c '^command failed:' "$log" || true)

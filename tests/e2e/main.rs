@@ -35,8 +35,6 @@ mod many_rules;
 mod notify;
 mod notify_faults;
 mod optouts;
-#[cfg(not(debug_assertions))]
-mod packages;
 mod policy;
 mod record;
 mod run;

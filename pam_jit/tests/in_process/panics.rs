@@ -33,7 +33,6 @@ fn nobody_gets_in_and_nothing_is_printed(module: PathBuf) {
 }
 
 /// The module of the .rpm is linked by zig, with an unwinder that is not gcc's. It is a build of its own, of a full run.
-#[cfg(not(debug_assertions))]
 #[test]
 fn a_panic_in_the_module_that_is_built_for_rhel_lets_nobody_in_either() {
     if std::env::var_os("JIT_TEST_FULL").is_none_or(|set| set != "1") {

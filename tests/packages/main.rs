@@ -1,6 +1,15 @@
 //! The packages, as `packaging/build.sh` made them: installed, used, upgraded, removed, and attacked by accident.
 //!
-//! Their programs are release builds, so these tests run with those alone. The .rpm's run in a full run: it is a second build.
+//! They need `packaging/build.sh deb` first, so `cargo test` alone does not run them: `cargo test -p jit_tests --test packages` does. Those
+//! of the .rpm run in a full run: it is a second build.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests say what went wrong by panicking"
+)]
 
 mod deb;
 mod lockout;
