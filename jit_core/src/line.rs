@@ -138,6 +138,10 @@ mod tests {
             let whole = [1500, 400, 60].into_iter().find(|longest| values * (longest + 10) < LONGEST_SAID).unwrap_or_default();
             assert!(shortest(&line) >= Some(whole / 2), "{values} values: {line}");
         }
+        let with = |last: usize| {
+            said("grant.issued", &serde_json::json!({ "a": "a".repeat(1500), "b": "b".repeat(1500), "c": "c".repeat(last) }).to_string())
+        };
+        assert_eq!((with(879).len(), with(879).contains('…'), with(880).contains('…')), (LONGEST_SAID, false, true));
     }
 
     #[test]

@@ -320,7 +320,7 @@ impl State {
     /// older than a month is repeated by nobody.
     fn forget_optouts(&mut self) {
         let Some(newest) = self.marks.newest else { return };
-        let older_than = |at: WallTime, span: Span| at < newest && at.until(newest) > span;
+        let older_than = |at: WallTime, span: Span| at.until(newest) > span;
         // Each of those that are kept is looked at, so not after every event.
         if self.emergencies.len() > KEPT && self.first_reviewed.0.is_some_and(|at| older_than(at, crate::span::LONGEST)) {
             self.emergencies.retain(|_, taken| taken.review.next().is_some() || !older_than(taken.at, crate::span::LONGEST));

@@ -166,7 +166,8 @@ fn a_rule_can_let_sessions_go_on_with_a_word_or_without() {
     assert!(matches!(&over[..], [Effect::Over(told)] if told.id == session), "{over:?}");
     let mut world = World::with(POLICY);
     let (session, _) = in_session(&mut world, "bob", "root");
-    assert_eq!(passes(&mut world, minutes(31)), []);
+    assert_eq!(passes(&mut world, minutes(26)), [], "no warning: nothing ends");
+    assert_eq!(passes(&mut world, minutes(5)), []);
     assert!(world.state.has_open_session(session) && left_to_end(&world.state, &[]).is_empty());
     let _ = world.command(Command::Close(session)).unwrap();
     assert_eq!(world.state.session(session).map(Session::word), Some("closed"));

@@ -36,6 +36,10 @@ fn emergencies_that_no_limit_counts_any_more_are_forgotten_and_none_that_waits_f
     let left: Vec<_> = state.emergencies().map(|taken| taken.grant.to_string()).collect();
     let expected: Vec<_> = (KEPT..KEPT + 4).map(|number| format!("G-{number:08}")).collect();
     assert_eq!(left, expected, "the reviewed ones are gone");
+    let mut few = State::default();
+    (1..KEPT).for_each(|number| taken(&mut few, number, 10, true));
+    taken(&mut few, KEPT, 10 + 367, false);
+    assert_eq!(few.emergencies().count(), KEPT, "there is room for them");
 }
 
 #[test]

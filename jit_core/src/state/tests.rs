@@ -56,6 +56,10 @@ fn approvals_that_nobody_can_repeat_any_more_are_forgotten_and_no_others() {
     assert_eq!(state.bases().count(), KEPT + 3);
     approved(&mut state, 0, 52);
     assert_eq!(state.bases().count(), KEPT + 2, "that of the twentieth day too");
+    let mut few = State::default();
+    (1..KEPT).for_each(|account| approved(&mut few, account, 1));
+    approved(&mut few, KEPT, 40);
+    assert_eq!(few.bases().count(), KEPT, "there is room for them");
 }
 
 #[test]
@@ -110,4 +114,6 @@ fn a_session_is_open_until_it_closes() {
     assert!(world.state.has_open_session(session));
     world.command(Command::Close(session)).map(drop).unwrap();
     assert!(!world.state.has_open_session(session));
+    let sessions = world.state.live().next().map(|grant| (grant.sessions.all().len(), grant.sessions.open().len()));
+    assert_eq!(sessions, Some((1, 0)), "its grant has not forgotten it");
 }
