@@ -1,4 +1,4 @@
-use super::fixture::{World, actor, entry, subject, wish};
+use super::fixture::{POLICY, World, actor, entry, subject, wish};
 use super::{Admission, Command, Grace, Target, Wish};
 use crate::actor::{Ancestry, Behind, Humans, LoginUid};
 use crate::event::Event;
@@ -371,6 +371,23 @@ fn a_legacy_rule_lets_in_while_it_stands_and_stops_with_the_rule() {
     assert!(world.lets_in("postgres", "sshd", Some("postgres")));
     world.pass(Span::from_secs(40 * 86_400));
     assert!(!world.lets_in("postgres", "sshd", Some("postgres")), "it ended with the year");
+}
+
+#[test]
+fn of_two_legacy_rules_each_gives_its_own_grant_of_the_day() {
+    let rule = &POLICY[POLICY.find("[[legacy]]").unwrap()..];
+    let mut world = World::with(&format!("{POLICY}{}", rule.replace("db-backup", "second").replace("10.1.2.3", "10.1.2.4")));
+    let backup = |last: u8| crate::subject::Entry {
+        remote: Remote::from_address(Some([10, 1, 2, last].into())),
+        ..entry("postgres", "sshd", Some("postgres"))
+    };
+    let mut opened = |last: u8, process: u32| {
+        let (_, grant) = world.open(backup(last), process).unwrap();
+        (grant, world.state.grant(grant).unwrap().terms().common.rule.to_string())
+    };
+    let (first, second) = (opened(3, 1), opened(4, 2));
+    assert_eq!((first.1.as_str(), second.1.as_str()), ("db-backup", "second"));
+    assert_eq!((opened(3, 3), opened(4, 4)), (first, second), "a day has one of each");
 }
 
 #[test]

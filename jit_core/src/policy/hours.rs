@@ -177,7 +177,7 @@ impl Hours {
         }
         let closes = |local| self.windows.iter().filter_map(|window| window.closes(local)).max();
         let Some(mut end) = closes(local) else { return Open::No };
-        while let Some(later) = closes(end).filter(|later| *later > end) {
+        while let Some(later) = closes(end) {
             end = later;
             if end.signed_duration_since(local) > TimeDelta::days(LONGEST_DAYS) {
                 return Open::Until(None);
@@ -245,7 +245,7 @@ mod tests {
             "08:00",
             "8:00-9:00",
             "08:00-25:00",
-            "08:60-09:00",
+            "08:60-10:00",
             "08:00-08:00",
             "24:00-08:00",
             "mo 08:00-09:00",
