@@ -239,6 +239,8 @@ fn where_no_cgroup_can_be_had_nobody_comes_in_by_a_rule_that_wants_one() {
     let Reply::Session(_, grant, require) = world.command(Command::Open(arrives(Bound::Cgroup))).unwrap() else { panic!() };
     assert_eq!(require, Require::Cgroup);
     assert!(super::must_bind(&world.state, grant));
+    let (_, grant) = in_session(&mut world, "alice", "root");
+    assert!(!super::must_bind(&world.state, grant), "another rule wants none");
 }
 
 #[test]

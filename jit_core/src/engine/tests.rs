@@ -125,7 +125,35 @@ fn whoever_acted_as_an_account_may_be_behind_it_until_its_own_log_in_stands_abov
     world.open(entry("dave", "sshd", Some("dave")), 5000).unwrap();
     detached.ancestry =
         Ancestry::Known(vec![Process { pid: 6000, started: 9 }, Process { pid: 5000, started: 1 }, Process { pid: 1, started: 0 }]);
-    assert_eq!(world.approve_of(detached, second), Ok(()), "dave himself, by his own log-in, may");
+    assert_eq!(world.approve_of(detached.clone(), second), Ok(()), "dave himself, by his own log-in, may");
+
+    // A session of his as somebody else is no log-in of his own.
+    let su = Wish { service: Service::new("su"), run_as: RunAs::as_typed("postgres"), ..wish() };
+    world.request_of(&actor("dave"), su).unwrap();
+    world.open(entry("dave", "su", Some("postgres")), 5001).unwrap();
+    let _ = world.command(Command::Drop(actor("alice"), Some(world.grant_of(second)))).unwrap();
+    let third = world.request("alice").unwrap();
+    detached.ancestry = Ancestry::Known(vec![Process { pid: 5001, started: 1 }, Process { pid: 1, started: 0 }]);
+    assert_eq!(world.approve_of(detached, third), Err(Refusal::Own { id: Some(third) }));
+}
+
+#[test]
+fn whoever_acted_as_an_account_is_remembered_by_each_name_of_their_number() {
+    let policy = super::fixture::POLICY.replace(r#"as = ["root", "postgres"]"#, r#"as = ["root", "dave"]"#);
+    let mut world = World::with(&policy);
+    let mut twin = entry("alice", "sudo", Some("dave"));
+    twin.subject.name = UserName::new("alice-twin");
+    for (pid, entry) in [(1, twin), (2, entry("alice", "sudo", Some("dave")))] {
+        let mut asks = actor("alice");
+        asks.subject = entry.subject.clone();
+        let id = world.request_of(&asks, Wish { run_as: RunAs::as_typed("dave"), ..wish() }).unwrap();
+        world.approve("carol", id).unwrap();
+        world.open(entry, pid).unwrap();
+    }
+    let Behind::Known(humans) = world.state.behind(&actor("dave"), world.policy.as_ref().unwrap()) else { panic!() };
+    for name in ["alice", "alice-twin"] {
+        assert!(humans.names.contains(&UserName::new(name)), "{name}: {humans:?}");
+    }
 }
 
 #[test]

@@ -139,6 +139,7 @@ mod tests {
             ("groups:ops", Some("group:ops")),
             ("group: ops", Some("group:ops")),
             ("uid:alice", Some("user:alice")),
+            ("UID=1001", Some("uid:1001")),
             ("ALL", Some("any")),
             ("ops", Some("user:ops or group:ops")),
             ("host:ops", None),
@@ -155,6 +156,9 @@ mod tests {
         assert_eq!(nearest("aprove", known), Some("approve"));
         assert_eq!(nearest("resaon", known), Some("reason"));
         assert_eq!(nearest("colour", known), None);
+        assert_eq!((nearest("emrgenci", ["emergency"]), nearest("emrgnci", ["emergency"])), (Some("emergency"), Some("emergency")));
+        assert_eq!(nearest("emrgnc", ["emergency"]), Some("emergency"));
+        assert_eq!(nearest("mrgnc", ["emergency"]), None, "four letters of nine");
     }
 
     #[test]

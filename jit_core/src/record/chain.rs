@@ -187,8 +187,8 @@ impl Chain {
             return Err(NotWhole::Checkpoint { upto, seq });
         }
         match &self.known {
-            Some(known) if known.seq > self.head.seq => Err(NotWhole::EndRemoved { known: known.seq, last: self.head.seq }),
-            Some(_) | None => Ok(()),
+            Some(known) => Err(NotWhole::EndRemoved { known: known.seq, last: self.head.seq }),
+            None => Ok(()),
         }
     }
 
@@ -304,6 +304,22 @@ mod tests {
         let (mut later, mut moved) = (records.clone(), checkpoint.clone());
         moved.upto = later.remove(2).head();
         assert_eq!(verify(&later, &moved, None), Err(NotWhole::Checkpoint { upto: 7, seq: 10 }));
+        // The checkpoint is one thing alone beside what the record says.
+        let said = |change: &dyn Fn(&mut AuditPruned)| {
+            let (mut records, checkpoint) = pruned();
+            let Ok(Event::AuditPruned(mut said)) = Event::read(&records[5].event, &records[5].data) else { panic!("{:?}", records[5]) };
+            change(&mut said);
+            let (event, before) = (Event::from(said), records[4].head());
+            records.truncate(5);
+            records.push(Record::chained(before, WallTime::from_millis(1000), "audit.pruned", event.data().unwrap()));
+            verify(&records, &checkpoint, None)
+        };
+        let disagrees = Err(NotWhole::Checkpoint { upto: 6, seq: 10 });
+        assert_eq!(said(&|_| ()).map(|head| head.seq), Ok(10));
+        assert_eq!(said(&|said| said.upto = 7), disagrees);
+        assert_eq!(said(&|said| said.upto_hash = "0".repeat(64)), disagrees);
+        assert_eq!(said(&|said| said.kept = 3), disagrees);
+        assert_eq!(said(&|said| said.kept_digest = "0".repeat(64)), disagrees);
         let mut chain = Chain::new(None, None);
         assert!(records.iter().try_for_each(|record| chain.follow(record)).is_err(), "without its checkpoint");
         let mut forgotten = Chain::new(None, None);

@@ -326,10 +326,8 @@ impl State {
     fn warn_session(&mut self, event: &SessionWarned) {
         let Some(grant) = self.live_grant(event.grant) else { return };
         let said = grant.terms.common.session.warn.iter().take_while(|before| **before >= event.left_s).count();
-        if said > grant.warned {
-            let grant = LiveGrant { warned: said, ..grant.clone() };
-            self.put_grant(event.grant, Some(Grant::Live(grant)));
-        }
+        let grant = LiveGrant { warned: said.max(grant.warned), ..grant.clone() };
+        self.put_grant(event.grant, Some(Grant::Live(grant)));
     }
 
     /// A boot clock that began again measures nothing of the one before.

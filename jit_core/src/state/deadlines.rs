@@ -54,3 +54,24 @@ impl Deadlines {
         [by_wall, by_boot].into_iter().flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fixture::World;
+
+    #[test]
+    fn the_next_one_is_as_far_as_the_nearer_clock_says_and_nothing_where_there_is_none() {
+        let mut world = World::new();
+        assert_eq!(world.state.next_deadline_in(world.now), None);
+        world.request("alice").unwrap();
+        assert_eq!(world.state.next_deadline_in(world.now), Some(Span::from_secs(3600)));
+        let later = |wall: u64, boot: u64| {
+            let (wall, boot) = (Span::from_secs(wall), Span::from_secs(boot));
+            world.state.next_deadline_in(Now { wall: world.now.wall.plus(wall), boot: world.now.boot.plus(boot) })
+        };
+        assert_eq!(later(600, 60), Some(Span::from_secs(3000)), "by the wall clock");
+        assert_eq!(later(0, 900), Some(Span::from_secs(2700)), "by the time since boot");
+        assert_eq!(later(4000, 60), Some(Span::from_secs(0)), "passed");
+    }
+}

@@ -4,7 +4,7 @@
 //! which state is ever stored, so that neither can disagree with a newer program about what it means.
 
 use super::State;
-use crate::id::{DenialId, GrantId, RequestId, SessionId};
+use crate::id::{GrantId, RequestId, SessionId};
 use crate::optout::Breaker;
 use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
@@ -20,13 +20,12 @@ pub fn ids_in(data: &Map<String, Value>) -> Vec<&str> {
     ids.filter(|id| id.parse::<crate::id::IdPrefix>().is_ok()).collect()
 }
 
-/// An id of any kind.
+/// An id of what a state holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum AnyId {
     Request(RequestId),
     Grant(GrantId),
     Session(SessionId),
-    Denial(DenialId),
 }
 
 impl AnyId {
@@ -35,7 +34,6 @@ impl AnyId {
             RequestId::LETTER => text.parse().ok().map(Self::Request),
             GrantId::LETTER => text.parse().ok().map(Self::Grant),
             SessionId::LETTER => text.parse().ok().map(Self::Session),
-            DenialId::LETTER => text.parse().ok().map(Self::Denial),
             _ => None,
         }
     }
@@ -163,4 +161,70 @@ fn own_id(data: &Map<String, Value>) -> Option<AnyId> {
 
 fn text(data: &Map<String, Value>, key: &str) -> String {
     data.get(key).map(Value::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::KEPT;
+    use super::*;
+    use crate::event::Event;
+    use crate::time::WallTime;
+
+    fn started(boot: &str) -> (&'static str, String) {
+        ("daemon.started", format!(r#"{{"version":"1","boot_id":"{boot}","boot_ms":1000,"policy":"policy.toml"}}"#))
+    }
+
+    fn loaded(digest: &str) -> (&'static str, String) {
+        let files = format!(r#"[{{"file":"policy.toml","sha256":"{digest}"}}]"#);
+        ("policy.loaded", format!(r#"{{"files":{files},"rules":1,"by":"root","became":[],"ceased":[]}}"#))
+    }
+
+    fn stale(rule: &str, days: i64) -> (&'static str, String) {
+        ("optout.stale", format!(r#"{{"rule":"{rule}","owner":"user:carol","until":"2026-12-31T00:00:00Z","days_left":{days}}}"#))
+    }
+
+    /// A session of that user's that opened and closed.
+    fn session(number: usize, user: &str, run_as: &str) -> [(&'static str, String); 2] {
+        let common = format!(r#""id":"S-{number:08}","grant":"G-00000001","user":"{user}","service":"sudo""#);
+        let opened = format!(r#"{{{common},"uid":1001,"as":"{run_as}","from":null,"tty":null,"auth":null,"process":null}}"#);
+        [("session.opened", opened), ("session.closed", format!("{{{common}}}"))]
+    }
+
+    /// Of these events, those that the state rests on, counted from 1.
+    fn picked(events: &[(&str, String)]) -> Vec<u64> {
+        let fold = |seqs: &[u64]| {
+            let mut state = State::default();
+            for &seq in seqs {
+                let (name, data) = &events[usize::try_from(seq - 1).unwrap()];
+                state.apply(WallTime::from_millis(i64::try_from(seq).unwrap() * 1000), &Event::read(name, data).unwrap());
+                state.keep();
+            }
+            state
+        };
+        let all: Vec<u64> = (1..).take(events.len()).collect();
+        let state = fold(&all);
+        let mut picker = state.picker();
+        all.iter().zip(events).for_each(|(seq, (name, data))| picker.look(*seq, name, data));
+        let picked = picker.picked();
+        assert_eq!(fold(&picked), state);
+        picked
+    }
+
+    #[test]
+    fn the_last_policy_and_the_last_word_on_each_exemption_are_picked_however_long_ago() {
+        let first = [started("a"), loaded("aa"), loaded("bb"), stale("x", 30), stale("y", 12), stale("x", 29)];
+        let later = (0..2 * KEPT).flat_map(|number| session(number, "alice", "root"));
+        let events: Vec<_> = first.into_iter().chain(later).collect();
+        assert_eq!(picked(&events)[..5], [1, 3, 5, 6, 7], "and the first session");
+    }
+
+    #[test]
+    fn who_acted_as_whom_is_picked_over_a_restart_and_not_over_a_boot() {
+        let acted = [session(1, "bob", "db"), session(2, "alice", "db"), session(3, "bob", "www")].concat();
+        let crowd = || (4..4 + 2 * KEPT).flat_map(|number| session(number, "alice", "root"));
+        let events = |boot: &str| [started("a")].into_iter().chain(acted.clone()).chain([started(boot)]).chain(crowd()).collect::<Vec<_>>();
+        assert_eq!(picked(&events("a"))[..8], [1, 2, 3, 4, 5, 6, 7, 8]);
+        let of_another_boot = picked(&events("b"));
+        assert!([2, 4, 6].iter().all(|opened| !of_another_boot.contains(opened)), "{of_another_boot:?}");
+    }
 }

@@ -31,9 +31,7 @@ impl<T: Eq + Hash> Shared<T> {
         self.passed = self.passed.saturating_add(1);
         if self.passed > self.had {
             self.values.retain(|value| Arc::strong_count(value) > 1);
-            if self.values.len() < self.values.capacity() / 4 {
-                self.values.shrink_to_fit();
-            }
+            self.values.shrink_to(self.values.len().saturating_mul(2));
             (self.had, self.passed) = (self.values.len(), 0);
         }
     }
@@ -79,5 +77,18 @@ mod tests {
             shared.pass();
             assert!(shared.values.len() <= 4, "{}", shared.values.len());
         });
+        assert_eq!(format!("{shared:?}"), "Shared { .. }");
+    }
+
+    #[test]
+    fn all_are_looked_through_after_as_many_events_as_there_were_and_room_that_nobody_needs_is_given_back() {
+        let mut shared = Shared::default();
+        let mut held: Vec<_> = (0..1000).map(|number| shared.share(number)).collect();
+        shared.pass();
+        held.truncate(10);
+        (0..1000).for_each(|_| shared.pass());
+        assert_eq!(shared.values.len(), 1000, "not yet");
+        shared.pass();
+        assert!(shared.values.len() == 10 && shared.values.capacity() < 100, "{} in {}", shared.values.len(), shared.values.capacity());
     }
 }

@@ -43,8 +43,9 @@ fn compare(former: &[Turn], turns: &[Turn], all: &mut Vec<String>) {
     // Of those that come later now, the one that came first.
     let mut later: Option<usize> = None;
     let mut said = Vec::new();
-    for turn in turns.iter().rev() {
-        let Some(own) = was.get(&turn.claim).copied() else { continue };
+    for (place, turn) in turns.iter().enumerate().rev() {
+        // One that stands behind its like decides nothing.
+        let Some(own) = was.get(&turn.claim).copied().filter(|_| is.get(&turn.claim) == Some(&place)) else { continue };
         let first = [gone, later].into_iter().flatten().filter(|place| *place < own).min();
         if let Some(first) = first.and_then(|place| former.get(place)) {
             said.push(format!("{} by {}, no longer behind {}", turn.what, turn.rule, first.rule));

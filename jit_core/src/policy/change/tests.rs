@@ -114,6 +114,12 @@ fn a_loose_rule_that_is_no_longer_behind_a_strict_one_is_what_became_possible() 
     let tightened = both.replace("count = 2", "count = 3");
     assert!(!change(&both, &tightened).became.iter().any(|said| said.contains("no longer")), "it still decides");
     assert_eq!(change(&loose, &both).ceased, [""; 0]);
+    let again = format!("{both}{}{}", strict.replace("strict", "strict-too"), loose.replace("loose", "loose-too"));
+    assert_eq!(change(&again, &again), Change::default(), "two that say the same");
+    let elsewhere = format!("{}{loose}", strict.replace("approve", "as = [\"db\"]\napprove"));
+    assert_eq!(change(&elsewhere, &loose).became, [""; 0], "they never competed: nobody is root by the one, nor db by the other");
+    let [ssh, loose_ssh] = [&strict, &loose].map(|rule| rule.replace("[\"sudo\"]", "[\"sshd\"]"));
+    assert!(!change(&format!("{ssh}{loose_ssh}"), &loose_ssh).became.is_empty(), "to sshd it is no matter as whom");
 }
 
 /// A grant rule of a generated policy, by choices among a few of everything, so that rules meet.

@@ -68,7 +68,7 @@ fn read_from(table: &mut Table<'_>, on: &[Service]) -> Vec<IpNet> {
     if !on.is_empty() && !on.iter().all(Service::is_sshd) {
         table.wrong(&value.span, "from", "not possible here: only sshd has addresses", "give sshd a rule of its own");
     }
-    if from.is_empty() && value.is_empty_list() {
+    if value.is_empty_list() {
         table.wrong(&value.span, "from", "empty: nobody could come from there", "leave it out to allow any address");
     }
     from

@@ -55,6 +55,8 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("approve = { by = [\"group:leads\"] }", "(write approve = [ { by = [\"group:leads\"], count = 1 } ])"),
         ("as = [\"user:postgres\"]", "not the name of an account (write account names without user:, or \"self\")"),
         ("as = [\"ALL\"]", "not an account: each one is named"),
+        ("as = [\"\"]", "not the name of an account"),
+        ("as = [\"@db\"]", "not the name of an account"),
         ("zone = \"Europe/Berlin\"", "without effect here: there is no `hours`"),
         ("hours = [\"mon\u{2013}fri 08:00-19:00\"]\nzone = \"UTC\"", "it holds a dash; write the - of the keyboard"),
         ("hours = [\"mon 08:00-19:00\"]\nzone = \"europe/berlin\"", "not a time zone; did you mean Europe/Berlin?"),
@@ -252,6 +254,10 @@ fn what_is_not_toml_is_shown_with_what_was_most_likely_meant() {
         (rule.replace("\"ops\"", "\"ops"), "policy.toml:3:12: invalid basic string, expected `\"`, at name = \"ops (this is not TOML"),
         (rule.replace("[\"sudo\"]", "[\"sudo\""), "policy.toml:6:1: missing comma between array elements, expected `,`, at approve = "),
         (rule.replace("[\"sudo\"]", "[\"sudo\""), "(before this a comma, a quote or a closing bracket is missing)"),
+        (
+            rule.replace("[[grant]]", "[[grant] # ours"),
+            "(this is not TOML: a rule begins with its kind in double brackets, [[grant]], alone in a line)",
+        ),
         (format!("{rule}lapse = \"2h\"\n"), "duplicate key, at lapse = \"2h\" (it stands twice in the same table"),
         (format!("{rule}reason = {{ pattern = \"INC-\\d\" }}\n"), "(write what holds a \\ in single quotes: '...')"),
         (
