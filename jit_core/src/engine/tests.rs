@@ -404,7 +404,7 @@ fn a_legacy_rule_lets_in_while_it_stands_and_stops_with_the_rule() {
 #[test]
 fn of_two_legacy_rules_each_gives_its_own_grant_of_the_day() {
     let rule = &POLICY[POLICY.find("[[legacy]]").unwrap()..];
-    let mut world = World::with(&format!("{POLICY}{}", rule.replace("db-backup", "second").replace("10.1.2.3", "10.1.2.4")));
+    let mut world = World::with(&format!("{POLICY}{}", rule.replace("db-backup", "second").replace("10.1.2.3", "10.1.2.0/24")));
     let backup = |last: u8| crate::subject::Entry {
         remote: Remote::from_address(Some([10, 1, 2, last].into())),
         ..entry("postgres", "sshd", Some("postgres"))
@@ -413,8 +413,8 @@ fn of_two_legacy_rules_each_gives_its_own_grant_of_the_day() {
         let (_, grant) = world.open(backup(last), process).unwrap();
         (grant, world.state.grant(grant).unwrap().terms().common.rule.to_string())
     };
-    let (first, second) = (opened(3, 1), opened(4, 2));
-    assert_eq!((first.1.as_str(), second.1.as_str()), ("db-backup", "second"));
+    let (second, first) = (opened(4, 1), opened(3, 2));
+    assert_eq!((first.1.as_str(), second.1.as_str()), ("db-backup", "second"), "though the second one's grant would admit both");
     assert_eq!((opened(3, 3), opened(4, 4)), (first, second), "a day has one of each");
 }
 

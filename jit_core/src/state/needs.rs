@@ -212,10 +212,12 @@ mod tests {
 
     #[test]
     fn the_last_policy_and_the_last_word_on_each_exemption_are_picked_however_long_ago() {
-        let first = [started("a"), loaded("aa"), loaded("bb"), stale("x", 30), stale("y", 12), stale("x", 29)];
+        let first = [started("a"), loaded("aa"), loaded("bb"), stale("x", 30), stale("y", 12), stale("x", 29)].into_iter();
+        let entry = r#"{"user":"alice","service":"sudo","phase":"account","when":"2026-11-23T12:00:00Z","line":"a"}"#;
+        let (entry, stepped) = (("access.breakglass", entry.to_owned()), ("clock.stepped", r#"{"by_ms":60000,"boot_ms":5000}"#.to_owned()));
         let later = (0..2 * KEPT).flat_map(|number| session(number, "alice", "root"));
-        let events: Vec<_> = first.into_iter().chain(later).collect();
-        assert_eq!(picked(&events)[..5], [1, 3, 5, 6, 7], "and the first session");
+        let events: Vec<_> = first.chain([entry, stepped]).chain(later).collect();
+        assert_eq!(picked(&events)[..7], [1, 3, 5, 6, 7, 8, 9], "and each entry by break-glass, each step of the clock, the first session");
     }
 
     #[test]

@@ -271,6 +271,12 @@ fn what_is_not_toml_is_shown_with_what_was_most_likely_meant() {
 }
 
 #[test]
+fn a_default_may_be_the_most() {
+    let rule = read(&rule_with("for = { default = \"8h\", max = \"8h\" }")).unwrap().0.grants[0].clone();
+    assert_eq!((rule.default, rule.max), (Span::from_secs(8 * 3600), Span::from_secs(8 * 3600)));
+}
+
+#[test]
 fn an_ipv4_network_in_the_clothes_of_ipv6_is_one() {
     let rule = rule_with("on = [\"sshd\"]\nfrom = [\"::ffff:10.0.0.0/104\", \"::ffff:10.1.2.3\", \"2001:db8::/32\", \"::/0\"]");
     let from: Vec<_> = read(&rule).unwrap().0.grants[0].scope.from.iter().map(ToString::to_string).collect();
