@@ -40,14 +40,18 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     // Without it a disk that fails can make more than was promised count: see `operations.md`.
     let mut own_is_ours = sockets::make_directory(&own, 0o700).map_err(in_words);
     if let Some(identity) = identity {
-        own_is_ours = own_is_ours.and_then(|()| identity.give(&own));
-        match std::fs::set_permissions(&settings.state, std::os::unix::fs::PermissionsExt::from_mode(0o700)) {
-            Ok(()) => identity.give(&settings.state)?,
+        own_is_ours = own_is_ours.and_then(|()| identity.give(&own).map_err(|error| format!("{}: {error}", own.display())));
+        // An administrator may have put it elsewhere, by a link.
+        match settings.state.canonicalize().and_then(|state| identity.give(&state)) {
+            Ok(()) => {}
             // It is as the jitd before this one left it, and may be written again later.
             Err(error) if sockets::is_read_only(&error) => {}
             Err(error) => return Err(format!("{}: {error}", settings.state.display())),
         }
         identity.become_it()?;
+    }
+    if let Some(why) = sockets::mistrusted(&settings.run) {
+        eprintln!("jitd: warning: nobody is let in: {why}");
     }
     if let Err(why) = own_is_ours {
         eprintln!("jitd: warning: what a failing disk may hold cannot be written down: {why}");
