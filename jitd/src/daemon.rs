@@ -15,7 +15,7 @@ use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
 use crate::vital::{Losses, Vital};
 use crate::{pam_door, reload, terminal, user_door, watchdog};
-use jit_core::time::STEP_MS;
+use jit_core::time::{Now, STEP_MS};
 use jit_store::file_in;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -123,7 +123,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
     }
-    let ended = until_stopped(settings, clock, &engine, &directory, &mut losses).await;
+    let ended = until_stopped(settings, (clock, began), &engine, &directory, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // Who comes from now on waits in systemd's sockets for the next jitd.
     pam.abort();
@@ -143,7 +143,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// It cannot go on: half a jitd would let in without a record, or end no session.
 async fn until_stopped(
     settings: &Settings,
-    clock: impl Clock,
+    (clock, began): (impl Clock, Now),
     engine: &Handle,
     directory: &Directory,
     losses: &mut Losses,
@@ -157,7 +157,7 @@ async fn until_stopped(
         Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
     };
     let mut look = tokio::time::interval(LOOK);
-    let mut drift = clock.now().drift_ms();
+    let mut drift = began.drift_ms();
     loop {
         tokio::select! {
             _ = hang_up.recv() => reload("SIGHUP").await,
