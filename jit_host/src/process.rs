@@ -104,10 +104,11 @@ pub fn identify(pid: u32) -> Option<Process> {
     stat(pid).map(|stat| stat.process)
 }
 
-/// Whether this very process is still there, and not another one with its number.
+/// Whether this very process is still there, and not another one with its number. Where `/proc` hides it (`hidepid`), one that
+/// has its number is taken for it.
 #[must_use]
 pub fn is_there(process: Process) -> bool {
-    identify(process.pid) == Some(process)
+    identify(process.pid).map_or_else(|| Pinned::by_number(process.pid).is_some(), |found| found == process)
 }
 
 /// The process and those above it, up to the first of all; and every uid that one of them runs with, real or not,

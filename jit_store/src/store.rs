@@ -16,8 +16,10 @@ use jit_core::record::chain::Chain;
 use jit_core::record::{Head, Record, Trace};
 use jit_core::state::{State, needs};
 use jit_core::time::WallTime;
+use nix::unistd::geteuid;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use refused::Attempt;
@@ -230,9 +232,27 @@ fn keep_wal(connection: &Connection, keep: bool) -> Result<(), rusqlite::Error> 
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
 }
 
+/// Whether the record, and what SQLite keeps beside it, are files that nobody else can write: who could, could write a grant.
+fn must_be_ours(path: &Path) -> Result<(), rusqlite::Error> {
+    for tail in ["", "-wal", "-shm"] {
+        let file = PathBuf::from(format!("{}{tail}", path.display()));
+        let why = match std::fs::metadata(&file) {
+            Ok(about) if !about.is_file() => "it is not a file".to_owned(),
+            Ok(about) if about.uid() != geteuid().as_raw() => format!("it belongs to uid {}", about.uid()),
+            Ok(about) if about.mode() & 0o022 != 0 => "others can write it".to_owned(),
+            // SQLite says what else there is to say.
+            Ok(_) | Err(_) => continue,
+        };
+        let cannot_open = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        return Err(rusqlite::Error::SqliteFailure(cannot_open, Some(format!("{}: {why}", file.display()))));
+    }
+    Ok(())
+}
+
 /// Opens the file, and says what it holds. What is not ours is left as it is: even closing it would move what lies in its WAL.
 fn connect(path: &Path, create: OpenFlags) -> Result<(Connection, Found), StoreTrouble> {
     let failed = |error| StoreTrouble::of(path.to_owned(), error);
+    must_be_ours(path).map_err(failed)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     keep_wal(&connection, true).map_err(failed)?;

@@ -15,9 +15,11 @@ use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
 use crate::vital::{Losses, Vital};
 use crate::{pam_door, reload, terminal, user_door, watchdog};
+use jit_core::time::{Now, STEP_MS};
 use jit_store::file_in;
 use sd_notify::NotifyState;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -38,14 +40,18 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     // Without it a disk that fails can make more than was promised count: see `operations.md`.
     let mut own_is_ours = sockets::make_directory(&own, 0o700).map_err(in_words);
     if let Some(identity) = identity {
-        own_is_ours = own_is_ours.and_then(|()| identity.give(&own));
-        match std::fs::set_permissions(&settings.state, std::os::unix::fs::PermissionsExt::from_mode(0o700)) {
-            Ok(()) => identity.give(&settings.state)?,
+        own_is_ours = own_is_ours.and_then(|()| identity.give(&own).map_err(|error| format!("{}: {error}", own.display())));
+        // An administrator may have put it elsewhere, by a link.
+        match settings.state.canonicalize().and_then(|state| identity.give(&state)) {
+            Ok(()) => {}
             // It is as the jitd before this one left it, and may be written again later.
             Err(error) if sockets::is_read_only(&error) => {}
             Err(error) => return Err(format!("{}: {error}", settings.state.display())),
         }
         identity.become_it()?;
+    }
+    if let Some(why) = sockets::mistrusted(&settings.run) {
+        eprintln!("jitd: warning: nobody is let in: {why}");
     }
     if let Err(why) = own_is_ours {
         eprintln!("jitd: warning: what a failing disk may hold cannot be written down: {why}");
@@ -117,7 +123,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
     }
-    let ended = until_stopped(settings, &engine, &directory, &mut losses).await;
+    let ended = until_stopped(settings, (clock, began), &engine, &directory, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // Who comes from now on waits in systemd's sockets for the next jitd.
     pam.abort();
@@ -127,21 +133,42 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
     ended
 }
 
-/// Reloads at SIGHUP; returns at SIGTERM or SIGINT.
+/// How often it is looked whether the wall clock was set.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Reloads at SIGHUP; returns at SIGTERM or SIGINT. Where there is no valid policy, it is read again when the wall clock was
+/// set: a date that is too far ahead for a clock that lost its battery is none for the right one.
 ///
 /// # Errors
 /// It cannot go on: half a jitd would let in without a record, or end no session.
-async fn until_stopped(settings: &Settings, engine: &Handle, directory: &Directory, losses: &mut Losses) -> Result<(), String> {
+async fn until_stopped(
+    settings: &Settings,
+    (clock, began): (impl Clock, Now),
+    engine: &Handle,
+    directory: &Directory,
+    losses: &mut Losses,
+) -> Result<(), String> {
     let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
     let mut hang_up = listen(SignalKind::hangup())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
+    let reload = async |by: &str| match reload::reload(engine, directory, &settings.policy, by.to_owned()).await {
+        Ok(reloaded) => reloaded.say(),
+        Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
+    };
+    let mut look = tokio::time::interval(LOOK);
+    let mut drift = began.drift_ms();
     loop {
         tokio::select! {
-            _ = hang_up.recv() => {
-                match reload::reload(engine, directory, &settings.policy, "SIGHUP".to_owned()).await {
-                    Ok(reloaded) => reloaded.say(),
-                    Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
+            _ = hang_up.recv() => reload("SIGHUP").await,
+            _ = look.tick() => {
+                let now = clock.now().drift_ms();
+                let was_set = now.saturating_sub(drift).abs() >= STEP_MS;
+                if was_set {
+                    drift = now;
+                }
+                if was_set && engine.query(|snapshot| snapshot.policy.is_none()).await == Ok(true) {
+                    reload("clock").await;
                 }
             }
             _ = terminate.recv() => return Ok(()),

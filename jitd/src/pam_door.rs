@@ -197,12 +197,14 @@ impl Service {
             Question::Open { entry, auth, cgroups } => match knock::entry(&self.directory, entry, Phase::Session).await {
                 Ok(entry) if ask.observe => self.check(entry, true).await,
                 Ok(entry) => {
+                    // Before a use is taken: who cannot be seen now could not be held, and would be turned away by their last line.
+                    let Some(process) = identify(pid) else { return self.deny(&entry, Denial::plain(Why::Unseen)).await };
                     if !in_turn(&self.turns, entry.subject.uid).await {
                         return busy(UNREAD).verdict;
                     }
                     let auth = auth.map(|auth| knock::auth_in_short(&auth));
                     let bound = if cgroups { self.keeper.bound() } else { Bound::Tree };
-                    self.open(Arrival { entry, process: identify(pid), bound, auth }).await
+                    self.open(Arrival { entry, process: Some(process), bound, auth }).await
                 }
                 Err(unknown) => self.turn_away(unknown).await,
             },

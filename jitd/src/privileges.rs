@@ -1,8 +1,12 @@
 //! From root to the user that jitd runs as.
 
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Group, Uid, User, chown, geteuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Group, Uid, User, fchown, geteuid, setgroups, setresgid, setresuid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The user that jitd becomes, and its groups.
@@ -32,12 +36,14 @@ impl Identity {
         Ok(Some(Self { uid: account.uid, gid: account.gid, groups }))
     }
 
-    /// Gives a directory to this identity.
+    /// Gives a directory to this identity, and to nobody else. Never what a link leads to: it could be any directory.
     ///
     /// # Errors
     /// It cannot be given.
-    pub fn give(&self, path: &Path) -> Result<(), String> {
-        chown(path, Some(self.uid), Some(self.gid)).map_err(|errno| format!("{}: {}", path.display(), errno.desc()))
+    pub fn give(&self, path: &Path) -> io::Result<()> {
+        let directory = OpenOptions::new().read(true).custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits()).open(path)?;
+        directory.set_permissions(Permissions::from_mode(0o700))?;
+        Ok(fchown(&directory, Some(self.uid), Some(self.gid))?)
     }
 
     /// Becomes this identity, for good, with CAP_KILL and no other privilege. The process has one thread yet.

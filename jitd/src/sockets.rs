@@ -2,13 +2,13 @@
 
 use crate::inherited;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -66,10 +66,11 @@ pub fn hold(directory: &Path) -> Result<Held, String> {
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(&path);
-    // One that is there can be locked on a disk that can only be read, too.
-    let file = options.or_else(|error| if is_read_only(&error) { File::open(&path) } else { Err(error) });
+    // On a disk that can only be read one that is there can be locked too, and where there is none its directory.
+    let to_read = || File::open(&path).or_else(|_| File::open(directory));
+    let file = options.or_else(|error| if is_read_only(&error) { to_read() } else { Err(error) });
     let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
     lock.map(|lock| Held { _lock: lock }).map_err(|_| format!("another jitd runs on {}", directory.display()))
@@ -109,6 +110,22 @@ pub fn make_directory(path: &Path, mode: u32) -> Result<(), SocketTrouble> {
         Err(error) => Err(error),
     }
     .map_err(|error| SocketTrouble::Path(path.to_owned(), error))
+}
+
+/// Why the module, or people, cannot come to the sockets in this directory as it is.
+#[must_use]
+pub fn mistrusted(run: &Path) -> Option<String> {
+    let about = run.metadata().ok()?;
+    let own = nix::unistd::geteuid().as_raw();
+    let why = match about.mode() {
+        _ if about.uid() != 0 && about.uid() != own => {
+            format!("it belongs to uid {}, and the module believes root's alone: chown root", about.uid())
+        }
+        mode if mode & 0o022 != 0 => "others can write to it, so the module does not believe what is in it: chmod 0755".to_owned(),
+        mode if mode & 0o011 != 0o011 => "people cannot come to the sockets in it: chmod 0755".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{}: {why} {}", run.display(), run.display()))
 }
 
 /// Whether somebody listens there. Taking the socket away from systemd would leave nobody at the door: systemd does not

@@ -6,12 +6,13 @@ use crate::report::printable;
 use crate::subject::Phase;
 use chrono::{DateTime, SecondsFormat};
 use jit_proto::pam::{Entry, Who};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{User, geteuid};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The longest file that is read, in bytes.
@@ -32,7 +33,25 @@ pub trait Keyhole {
     ///
     /// # Errors
     /// It could not be written.
-    fn write_down(&self, line: &str) -> Result<(), String>;
+    fn write_down(&self, line: &str) -> Result<(), Unwritten>;
+}
+
+/// Why an entry is not written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unwritten {
+    /// The host cannot: a full disk, perhaps, which may be why jitd is away.
+    ByHost(String),
+    /// The caller has set limits under which it cannot be: nobody comes in unwritten by their own doing.
+    ByCaller(String),
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EFBIG | Errno::EMFILE) => Self::ByCaller(error.to_string()),
+            Some(_) | None => Self::ByHost(error.to_string()),
+        }
+    }
 }
 
 /// The files of this system.
@@ -69,14 +88,23 @@ impl Keyhole for Files<'_> {
         (again.uid == user.uid).then(|| (user.name, user.uid.as_raw()))
     }
 
-    fn write_down(&self, line: &str) -> Result<(), String> {
+    fn write_down(&self, line: &str) -> Result<(), Unwritten> {
         let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
-        let open = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(Path::new(self.log));
-        let mut file = open.map_err(|error| error.to_string())?;
-        private(&file)?;
-        file.write_all(format!("{line}\n").as_bytes()).map_err(|error| error.to_string())?;
-        file.sync_data().map_err(|error| error.to_string())
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(Path::new(self.log))?;
+        private(&file).map_err(Unwritten::ByHost)?;
+        // What a limit or a full disk has cut off is no beginning of this line.
+        let begins = if ends_within_a_line(&file)? { "\n" } else { "" };
+        file.write_all(format!("{begins}{line}\n").as_bytes())?;
+        Ok(file.sync_data()?)
     }
+}
+
+fn ends_within_a_line(file: &File) -> io::Result<bool> {
+    let mut last = [b'\n'];
+    if let Some(place) = file.metadata()?.len().checked_sub(1) {
+        file.read_exact_at(&mut last, place)?;
+    }
+    Ok(last != [b'\n'])
 }
 
 /// Whether a file is the host's own and nobody else's: root's, where the host is root.
@@ -113,10 +141,20 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
         return false;
     }
     let (user, service) = (plain(&name), plain(&entry.service));
-    let written = line_of(&user, &service, phase).and_then(|line| keyhole.write_down(&line));
+    let written = line_of(&user, &service, phase).map_err(Unwritten::ByHost).and_then(|line| keyhole.write_down(&line));
     let and = match &written {
         Ok(()) => String::new(),
-        Err(why) => format!("; it could not be written down for jitd, so this line is the only record: {}", printable(why, 200)),
+        Err(Unwritten::ByHost(why)) => {
+            format!("; it could not be written down for jitd, so this line is the only record: {}", printable(why, 200))
+        }
+        Err(Unwritten::ByCaller(why)) => {
+            let line = format!(
+                "the break-glass file lets nobody in under limits of their own: it cannot be written down: {}",
+                printable(why, 200)
+            );
+            host.log(Priority::Warning, &line);
+            return false;
+        }
     };
     host.log(
         Priority::Alert,
@@ -191,5 +229,17 @@ mod tests {
         assert!(files(&link).is_err());
         assert!(files(&directory).is_err());
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_no_beginning_of_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let log = path.to_str().unwrap();
+        let files = Files { exceptions: "", log };
+        files.write_down("a user=alice").unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"b user=alice serv").unwrap();
+        files.write_down("c user=bob").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a user=alice\nb user=alice serv\nc user=bob\n");
     }
 }

@@ -143,7 +143,7 @@ impl Keyhole for Names {
         }
     }
 
-    fn write_down(&self, line: &str) -> Result<(), String> {
+    fn write_down(&self, line: &str) -> Result<(), crate::breakglass::Unwritten> {
         self.1.borrow_mut().push(line.to_owned());
         Ok(())
     }

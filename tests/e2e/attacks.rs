@@ -68,6 +68,22 @@ fn limits_of_the_callers_own_making_let_nobody_in() {
 }
 
 #[test]
+fn limits_of_the_callers_own_making_keep_no_breakglass_entry_off_the_record() {
+    let host = Host::with(|host| host.people().file("jit/breakglass", 0o600, "alice sudo\n")).start();
+    host.jitd().stop();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    let entries = |host: &Host| host.read("/var/log/jit-breakglass").lines().count();
+    assert_eq!(entries(&host), 2, "account and session");
+    for trap in ["trap '' XFSZ", "true"] {
+        host.user("alice").run(&format!("{trap}; ulimit -f 0; exec sudo -n id -un >/dev/null && echo let in")).fails();
+        host.user("alice").run(&format!("{trap}; ulimit -f 0; exec sudo -n touch /run/let-in")).fails();
+    }
+    assert_eq!(entries(&host), 2);
+    host.root().run("test ! -e /run/let-in").succeeds();
+    assert!(host.syslog().iter().any(|line| line.contains("under limits of their own")));
+}
+
+#[test]
 fn closed_streams_odd_signals_and_a_hostile_environment_let_nobody_in_and_keep_nobody_out() {
     let host = Host::with(left_open).start();
     let tricks = [

@@ -46,3 +46,23 @@ fn a_request_that_nobody_answers_lapses_while_one_waits() {
     waiting.expect("lapsed");
     waiting.finish().exits(1);
 }
+
+#[test]
+fn a_clock_that_lost_its_battery_locks_nobody_out_once_it_is_right_again() {
+    let ends = |host: &Host| host.root().run("date -u -d '+200 days' +%F").succeeds().stdout.trim().to_owned();
+    let legacy =
+        "[[legacy]]\nname = \"backup\"\nwho = [\"user:erin\"]\non = [\"sshd\"]\nowner = \"user:carol\"\nreason = \"cron\"\nuntil = ";
+    let host = Host::with(|host| host.people().movable_wall_clock()).start();
+    host.write("/etc/jit/policy.toml", &format!("{}\n{legacy}\"{}\"\n", jit_tests::POLICY, ends(&host)));
+    host.jitd().restart();
+    host.ssh("carol").run("id -un").succeeds().says("carol");
+    host.jitd().stop();
+    let to_1980 = -46 * 365 * 86_400;
+    host.clock().advance(to_1980);
+    host.jitd().start();
+    host.ssh("carol").run("id -un").fails().says("no valid policy");
+    host.clock().advance(-to_1980);
+    let _ = host.wait_for_log("policy.loaded by=clock");
+    host.ssh("carol").run("id -un").succeeds().says("carol");
+    host.ssh("erin").run("id -un").succeeds().says("erin");
+}

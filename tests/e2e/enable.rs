@@ -130,7 +130,10 @@ fn what_would_lock_out_is_refused_with_what_to_do() {
     refused("somebody can approve");
     root("echo nonsense > /etc/jit/policy.toml");
     refused("it is not valid");
-    root("cp /root/policy.toml /etc/jit/policy.toml; passwd -l root");
+    root("cp /root/policy.toml /etc/jit/policy.toml; mount -o remount,hidepid=2 /proc");
+    refused("nobody comes in");
+    root("mount -o remount,hidepid=0 /proc");
+    root("passwd -l root");
     refused("root has no password").says("passwd root");
     assert_eq!(files(&host), before);
     root("install -m 0600 /dev/null /etc/jit/breakglass; echo alice sudo > /etc/jit/breakglass");

@@ -161,3 +161,37 @@ fn somebody_who_became_the_approver_by_su_is_still_themselves() {
     su.finish().exits(1).says("your own");
     wait_until("it still waits", || host.user("alice").run("jit list --pending --json").text().contains(&id).then_some(()));
 }
+
+#[test]
+fn under_hidepid_nobody_comes_in_no_use_is_taken_and_it_is_said_why() {
+    let host = people();
+    host.grant("alice", "sudo --uses 2", "carol");
+    let terminal = host.user("alice").terminal("sudo sleep 7301");
+    wait_until("it to have started", || (host.root().run("pgrep -f '^sleep 7301'").code == 0).then_some(()));
+    host.root().run("mount -o remount,hidepid=2 /proc").succeeds();
+    host.user("alice").run("sudo -n id -un").fails().says("hidepid");
+    host.ssh("carol").run("id -un").fails().says("hidepid");
+    host.root().run("mount -o remount,hidepid=0 /proc").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("pkill -f '^sleep 7301'");
+    drop(terminal.finish());
+}
+
+#[test]
+fn a_session_that_hidepid_hides_is_not_taken_for_one_that_is_over() {
+    let host = Host::with(|host| host.people().movable_clock()).start();
+    host.grant("alice", "sudo", "carol");
+    let terminal = host.user("alice").terminal("sudo sleep 7302");
+    wait_until("it to have started", || (host.root().run("pgrep -f '^sleep 7302'").code == 0).then_some(()));
+    host.root().run("mount -o remount,hidepid=2 /proc").succeeds();
+    // It is looked every ten seconds whether their processes are still there.
+    host.clock().advance(11);
+    host.user("bob").run("sudo -n id").fails().says("no grant");
+    let _ = host.wait_for_log("access.denied");
+    host.ssh("carol").run("id").fails().says("hidepid");
+    let _ = host.wait_for_log("why=\"process unseen\"");
+    assert!(!host.syslog().iter().any(|line| line.contains("session.closed")), "{:#?}", host.syslog());
+    host.clock().advance(1800);
+    let _ = host.wait_for_log("session.ended");
+    drop(terminal.finish());
+}

@@ -27,6 +27,7 @@ mod faults;
 mod faulty;
 mod floods;
 mod forging;
+mod half_configured;
 mod host;
 mod hostile;
 mod identity;

@@ -63,8 +63,8 @@ fn group_sources() -> Check {
     Check::all("sources of groups", "each one answers", &wrong, "start it, or take it out of the line \"group\" of /etc/nsswitch.conf")
 }
 
-/// With hidepid jitd cannot see whose processes act, and then nobody can approve.
-fn processes() -> Check {
+/// With hidepid jitd cannot see whose processes act: nobody can approve, and nobody comes in.
+pub fn processes() -> Check {
     const NAME: &str = "/proc";
     let hidden = mounts().lines().any(|line| {
         let mut fields = line.split(' ');
@@ -76,7 +76,7 @@ fn processes() -> Check {
     if hidden {
         Check::wrong(
             NAME,
-            "it is mounted with hidepid: jitd cannot see who acts, and nobody can approve".to_owned(),
+            "it is mounted with hidepid: jitd cannot see who acts, so nobody comes in and nobody can approve".to_owned(),
             "mount -o remount,hidepid=0 /proc # and take it out of /etc/fstab",
         )
     } else {

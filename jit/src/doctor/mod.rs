@@ -2,7 +2,7 @@
 
 mod around;
 mod daemon;
-mod host;
+pub mod host;
 mod lines;
 mod sockets;
 mod sudoers;

@@ -1,6 +1,6 @@
 //! What must hold before a door may depend on us.
 
-use crate::doctor::Check;
+use crate::doctor::{Check, host};
 use jit_core::name::{Service, UserName};
 use jit_core::policy::{GrantRule, Policy, Principal, load};
 use jit_core::time::WallTime;
@@ -18,7 +18,7 @@ const BREAKGLASS: &str = "/etc/jit/breakglass";
 /// Everything that is looked at before this service gets our lines.
 #[must_use]
 pub fn before(service: &str, now: WallTime) -> Vec<Check> {
-    let mut checks = vec![module(), daemon(), at_boot(), policy(service, now)];
+    let mut checks = vec![module(), daemon(), at_boot(), policy(service, now), host::processes()];
     checks.push(if service == "sshd" { use_pam() } else { another_way(service) });
     checks
 }

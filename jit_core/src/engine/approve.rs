@@ -147,7 +147,8 @@ fn longer(state: &State, pending: &PendingRequest, id: GrantId, by: Span, who: V
 
 fn issue(pending: &PendingRequest, good_for: Span, by: Vec<UserName>, id: GrantId, now: Now) -> Result<[Event; 2], Refusal> {
     let ask = &pending.ask;
-    let begins = ask.start.filter(|start| !start.has_passed(now));
+    // The clock may have been set since, or be another boot's.
+    let begins = ask.start.map(|start| Deadline::at(now, start.wall)).filter(|begins| !begins.has_passed(now));
     let (from, until) = match (begins, ask.use_within) {
         (Some(begins), _) => (begins.wall, Deadline { wall: begins.wall.plus(good_for), boot: begins.boot.plus(good_for) }),
         (None, Some(within)) => (now.wall, Deadline::after(now, within)),

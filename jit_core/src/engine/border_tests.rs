@@ -7,7 +7,7 @@ use crate::id::GrantId;
 use crate::refusal::Refusal;
 use crate::session::Bound;
 use crate::span::Span;
-use crate::time::{BootTime, Now};
+use crate::time::{BootTime, Now, WallTime};
 
 #[test]
 fn a_clock_that_is_set_brings_an_escalation_no_later() {
@@ -136,4 +136,53 @@ fn a_session_that_came_into_no_cgroup_is_known_by_its_processes() {
     assert_eq!(bound(&world), Bound::Cgroup);
     world.command(Command::Unbound(session, "no cgroup v2".to_owned())).map(drop).unwrap();
     assert_eq!(bound(&world), Bound::Tree);
+}
+
+#[test]
+fn what_was_approved_for_later_begins_at_that_time_though_the_clock_was_wrong_in_between() {
+    let wrong_for_a_while: [fn(&mut World); 3] = [
+        |world| {
+            world.step_wall(-3600);
+            world.step_wall(3600);
+        },
+        // A battery that is empty: the clock is right again once the network is.
+        |world| {
+            let right = world.now.wall;
+            world.now = Now { wall: WallTime::from_millis(0), boot: BootTime::from_millis(5000) };
+            world.start("boot-2");
+            world.step_wall(right.as_millis() / 1000);
+        },
+        |world| {
+            world.now = Now { wall: world.now.wall.minus(Span::from_secs(1800)), boot: BootTime::from_millis(5000) };
+            world.start("boot-2");
+            world.step_wall(1800);
+        },
+    ];
+    for be_wrong in wrong_for_a_while {
+        let mut world = World::with(POLICY);
+        let later = held_later(&mut world);
+        let begins = world.now.wall.plus(Span::from_secs(3600));
+        be_wrong(&mut world);
+        world.pass(Span::from_millis(begins.as_millis().abs_diff(world.now.wall.as_millis()) - 1000));
+        assert_eq!(world.grant_word(later), "waiting", "it is not yet the time that somebody approved");
+        world.pass(Span::from_secs(1));
+        assert_eq!(world.grant_word(later), "active");
+        world.pass(Span::from_secs(1799));
+        assert_eq!(world.grant_word(later), "active");
+        world.pass(Span::from_secs(1));
+        assert_eq!(world.grant_word(later), "expired");
+    }
+}
+
+#[test]
+fn what_was_asked_for_later_and_approved_after_the_clock_was_wrong_begins_no_earlier() {
+    let mut world = World::with(POLICY);
+    let start = world.now.wall.plus(Span::from_secs(1800));
+    let id = world.request_of(&actor("alice"), Wish { start: Some(start), ..wish() }).unwrap();
+    world.step_wall(-3000);
+    world.pass(Span::from_secs(1801));
+    world.approve("carol", id).unwrap();
+    assert_eq!(world.grant_word(world.grant_of(id)), "waiting", "by the clock on the wall there are fifty minutes left");
+    world.pass(Span::from_secs(3000 - 1));
+    assert_eq!(world.grant_word(world.grant_of(id)), "active");
 }

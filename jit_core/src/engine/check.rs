@@ -52,6 +52,8 @@ pub enum Why {
     NotRecorded,
     /// The rule wants sessions in a cgroup, and this one cannot have any.
     Unbindable,
+    /// The daemon cannot see processes, so it could not hold the session's.
+    Unseen,
 }
 
 impl fmt::Display for Why {
@@ -68,6 +70,7 @@ impl fmt::Display for Why {
             Self::Busy => "busy",
             Self::NotRecorded => "not recorded",
             Self::Unbindable => "no cgroup",
+            Self::Unseen => "process unseen",
         })
     }
 }
@@ -139,6 +142,9 @@ impl Denial {
             Why::AccountUnknown => "the account cannot be looked up. Try again, or tell your administrator".to_owned(),
             Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
             Why::Unbindable => "the rule wants a session in a cgroup, and none can be made here. Tell your administrator".to_owned(),
+            Why::Unseen => {
+                "the access daemon cannot see who is at the door: is /proc mounted with hidepid? Tell your administrator".to_owned()
+            }
             Why::NotRecorded => "it cannot be recorded, so nobody is let in. Tell your administrator".to_owned(),
         };
         let tail = format!(". {id}");
@@ -268,6 +274,11 @@ mod tests {
             (Why::AccountUnknown, "account unknown", "the account cannot be looked up. Try again, or tell your administrator"),
             (Why::Busy, "busy", "the access daemon is busy. Try again in a moment"),
             (Why::NotRecorded, "not recorded", "it cannot be recorded, so nobody is let in. Tell your administrator"),
+            (
+                Why::Unseen,
+                "process unseen",
+                "the access daemon cannot see who is at the door: is /proc mounted with hidepid? Tell your administrator",
+            ),
             (Why::Unbindable, "no cgroup", "the rule wants a session in a cgroup, and none can be made here. Tell your administrator"),
         ] {
             assert_eq!((why.to_string().as_str(), line(why)), (word, format!("jit: {said}. D-7F3KQ2ZD")));

@@ -78,8 +78,9 @@ fn a_grant_that_was_taken_away_does_not_live_again_when_it_is_forgotten() {
     let grant = world.grant_of(id);
     let _ = world.command(Command::Drop(actor("dave"), Some(grant))).unwrap();
     for pid in 0..20 {
-        let _ = world.open(entry("carol", "sshd", Some("carol")), pid).unwrap();
+        let (session, _) = world.open(entry("carol", "sshd", Some("carol")), pid).unwrap();
         world.pass(Span::from_secs(3600));
+        let _ = world.command(Command::Ended(session, crate::session::Tally::default())).unwrap();
     }
     let whole = folded(&world.log);
     assert!(whole.grant(grant).is_none() && whole.request(id).is_some(), "the test is about this");

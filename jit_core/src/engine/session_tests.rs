@@ -192,6 +192,41 @@ fn a_session_that_outlives_its_grant_can_still_be_ended_by_whoever_could_approve
 }
 
 #[test]
+fn a_session_that_outlives_its_grant_can_be_ended_however_many_others_are_over_since_and_whatever_the_clock_says() {
+    for by_s in [0, -86_400] {
+        let mut world = World::with(POLICY);
+        world.step_wall(by_s);
+        let (session, grant) = in_session(&mut world, "bob", "root");
+        world.state.begin();
+        world.pass(minutes(31));
+        world.step_wall(-by_s);
+        for _ in 0..20 {
+            in_session(&mut world, "alice", "root");
+            let _ = world.command(Command::Drop(actor("alice"), None)).unwrap();
+            world.pass(minutes(1));
+        }
+        world.state.keep();
+        assert_eq!(world.grant_word(grant), "expired");
+        let since = world.log.len();
+        let revoke = Command::Revoke { actor: actor("carol"), target: Target::Grant(grant), note: None, grace: Grace::None };
+        let _ = world.command(revoke).unwrap();
+        let asked = asked_for(&world, since);
+        assert!(matches!(&asked[..], [Effect::End { sessions, .. }] if ids(sessions) == [session]), "{asked:?}");
+        // Once it is over it is forgotten like any other.
+        let _ = world.command(Command::Ended(session, Tally::default())).unwrap();
+        for _ in 0..20 {
+            let (other, _) = in_session(&mut world, "alice", "root");
+            let _ = world.command(Command::Drop(actor("alice"), None)).unwrap();
+            let _ = world.command(Command::Ended(other, Tally::default())).unwrap();
+            world.pass(minutes(1));
+        }
+        world.state.begin();
+        world.state.keep();
+        assert!(world.state.grant(grant).is_none());
+    }
+}
+
+#[test]
 fn what_somebody_takes_away_ends_whatever_the_rule_says_of_expiry() {
     for grace in [Grace::Some, Grace::None] {
         let mut world = World::with(POLICY);

@@ -338,7 +338,7 @@ impl State {
             return;
         }
         let newest = self.marks.newest.unwrap_or(now.wall);
-        self.move_deadlines(|deadline| deadline.after_boot(now, newest));
+        self.move_deadlines(now, |deadline| deadline.after_boot(now, newest));
         self.put_acted_as(BTreeMap::new());
         let of_this_boot: Vec<_> = self.bases.iter().filter(|basis| basis.in_this_boot).cloned().collect();
         for basis in of_this_boot {
@@ -350,12 +350,12 @@ impl State {
 
     /// The wall clock is where it is: no deadline moves away by it.
     fn move_to_clock(&mut self, now: Now) {
-        self.move_deadlines(|deadline| deadline.after_step(now));
+        self.move_deadlines(now, |deadline| deadline.after_step(now));
         let marks = Marks { drift: Some(now.drift_ms()), ..self.marks.clone() };
         self.put_marks(marks);
     }
 
-    fn move_deadlines(&mut self, moved: impl Fn(Deadline) -> Deadline) {
+    fn move_deadlines(&mut self, now: Now, moved: impl Fn(Deadline) -> Deadline) {
         let requests: Vec<_> = self.pending_of.iter().map(|(_, id)| *id).collect();
         for id in requests {
             let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { continue };
@@ -370,7 +370,11 @@ impl State {
         for id in grants {
             let Some(grant) = self.live_grant(id) else { continue };
             let validity = match grant.validity {
-                Validity::Scheduled { begins, until } => Validity::Scheduled { begins: moved(begins), until: moved(until) },
+                // For when it was asked and approved, by the clock on the wall: nearer would be before. Once it begins it lasts no
+                // longer than it may.
+                Validity::Scheduled { begins, until } => {
+                    Validity::Scheduled { begins: Deadline::at(now, begins.wall), until: Deadline::at(now, until.wall) }
+                }
                 Validity::Waiting { start_by, good_for } => Validity::Waiting { start_by: moved(start_by), good_for },
                 Validity::Active { since, until } => Validity::Active { since, until: moved(until) },
             };

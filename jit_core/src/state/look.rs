@@ -167,6 +167,12 @@ impl State {
         self.marks.boot.as_ref()
     }
 
+    /// How far the wall clock was ahead of the boot clock when last it was looked at, in milliseconds.
+    #[must_use]
+    pub fn drift_ms(&self) -> Option<i64> {
+        self.marks.drift
+    }
+
     /// By how much the wall clock was set since it was last looked at in this boot, if it was.
     #[must_use]
     pub fn stepped_by(&self, now: Now) -> Option<i64> {

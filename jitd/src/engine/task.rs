@@ -115,6 +115,7 @@ impl<C: Clock> Task<C> {
     pub fn new(clock: C, writer: Writer, keeper: Keeper, begun: Begun) -> (Handle, Self) {
         let (handle, jobs) = Handle::new();
         let now = clock.now();
+        let drift = drift_of(&begun.state, now);
         let task = Self {
             clock,
             writer,
@@ -134,7 +135,7 @@ impl<C: Clock> Task<C> {
             notes: Vec::new(),
             noted: now,
             watchers: BTreeMap::new(),
-            drift: now.drift_ms(),
+            drift,
             last: now,
             swept: now,
             counted: now,
@@ -308,7 +309,7 @@ impl<C: Clock> Task<C> {
         self.store_fails = begun.no_record.clone().map(|why| (now, why));
         self.no_record = begun.no_record;
         self.based = begun.based;
-        self.drift = now.drift_ms();
+        self.drift = drift_of(&self.state, now);
         self.hold_sessions();
         self.hanging = None;
         self.check_held();
@@ -460,6 +461,12 @@ impl<C: Clock> Task<C> {
         self.base_tried = Some(now);
         drop(self.writer.base(self.state.picker(), done));
     }
+}
+
+/// How far apart the clocks were when the deadlines of this state were reckoned: whoever has set one since, even a moment ago,
+/// is noticed.
+fn drift_of(state: &State, now: Now) -> i64 {
+    state.drift_ms().unwrap_or(now.drift_ms())
 }
 
 /// What is recorded about a policy that was read, and the policy itself if it is valid.

@@ -365,3 +365,29 @@ async fn whoever_is_at_the_door_goes_first_and_people_get_their_turn() {
     drop((engine, people));
     assert!(jobs.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_clock_that_was_set_between_the_record_and_the_engine_is_noticed() {
+    let bench = Bench::new("set-between");
+    let (mut state, now) = (State::default(), bench.hand.now());
+    let start = Command::Start {
+        version: "0".to_owned(),
+        boot: bench.hand.boot(),
+        policy: "valid".to_owned(),
+        bound: jit_core::session::Bound::Tree,
+    };
+    let mut context = jit_core::engine::Context { now, policy: None, entropy: &mut crate::clock::KernelEntropy };
+    let (_, events) = jit_core::engine::handle(&state, start, &mut context).unwrap();
+    events.iter().for_each(|event| state.apply(now.wall, event));
+    bench.hand.0.lock().unwrap().wall = WallTime::from_millis(now.wall.as_millis() - 3_600_000);
+    let (writer, _) = bench.engine.writer().await.unwrap();
+    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None };
+    bench.engine.adopt(begun, writer).await;
+    for _ in 0..500 {
+        if bench.engine.query(|snapshot| snapshot.state.stepped_by(snapshot.now)).await.unwrap().is_none() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the deadlines are still reckoned by the clock of before");
+}
