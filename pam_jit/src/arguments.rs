@@ -209,6 +209,16 @@ mod tests {
             assert_eq!(wrong.is_none(), line.is_empty(), "{line}: {wrong:?}");
             assert!(wrong.is_none_or(|wrong| wrong.to_string().contains(line.split(' ').next_back().unwrap())), "{line}");
         }
+        for (line, why) in [
+            ("socket=run/jit", "not an absolute path"),
+            ("socket", "it needs a value"),
+            ("observe", "it needs a value"),
+            ("quiet=yes", "it takes no value"),
+            ("ask=yes", "it takes no value"),
+            ("quite", "it is not known"),
+        ] {
+            assert_eq!(read(line).wrong.map(|wrong| wrong.why), Some(why), "{line}");
+        }
     }
 
     #[test]

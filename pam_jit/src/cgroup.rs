@@ -173,3 +173,68 @@ fn move_into(hierarchy: &Hierarchy, cgroup: &Path) -> Result<(), Failed> {
     let arrived = own_in(hierarchy).is_ok_and(|own| own == cgroup);
     if arrived { Ok(()) } else { Err((cgroup.to_owned(), io::Error::other("the process is not in it"))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::geteuid;
+
+    const KEEPER: u32 = 990;
+
+    /// A hierarchy with one cgroup in another.
+    fn made() -> tempfile::TempDir {
+        let mount = tempfile::tempdir().unwrap();
+        for place in ["", "a", "a/b"] {
+            let place = mount.path().join(place);
+            fs::create_dir_all(&place).unwrap();
+            fs::set_permissions(&place, Permissions::from_mode(0o755)).unwrap();
+            fs::write(place.join("cgroup.procs"), "").unwrap();
+            fs::set_permissions(place.join("cgroup.procs"), Permissions::from_mode(0o644)).unwrap();
+        }
+        mount
+    }
+
+    /// The place of a session whose process is in `a/b`, once something about a file of the hierarchy has been changed.
+    fn nearest(change: impl FnOnce(&Path)) -> Option<PathBuf> {
+        let mount = made();
+        change(mount.path());
+        let place = trusted(mount.path(), &mount.path().join("a/b"), KEEPER)?;
+        Some(place.strip_prefix(mount.path()).unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_session_goes_below_the_nearest_cgroup_that_nobody_but_root_and_jitd_can_touch() {
+        assert!(geteuid().is_root(), "owners are changed here: run this as root");
+        let owned = |path: &'static str, uid: u32| move |mount: &Path| chown(mount.join(path), Some(uid), None).unwrap();
+        let mode = |path: &'static str, mode: u32| {
+            move |mount: &Path| fs::set_permissions(mount.join(path), Permissions::from_mode(mode)).unwrap()
+        };
+        let place = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(nearest(|_| ()), place("a/b"));
+        assert_eq!(nearest(owned("a/b", KEEPER)), place("a/b"), "a session within a session");
+        assert_eq!(nearest(owned("a/b", 1001)), place("a"));
+        assert_eq!(nearest(owned("a", 1001)), place(""));
+        assert_eq!(nearest(owned("a/b/cgroup.procs", 1001)), place("a"));
+        assert_eq!(nearest(owned("a/b/cgroup.procs", KEEPER)), place("a"), "jitd moves no process, and nobody does through it");
+        for writable in [0o775, 0o757] {
+            assert_eq!(nearest(mode("a/b", writable)), place("a"));
+            assert_eq!(nearest(mode("a", writable)), place(""));
+        }
+        for writable in [0o664, 0o646] {
+            assert_eq!(nearest(mode("a/b/cgroup.procs", writable)), place("a"));
+        }
+        assert_eq!(nearest(|mount| fs::remove_file(mount.join("a/b/cgroup.procs")).unwrap()), place("a"));
+        assert_eq!(nearest(owned("", 1001)), None, "none at all");
+        let (one, another) = (made(), made());
+        assert_eq!(trusted(one.path(), another.path(), KEEPER), None, "a cgroup of another hierarchy");
+        assert!(is_trusted(one.path(), None) && !is_trusted(&one.path().join("none"), None));
+    }
+
+    #[test]
+    fn what_jitd_names_must_be_a_session_and_a_folder() {
+        let keeper = |folder: &str| Keeper { uid: KEEPER, folder: folder.to_owned() };
+        let none = Unbound("jitd names no cgroup that can be".to_owned());
+        assert_eq!(Kernels.enter("../S-7F3KQ2ZD", &keeper("jit-X")), Err(none.clone()));
+        assert_eq!(Kernels.enter("S-7F3KQ2ZD", &keeper("../x")), Err(none));
+    }
+}

@@ -401,6 +401,12 @@ fn quiet_says_nothing() {
         assert_ne!(outcome, Outcome::Allowed);
         assert!(host.told.is_empty());
     }
+    let let_in = |arguments: &Arguments| {
+        let (mut host, names) = (sudo(1001), Names("alice sudo\n", RefCell::default()));
+        assert_eq!(ask_account(&mut host, &Answers::of([away()]), arguments, &names), Outcome::Allowed);
+        host.told.len()
+    };
+    assert_eq!((let_in(&quiet), let_in(&Arguments::default())), (0, 1), "nor of an entry by the break-glass file");
 }
 
 #[test]

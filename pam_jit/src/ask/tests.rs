@@ -196,6 +196,9 @@ fn a_reason_is_shown_back_safely_and_whole_or_not_taken() {
     let mut alice = Person::who_says(&["INC\x1b[2J\u{202e}42", "y"]);
     assert_eq!(jitd.ask(&mut alice), Answer::Granted);
     assert!(alice.saw("\"INC\\u{1b}[2J\\u{202e}42\"? [Y/n]"));
+    let longest: &'static str = Box::leak("x".repeat(200).into_boxed_str());
+    let jitd = Script::new(vec![may(), Told::Granted { words: String::new() }], vec![]);
+    assert_eq!(jitd.ask(&mut Person::who_says(&[longest, "y"])), Answer::Granted);
     let long: &'static str = Box::leak("x".repeat(201).into_boxed_str());
     let jitd = Script::new(vec![may()], vec![]);
     let answer = jitd.ask(&mut Person::who_says(&[long]));
