@@ -187,9 +187,10 @@ impl Teller {
         if uids.is_empty() {
             return;
         }
-        let but = held(&self.seats).keys().copied().collect();
+        let seats = self.seats.clone();
         // One after the other, so that whoever floods is slow too.
-        let _ = tokio::task::spawn_blocking(move || terminal::tell(&uids, &line, &but)).await;
+        let told = move || terminal::tell(&uids, &line, |terminal| held(&seats).contains_key(&terminal));
+        let _ = tokio::task::spawn_blocking(told).await;
     }
 }
 

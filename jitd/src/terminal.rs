@@ -58,10 +58,11 @@ pub fn owners() -> BTreeSet<Uid> {
     all().filter(|(_, about)| takes_lines(about)).map(|(_, about)| Uid(about.uid())).collect()
 }
 
-/// Writes a line to all terminals of these users, but for some; answers whom it reached.
+/// Writes a line to all terminals of these users, but for those that are not to be written on when it comes to that; answers
+/// whom it reached.
 #[must_use]
-pub fn tell(uids: &BTreeSet<Uid>, line: &str, but: &BTreeSet<Terminal>) -> BTreeSet<Uid> {
-    let is_right = |about: &Metadata| uids.contains(&Uid(about.uid())) && !but.contains(&Terminal(about.rdev()));
+pub fn tell(uids: &BTreeSet<Uid>, line: &str, but: impl Fn(Terminal) -> bool) -> BTreeSet<Uid> {
+    let is_right = |about: &Metadata| uids.contains(&Uid(about.uid())) && !but(Terminal(about.rdev()));
     // None is opened that is not to be written to.
     all().filter(|(_, about)| is_right(about)).filter_map(|(path, _)| write(&path, line, is_right)).collect()
 }

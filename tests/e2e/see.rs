@@ -114,6 +114,27 @@ fn the_screen_outlives_jitd_fits_any_size_and_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn what_others_write_on_the_screen_goes_with_ctrl_l_and_when_jitd_is_there_again() {
+    let host = Host::with(plan).start();
+    let carol = host.user("carol").screen(80, 24, "jit watch");
+    carol.shows("live");
+    let scribble = || {
+        host.root().run(&format!("printf '\\r\\nscribbled\\r\\n' > {}", carol.terminal())).succeeds();
+        carol.shows("scribbled");
+    };
+    scribble();
+    carol.press(&["C-l"]);
+    carol.shows_no("scribbled");
+    assert!(carol.now().starts_with("jit watch"), "{}", carol.now());
+    host.jitd().kill();
+    carol.shows("jitd is AWAY; looking again");
+    scribble();
+    host.jitd().start();
+    carol.shows("live");
+    carol.shows_no("scribbled");
+}
+
+#[test]
 fn a_signal_ends_the_screen_and_leaves_the_terminal_as_it_was() {
     let host = Host::with(plan).start();
     for signal in ["TERM", "HUP", "INT"] {

@@ -32,6 +32,20 @@ impl<'a> Screen<'a> {
         self.tell("capture-pane -p")
     }
 
+    /// Waits until it does not show this any more.
+    ///
+    /// # Panics
+    /// It still does.
+    pub fn shows_no(&self, text: &str) {
+        wait_until(&format!("\"{text}\" to be gone"), || (!self.now().contains(text)).then_some(()));
+    }
+
+    /// The file of its terminal.
+    #[must_use]
+    pub fn terminal(&self) -> String {
+        self.tell("display-message -p '#{pane_tty}'").trim().to_owned()
+    }
+
     /// The numbers of all attributes that what it shows now is drawn with, as terminals number them: 1 bold, 30 to 37 colours.
     #[must_use]
     pub fn attributes(&self) -> Vec<u32> {

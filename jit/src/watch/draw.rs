@@ -344,6 +344,7 @@ fn help(look: Look) -> Vec<Line<'static>> {
         ("", "Each says in full what it will do, and asks y before it does it.", false),
         ("Enter", "one thing in full, and what happened to it", false),
         ("Tab", "the next part; arrows or j and k choose in it; Ctrl-C leaves at once", false),
+        ("Ctrl-L", "draw the screen anew, when others have written on it", false),
     ];
     let line = |(key, words, is_title): &(&str, &str, bool)| {
         if *is_title {

@@ -9,6 +9,7 @@ use crate::show::times::Clock;
 use crate::talk::Talk;
 use nix::sys::signal::{SigSet, Signal};
 use ratatui::DefaultTerminal;
+use ratatui::backend::Backend;
 use ratatui::crossterm::event::{self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::execute;
 use std::io::stdout;
@@ -30,6 +31,8 @@ pub enum Heard {
     Paste(String),
     /// The terminal has another size.
     Resized,
+    /// Others have written on the screen: somebody pressed Ctrl-L.
+    Overwritten,
     /// Somebody wants this program to end, or the terminal is gone.
     End,
     /// News.
@@ -58,13 +61,17 @@ pub fn run(talk: &Talk, colour: bool) -> Result<Exit, Failing> {
     let orders = start(talk, &heard, signals);
     on_a_screen(|terminal| {
         let look = Look { colour, glyphs: glyphs() };
-        let mut watching = Watching { model: Model::new(Clock::local()), orders, asked: None, busy: false, stale: true };
+        let mut watching =
+            Watching { model: Model::new(Clock::local()), orders, asked: None, busy: false, stale: true, is_overwritten: false };
         let mut shown = Instant::now();
         let mut has_changed = true;
         while !watching.model.is_over {
             watching.look();
             if has_changed || shown.elapsed() >= SECOND {
                 watching.model.clock = Clock::local();
+                if std::mem::take(&mut watching.is_overwritten) {
+                    forget(terminal).map_err(Failing::Unwritten)?;
+                }
                 terminal.draw(|frame| draw(frame, &watching.model, look)).map_err(Failing::Unwritten)?;
                 (shown, has_changed) = (Instant::now(), false);
             }
@@ -72,6 +79,15 @@ pub fn run(talk: &Talk, colour: bool) -> Result<Exit, Failing> {
         }
         Ok(Exit::Done)
     })
+}
+
+/// Wipes the screen, so that all of the next picture is drawn. `Terminal::clear` would ask the terminal where its cursor is, and
+/// the answer comes to whoever reads keys.
+fn forget(terminal: &mut DefaultTerminal) -> std::io::Result<()> {
+    terminal.backend_mut().clear()?;
+    // What was drawn last is compared with no more.
+    terminal.swap_buffers();
+    Ok(())
 }
 
 /// Takes the terminal, and gives it back as it was.
@@ -124,6 +140,8 @@ struct Watching {
     busy: bool,
     /// Whether something happened since.
     stale: bool,
+    /// Whether others may have written on the screen, so that all of it is to be drawn.
+    is_overwritten: bool,
 }
 
 impl Watching {
@@ -162,9 +180,12 @@ impl Watching {
             }
             Heard::Paste(text) => self.model.paste(&text),
             Heard::Resized => {}
+            Heard::Overwritten => self.is_overwritten = true,
             Heard::End => self.model.is_over = true,
             Heard::News(news) => {
                 self.stale |= matches!(news, News::Events(_));
+                // Until now jitd did not know that this terminal shows a screen, and may have told a line there.
+                self.is_overwritten |= matches!(news, News::Link(Link::Live));
                 self.model.hear(news);
             }
             Heard::Asked(news) => {
@@ -185,6 +206,7 @@ impl Watching {
 fn keys(heard: &Sender<Heard>) {
     loop {
         let next = match event::read() {
+            Ok(Event::Key(key)) if key.code == KeyCode::Char('l') && key.modifiers == KeyModifiers::CONTROL => Some(Heard::Overwritten),
             Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => key_of(key).map(Heard::Key),
             Ok(Event::Paste(text)) => Some(Heard::Paste(text)),
             Ok(Event::Resize(..)) => Some(Heard::Resized),

@@ -1,8 +1,8 @@
 use super::{KEPT, State};
-use crate::engine::Command;
-use crate::engine::fixture::{World, actor, entry};
+use crate::engine::fixture::{World, actor, entry, wish};
+use crate::engine::{Command, Wish};
 use crate::event::GrantIssued;
-use crate::name::{Uid, UserName};
+use crate::name::{RunAs, Uid, UserName};
 use crate::subject::{Groups, Subject};
 use crate::time::WallTime;
 use std::sync::Arc;
@@ -116,4 +116,28 @@ fn a_session_is_open_until_it_closes() {
     assert!(!world.state.has_open_session(session));
     let sessions = world.state.live().next().map(|grant| (grant.sessions.all().len(), grant.sessions.open().len()));
     assert_eq!(sessions, Some((1, 0)), "its grant has not forgotten it");
+}
+
+#[test]
+fn what_is_at_hand_is_listed_by_its_ids_from_behind_any_of_them() {
+    let mut world = World::new();
+    for (name, pid) in [("alice", 7), ("bob", 8)] {
+        let id = world.request(name).unwrap();
+        world.approve("carol", id).unwrap();
+        world.open(entry(name, "sudo", Some("root")), pid).unwrap();
+    }
+    let waits = world.request_of(&actor("alice"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).unwrap();
+    let state = &world.state;
+    let requests: Vec<_> = state.requests().map(|request| request.ask().id).collect();
+    let grants: Vec<_> = state.grants().map(|grant| grant.terms().id).collect();
+    let sessions: Vec<_> = state.sessions().map(|session| session.facts().id).collect();
+    assert_eq!((requests.len(), grants.len(), sessions.len()), (3, 2, 2));
+    assert!(requests.is_sorted() && grants.is_sorted() && sessions.is_sorted());
+    assert_eq!(state.pending().map(|pending| pending.ask.id).collect::<Vec<_>>(), [waits]);
+    assert!(state.requests_after(None).map(|request| request.ask().id).eq(requests.iter().copied()));
+    assert!(state.requests_after(Some(requests[0])).map(|request| request.ask().id).eq(requests[1..].iter().copied()));
+    assert!(state.grants_after(None).map(|grant| grant.terms().id).eq(grants.iter().copied()));
+    assert!(state.grants_after(Some(grants[0])).map(|grant| grant.terms().id).eq(grants[1..].iter().copied()));
+    assert!(state.sessions_after(None).map(|session| session.facts().id).eq(sessions.iter().copied()));
+    assert!(state.sessions_after(Some(sessions[0])).map(|session| session.facts().id).eq(sessions[1..].iter().copied()));
 }

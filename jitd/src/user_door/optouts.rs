@@ -98,7 +98,7 @@ impl Taken {
             }
         }
         let (uids, said): (BTreeSet<Uid>, _) = (people.keys().copied().collect(), self.said.clone());
-        let reached = tokio::task::spawn_blocking(move || terminal::tell(&uids, &said, &BTreeSet::new())).await.unwrap_or_default();
+        let reached = tokio::task::spawn_blocking(move || terminal::tell(&uids, &said, |_| false)).await.unwrap_or_default();
         let mut names: Vec<_> = reached.iter().filter_map(|uid| people.get(uid)).map(ToString::to_string).collect();
         names.sort();
         let others = names.len().saturating_sub(MOST_TOLD);
