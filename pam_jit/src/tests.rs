@@ -299,6 +299,9 @@ fn a_wrong_argument_denies_without_a_question() {
     assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::Denied);
     let far = Arguments::read(&[c"observe=2027-03-01"]);
     assert_eq!(ask_account(&mut sudo(1001), &Answers::default(), &far, &nobody()), Outcome::Denied, "observing must not become the rule");
+    let (mut host, answers) = (sshd("bob"), Answers::of([opened()]));
+    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+    assert_eq!(crate::session::enter(&mut host, &answers, &Makes(true), &wrong), Outcome::Denied, "nor on the last line");
 }
 
 #[test]
