@@ -28,10 +28,10 @@ pub fn plan(targets: &str) -> Plan {
     )
 }
 
-/// Starts it, and waits until it is at the record's end.
+/// Starts it, and waits until each target is at the record's end.
 pub fn start(host: &Host) {
     run(host);
-    for target in ["hook", "collect"].iter().filter(|name| host.read("/etc/jit/notify.toml").contains(&format!("\"{name}\""))) {
+    for target in host.read("/etc/jit/notify.toml").lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')) {
         let place = host.path(&format!("/tmp/notify/{target}.cursor"));
         wait_until("jit-notify to have found its place", || place.exists().then_some(()));
     }
