@@ -11,7 +11,7 @@ pub mod needs;
 mod shared;
 
 use crate::actor::Humans;
-use crate::grant::{Common, EndedGrant, Grant, Terms};
+use crate::grant::{Common, Grant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, Uid, UserName};
 use crate::optout::{Basis, Emergency};
@@ -221,7 +221,7 @@ impl State {
                     self.deadlines.insert(moment, Due::Warning(id));
                 }
             }
-            Some(Grant::Ended(grant)) if !self.has_open(grant) => self.shelve(grant.at, Over::Grant(id)),
+            Some(Grant::Ended(grant)) if grant.sessions.is_disjoint(&self.open) => self.shelve(grant.at, Over::Grant(id)),
             Some(Grant::Ended(_)) | None => {}
         }
         self.note(Undo::Grant(id, old));
@@ -257,19 +257,12 @@ impl State {
     /// A grant that is over is at hand while a session of it goes on: whoever ends that must know by what it came in.
     fn shelve_with_its_last_session(&mut self, of: Option<GrantId>) {
         let Some((id, Grant::Ended(grant))) = of.and_then(|id| Some((id, self.grants.get(&id)?.as_ref()))) else { return };
-        let (at, goes_on) = (grant.at, self.has_open(grant));
+        let (at, goes_on) = (grant.at, !grant.sessions.is_disjoint(&self.open));
         if goes_on {
             self.unshelve(at, Over::Grant(id));
         } else {
             self.shelve(at, Over::Grant(id));
         }
-    }
-
-    fn has_open(&self, grant: &EndedGrant) -> bool {
-        if grant.sessions.len() <= self.open.len() {
-            return grant.sessions.iter().any(|session| self.open.contains(session));
-        }
-        self.open.iter().any(|session| grant.sessions.contains(session))
     }
 
     fn put_emergency(&mut self, id: GrantId, new: Option<Emergency>) {
