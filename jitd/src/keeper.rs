@@ -18,7 +18,6 @@ use jit_core::state::State;
 use jit_host::process::is_there;
 use jit_proto::pam;
 use nix::sys::inotify::WatchDescriptor;
-use nix::unistd::geteuid;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -76,7 +75,9 @@ impl Keeper {
     #[must_use]
     pub fn about(&self) -> String {
         match &self.cgroups {
-            Some(cgroups) => format!("sessions are ended by cgroup, in folders {} below {}", cgroups.folder(), cgroups.mount().display()),
+            Some(cgroups) => {
+                format!("sessions are ended by cgroup, in folders {} below {}", cgroups.for_module().folder, cgroups.mount().display())
+            }
             None => {
                 "no cgroup v2 can be written here: sessions are ended by who started whom, and what detached itself survives".to_owned()
             }
@@ -92,8 +93,7 @@ impl Keeper {
     /// To whom the module is to hand over the cgroup of a session.
     #[must_use]
     pub fn for_module(&self) -> Option<pam::Keeper> {
-        let folder = self.cgroups.as_ref()?.folder().to_owned();
-        Some(pam::Keeper { uid: geteuid().as_raw(), folder })
+        self.cgroups.as_deref().map(Cgroups::for_module)
     }
 
     /// Whether the kernel has this process in the cgroup of this session; then it is held there.
@@ -206,6 +206,18 @@ impl Keeper {
 
 impl Worker {
     fn entered(&mut self, session: SessionId, grant: GrantId, cgroup: Cgroup, coming: Option<Process>) {
+        match self.places.get(&session) {
+            // Its line ran twice.
+            Some(place) if place.cgroup == cgroup => return self.look_at(session),
+            // One that was made in vain, and could not be removed then, must not hide the one that is in use.
+            Some(place) if !place.cgroup.is_empty() => {
+                return if cgroup.is_empty() {
+                    cgroup.remove()
+                };
+            }
+            Some(_) => self.forget(session),
+            None => {}
+        }
         let watched = self.watch.as_ref().and_then(|watch| watch.add(&cgroup.events()));
         self.watched.extend(watched.map(|descriptor| (descriptor, session)));
         self.of_grant.entry(grant).or_default().insert(session);
@@ -322,13 +334,14 @@ impl Worker {
         let place = self.places.get(&session);
         let changed = place.map(|place| place.changed.clone()).unwrap_or_default();
         let leaving = place.and_then(|place| place.leaving);
-        let cgroup = self.cgroup_of(session, process);
+        let (cgroup, cgroups) = (self.cgroup_of(session, process), self.cgroups.clone());
         self.endings.spawn(async move {
             tokio::time::sleep(first).await;
             // One that closed by itself goes its own way first: its exit code is its caller's.
             end::gone(leaving).await;
             let Some(cgroup) = cgroup else { return vec![(session, end::end_tree(process, grace).await)] };
-            let inner = cgroup.inner().into_iter().map(|(id, cgroup)| {
+            let inside = cgroups.map(|cgroups| cgroups.inside(&cgroup)).unwrap_or_default();
+            let inner = inside.into_iter().map(|(id, cgroup)| {
                 let processes = u32::try_from(cgroup.processes().len()).unwrap_or(u32::MAX);
                 (id, Tally { processes, ..Tally::default() })
             });

@@ -23,6 +23,7 @@ mod directory;
 mod doctor;
 mod documents;
 mod enable;
+mod false_places;
 mod faults;
 mod faulty;
 mod floods;
