@@ -5,9 +5,9 @@ use crate::arguments::Arguments;
 use crate::breakglass::{self, Keyhole};
 use crate::cgroup::Cgroups;
 use crate::daemon::Daemon;
-use crate::host::{Host, Item, Memory, Opened, Priority, Variable};
+use crate::host::{Caller, Host, Item, Memory, Opened, Priority, Variable};
 use crate::report::{self, MISCONFIGURED};
-use crate::subject::Phase;
+use crate::subject::{self, Phase};
 use crate::verdict::Outcome;
 use jit_proto::pam::{Held, Hold, Question, Verdict};
 
@@ -115,6 +115,8 @@ pub(crate) fn enter(host: &mut dyn Host, daemon: &dyn Daemon, cgroups: &dyn Cgro
             }
         },
         None if host.memory().denied_session => Outcome::Denied,
+        // A line that strayed into a shared stack closes nobody's last door.
+        None if subject::caller(host, Phase::Session) == Ok(Caller::NotOurs) => Outcome::NotOurs,
         None => {
             let service = host.item(Item::Service).ok().flatten().unwrap_or_default();
             host.log(Priority::Warning, &format!("no session was opened: is our first session line missing in pam.d/{service}?"));

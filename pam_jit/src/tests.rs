@@ -228,6 +228,19 @@ fn root_calling_sudo_and_root_on_the_console_are_not_ours_whatever_stands_in_the
 }
 
 #[test]
+fn a_last_line_alone_closes_neither_the_console_nor_roots_runuser_and_denies_everybody_else() {
+    let console = |user: &'static str| Script { service: Some("login"), user: Ok(Some(user)), ..sudo(0) };
+    assert_eq!(enter(&mut console("root"), &Answers::default()), Outcome::NotOurs);
+    assert_eq!(enter(&mut Script { service: Some("runuser"), ..sudo(0) }, &Answers::default()), Outcome::NotOurs);
+    let checked = Memory { caller: Some(Caller::NotOurs), ..Memory::default() };
+    assert_eq!(enter(&mut Script { memory: checked, ..sudo(0) }, &Answers::default()), Outcome::NotOurs);
+    let remote = Script { remote: Some("10.0.0.9"), ..console("root") };
+    for mut other in [console("alice"), remote, sshd("root"), sudo(1001), sudo(0)] {
+        assert_eq!(enter(&mut other, &Answers::default()), Outcome::Denied);
+    }
+}
+
+#[test]
 fn the_session_of_sudo_is_its_callers_though_the_real_uid_is_0_by_then() {
     let mut host = sudo(1001);
     assert_eq!(account(&mut host, &Answers::of([Ok(Verdict::Allowed)])), Outcome::Allowed);
