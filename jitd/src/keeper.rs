@@ -4,6 +4,7 @@
 
 mod cgroup;
 mod end;
+mod stranger;
 mod tree;
 mod watch;
 mod words;
@@ -12,6 +13,7 @@ use crate::engine::Handle;
 use crate::terminal::Terminal;
 use cgroup::{Cgroup, Cgroups};
 use jit_core::engine::{Command, Effect, Grace, left_to_end};
+use jit_core::grant::Grant;
 use jit_core::id::{GrantId, SessionId};
 use jit_core::session::{Bound, Process, Session, SessionFacts, Tally};
 use jit_core::state::State;
@@ -22,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use stranger::Stranger;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use watch::Watch;
@@ -37,6 +40,8 @@ const LAST_LINE: Duration = Duration::from_millis(300);
 enum Order {
     /// A session's process is in its cgroup; or on its way into it, if one is named.
     Entered(SessionId, GrantId, Cgroup, Option<Process>),
+    /// What is in this cgroup of a session must end, whatever is known of it.
+    End(SessionId, Cgroup),
     /// A change asks for this.
     Effect(Effect),
 }
@@ -118,8 +123,10 @@ impl Keeper {
         self.order(Order::Effect(effect));
     }
 
-    /// Takes over what there is, in the state that the record makes: a jitd before this one made sure of it.
-    pub fn take_over(&self, state: &State) {
+    /// Takes over what there is, in the state that the record makes: a jitd before this one made sure of it. Says what is not as
+    /// it should be.
+    pub fn take_over(&self, state: &State, record: &Path) -> Vec<String> {
+        let mut wrong = Vec::new();
         let found = self.cgroups.as_ref().map(|cgroups| cgroups.all()).unwrap_or_default();
         let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
         for (id, cgroup) in found {
@@ -130,10 +137,33 @@ impl Keeper {
                     self.order(Order::Entered(id, facts.grant, cgroup, coming));
                 }
                 None if cgroup.is_empty() => cgroup.remove(),
-                None => eprintln!("jitd: {id} runs, and is not at hand in the record: it is let alone; jit show {id} may know it"),
+                None => wrong.extend(self.take_over_stranger(id, cgroup, state, record)),
             }
         }
         left_to_end(state, &ids).into_iter().for_each(|effect| self.act(effect));
+        wrong
+    }
+
+    /// A session that runs, and is not at hand. Those that closed long ago are forgotten, and what they have left running goes
+    /// on with their grant; but one that is in no record is nobody's, and would end by nothing.
+    fn take_over_stranger(&self, id: SessionId, cgroup: Cgroup, state: &State, record: &Path) -> Option<String> {
+        match Stranger::of(id, record) {
+            Stranger::Of(grant) => {
+                let ends = match state.grant(grant) {
+                    Some(Grant::Live(_)) => false,
+                    Some(Grant::Ended(grant)) => grant.ends_its_sessions(),
+                    // It is over for long, and did not end this then.
+                    None => return None,
+                };
+                self.order(if ends { Order::End(id, cgroup) } else { Order::Entered(id, grant, cgroup, None) });
+                None
+            }
+            Stranger::Unknown => {
+                self.order(Order::End(id, cgroup));
+                Some(format!("{id} runs, and its opening is not in the record: it is ended"))
+            }
+            Stranger::Unclear(why) => Some(format!("{id} runs, and is not at hand ({why}): it is let alone")),
+        }
     }
 
     fn order(&self, order: Order) {
@@ -193,6 +223,7 @@ impl Keeper {
             tokio::select! {
                 order = queue.recv() => match order {
                     Some(Order::Entered(session, grant, cgroup, coming)) => worker.entered(session, grant, cgroup, coming),
+                    Some(Order::End(session, cgroup)) => worker.end_in(session, Some(cgroup), None, Grace::Some, Duration::ZERO),
                     Some(Order::Effect(effect)) => worker.act(effect),
                     None => return,
                 },
@@ -328,13 +359,17 @@ impl Worker {
 
     /// Ends a session when `first` has passed.
     fn end(&mut self, session: SessionId, process: Option<Process>, grace: Grace, first: Duration) {
+        self.end_in(session, self.cgroup_of(session, process), process, grace, first);
+    }
+
+    fn end_in(&mut self, session: SessionId, cgroup: Option<Cgroup>, process: Option<Process>, grace: Grace, first: Duration) {
         if !self.ending.insert(session) {
             return;
         }
         let place = self.places.get(&session);
         let changed = place.map(|place| place.changed.clone()).unwrap_or_default();
         let leaving = place.and_then(|place| place.leaving);
-        let (cgroup, cgroups) = (self.cgroup_of(session, process), self.cgroups.clone());
+        let cgroups = self.cgroups.clone();
         self.endings.spawn(async move {
             tokio::time::sleep(first).await;
             // One that closed by itself goes its own way first: its exit code is its caller's.

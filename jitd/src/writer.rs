@@ -22,7 +22,7 @@ use lines::{say_failed, say_unstored};
 pub(crate) use scribe::Desk;
 use scribe::Scribe;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -201,6 +201,12 @@ impl Writer {
     #[must_use]
     pub fn fails(&self) -> bool {
         self.fails.load(Ordering::Relaxed)
+    }
+
+    /// The record's file.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.store
     }
 
     fn send(&self, work: Work) {

@@ -66,6 +66,43 @@ fn on_a_full_disk_nothing_new_is_granted_what_is_held_works_and_access_can_be_ta
     host.root().run("jit audit verify").succeeds().says("whole");
 }
 
+/// Alice's session, which the disk did not take.
+fn opens_on_a_full_disk(host: &Host, time: &str) {
+    host.grant("alice", "sudo", "carol");
+    fill(host);
+    host.user("alice").run(&format!("sudo -n setsid -f sleep {time}")).succeeds();
+    let opened = host.wait_for_log("session.opened");
+    assert!(opened.contains("stored=no"), "{opened}");
+}
+
+fn runs(host: &Host, time: &str) -> bool {
+    host.root().run(&format!("pgrep -f '^sleep {time}'; true")).stdout.trim() != ""
+}
+
+#[test]
+fn a_stop_on_a_full_disk_stores_what_waits_and_a_session_of_it_ends_with_its_grant() {
+    let host = on_a_disk_of(6);
+    opens_on_a_full_disk(&host, "7201");
+    host.jitd().restart();
+    host.root().run("jit audit log --kind session.opened").succeeds().says("alice");
+    assert!(runs(&host, "7201"));
+    host.user("carol").run("jit revoke --user alice --note x").succeeds();
+    wait_until("it to have ended", || (!runs(&host, "7201")).then_some(()));
+    host.root().run("jit audit verify").succeeds().says("whole");
+}
+
+#[test]
+fn a_session_that_no_record_knows_after_a_crash_ends_and_that_is_said() {
+    let host = on_a_disk_of(6);
+    opens_on_a_full_disk(&host, "7202");
+    host.jitd().kill();
+    host.jitd().start();
+    wait_until("it to have ended", || (!runs(&host, "7202")).then_some(()));
+    let said = host.syslog();
+    assert!(said.iter().any(|line| line.contains("store.failed") && line.contains("its opening is not in the record")), "{said:#?}");
+    host.user("alice").run("sudo -n true").succeeds();
+}
+
 #[test]
 fn on_a_disk_that_cannot_be_written_at_all_a_revocation_holds_and_is_recorded_later() {
     let host = on_a_disk_of(6);

@@ -183,7 +183,7 @@ impl<C: Clock> Task<C> {
         let (before, since, said) = self.hanging.take().map_or((0, now, false), |before| (before.late, before.since, before.said));
         let late = before.saturating_add(u64::try_from(done.len()).unwrap_or(u64::MAX));
         self.hanging = Some(Hanging { stored, late, since, said });
-        self.store_fails = Some((now, HANGS.to_owned()));
+        self.store_fails = Some(HANGS.to_owned());
     }
 
     /// Whether somebody would come in by what may still be taken back.
@@ -203,10 +203,10 @@ impl<C: Clock> Task<C> {
             Ok(kept) => {
                 self.state.keep();
                 self.store_fails = match &kept {
-                    Kept::Stored if self.is_hanging() => Some((self.clock.now(), HANGS.to_owned())),
+                    Kept::Stored if self.is_hanging() => Some(HANGS.to_owned()),
                     Kept::Stored => None,
-                    Kept::ByReserve => Some((self.clock.now(), "the disk is full".to_owned())),
-                    Kept::NotYet(why) => Some((self.clock.now(), why.clone())),
+                    Kept::ByReserve => Some("the disk is full".to_owned()),
+                    Kept::NotYet(why) => Some(why.clone()),
                 };
                 self.say(flight.then, &kept);
                 self.tell(flight.news);
@@ -216,7 +216,7 @@ impl<C: Clock> Task<C> {
                 // The record has these without the batch.
                 flight.meanwhile.iter().for_each(|(at, event)| self.state.apply(*at, event));
                 self.state.keep();
-                self.store_fails = Some((self.clock.now(), unstored.why.clone()));
+                self.store_fails = Some(unstored.why.clone());
                 for then in flight.then {
                     refuse(then, &unstored);
                 }

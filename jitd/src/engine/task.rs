@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) const GATHER: Span = Span::from_millis(40);
 /// How often it is looked whether the processes of sessions are still there.
 const SWEEP: Span = Span::from_secs(10);
-/// How long nothing is tried on a store that has just failed, unless somebody asks.
+/// How soon it is tried again, on a store that fails, to notice that time has passed.
 const BACK_OFF: Span = Span::from_secs(1);
 /// How often it is recorded where the chain stands.
 const HEAD: Span = Span::from_secs(15 * 60);
@@ -47,6 +47,8 @@ const BASE_SHARE: usize = 4;
 const BASE_PAUSE: Span = Span::from_secs(30);
 /// How long a stop waits for the disk: nobody is let in meanwhile.
 const STOP: Duration = Duration::from_secs(5);
+/// How long it looks for what the state rests on, which makes the next start shorter.
+const STOP_BASE: Duration = Duration::from_secs(2);
 /// The most commands in a batch.
 pub(super) const MOST_IN_BATCH: usize = 256;
 
@@ -96,12 +98,14 @@ pub struct Task<C> {
     /// When the first of the notes was made.
     pub(super) noted: Now,
     /// Who waits for a request, and how far it had come when they looked.
-    watchers: BTreeMap<RequestId, Vec<(Progress, oneshot::Sender<()>)>>,
+    pub(super) watchers: BTreeMap<RequestId, Vec<(Progress, oneshot::Sender<()>)>>,
     drift: i64,
     last: Now,
     swept: Now,
     counted: Now,
-    pub(super) store_fails: Option<(Now, String)>,
+    /// When it was last noticed that time has passed.
+    ticked: Option<Now>,
+    pub(super) store_fails: Option<String>,
     pub(super) no_record: Option<String>,
     headed: Now,
     /// The last event of the base, and when it was last looked for.
@@ -139,7 +143,8 @@ impl<C: Clock> Task<C> {
             last: now,
             swept: now,
             counted: now,
-            store_fails: begun.no_record.clone().map(|why| (now, why)),
+            ticked: None,
+            store_fails: begun.no_record.clone(),
             no_record: begun.no_record,
             headed: now,
             based: begun.based,
@@ -183,14 +188,16 @@ impl<C: Clock> Task<C> {
     fn turn(&mut self) {
         let now = self.clock.now();
         self.notice_step(now);
-        let retry = self.store_fails.as_ref().is_none_or(|(at, _)| at.boot.until(now.boot) >= BACK_OFF);
+        // Whatever else fails to be stored meanwhile: that is as often as somebody likes.
+        let retry = self.store_fails.is_none() || self.ticked.is_none_or(|at| at.boot.until(now.boot) >= BACK_OFF);
         let ended = self.state.next_deadline_in(now) == Some(Span::from_millis(0));
         let due = ended || has_stale(&self.state, self.policy.as_deref(), now.wall);
         let hanging = self.is_hanging();
         if due && (retry || hanging) && (self.flight.is_none() || self.is_late(now)) {
+            self.ticked = Some(now);
             self.waiting.push_back(Waiting::Own(Command::Tick));
         }
-        if self.swept.boot.until(now.boot) >= SWEEP && retry {
+        if self.swept.boot.until(now.boot) >= SWEEP {
             self.swept = now;
             self.close_dead_sessions();
         }
@@ -218,7 +225,7 @@ impl<C: Clock> Task<C> {
         }
         let share = self.state.at_hand().checked_div(BASE_SHARE).and_then(|share| u64::try_from(share).ok()).unwrap_or(0);
         let grown = self.writer.head().borrow().saturating_sub(self.based) >= share.max(BASE_EVENTS);
-        if grown && self.is_all_stored() && self.base_tried.is_none_or(|tried| tried.boot.until(now.boot) >= BASE_PAUSE) {
+        if grown && self.base_tried.is_none_or(|tried| tried.boot.until(now.boot) >= BASE_PAUSE) {
             let (done, _) = oneshot::channel();
             self.begin_base(now, done);
         }
@@ -226,7 +233,7 @@ impl<C: Clock> Task<C> {
 
     /// Whether the stored events make the state that is held here.
     fn is_all_stored(&self) -> bool {
-        self.flight.is_none() && self.store_fails.is_none()
+        self.flight.is_none() && self.store_fails.is_none() && !self.writer.fails()
     }
 
     fn pause(&self) -> Duration {
@@ -255,7 +262,10 @@ impl<C: Clock> Task<C> {
     /// Takes over the sessions that run, as the record has them; without one nobody's can be told.
     fn hold_sessions(&mut self) {
         if self.no_record.is_none() {
-            self.keeper.take_over(&self.state);
+            for why in self.keeper.take_over(&self.state, self.writer.store()) {
+                eprintln!("jitd: {why}");
+                self.writer.say_failed(&why);
+            }
             self.close_dead_sessions();
         }
     }
@@ -266,7 +276,7 @@ impl<C: Clock> Task<C> {
         self.waiting.extend(gone.map(|session| Waiting::Own(Command::Close(session.id))));
     }
 
-    fn take(&mut self, job: Job) {
+    pub(super) fn take(&mut self, job: Job) {
         match job {
             Job::Check { entry, observe, answer } => self.check(entry, observe, answer),
             Job::Turned { knock, denial, answer } => {
@@ -280,7 +290,10 @@ impl<C: Clock> Task<C> {
             Job::Watch { id, seen, changed } => match self.state.request(id).map(Request::progress) {
                 // What a batch has changed is told once it is stored.
                 Some(progress) if progress == seen || self.flight.is_some() => {
-                    self.watchers.entry(id).or_default().push((seen, changed));
+                    let watchers = self.watchers.entry(id).or_default();
+                    // Who has hung up is not kept until something changes: that may be never.
+                    watchers.retain(|(_, watcher)| !watcher.is_closed());
+                    watchers.push((seen, changed));
                 }
                 Some(_) | None => drop(changed.send(())),
             },
@@ -306,7 +319,7 @@ impl<C: Clock> Task<C> {
         self.policy = begun.policy.map(shared);
         self.policy_since = now.wall;
         self.trouble = begun.trouble;
-        self.store_fails = begun.no_record.clone().map(|why| (now, why));
+        self.store_fails = begun.no_record.clone();
         self.no_record = begun.no_record;
         self.based = begun.based;
         self.drift = drift_of(&self.state, now);
@@ -322,7 +335,7 @@ impl<C: Clock> Task<C> {
             trouble: &self.trouble,
             now: self.clock.now(),
             policy_since: self.policy_since,
-            store_fails: self.store_fails.as_ref().map(|(_, why)| why.as_str()),
+            store_fails: self.store_fails.as_deref(),
         }
     }
 
@@ -425,7 +438,12 @@ impl<C: Clock> Task<C> {
         self.note(now, counted);
         let stopped = Event::from(event::DaemonStopped { version: env!("CARGO_PKG_VERSION").to_owned() });
         self.note(now, [stopped]);
-        if tokio::time::timeout(STOP, self.stop_in_order(now)).await.is_err() {
+        let mut answers = tokio::time::timeout(STOP, self.store_the_rest(now)).await.is_ok();
+        if answers {
+            let _ = tokio::time::timeout(STOP_BASE, self.rebase(now)).await;
+            answers = tokio::time::timeout(STOP, self.writer.close()).await.is_ok();
+        }
+        if !answers {
             let why = "the disk does not answer, so jitd ends without it";
             eprintln!("jitd: {why}");
             self.writer.say_failed(why);
@@ -434,18 +452,22 @@ impl<C: Clock> Task<C> {
         }
     }
 
-    /// Records what is not yet recorded.
-    async fn stop_in_order(&mut self, now: Now) {
+    /// Records what is not yet recorded, and where the chain ends with that.
+    async fn store_the_rest(&mut self, now: Now) {
         if self.flight.is_some() {
             let stored = Flight::land(&mut self.flight).await;
             self.landed(stored);
         }
-        // There is nobody left to tell if this fails; the writer says so itself.
-        let _ = self.writer.commit(self.notes.clone(), Recording::A_FACT).await;
+        // With it goes all that waits for a full disk: nobody would know of it any more, and of a session that is open nobody
+        // could end it. There is nobody left to tell if this fails; the writer says so itself.
+        let last = Recording { otherwise: Otherwise::Done, reserve: true };
+        let kept = self.writer.commit(self.notes.clone(), last).await;
         self.notes.clear();
-        self.rebase(now).await;
+        if let Ok(Ok(Kept::Stored | Kept::ByReserve)) = kept {
+            self.hanging = None;
+            self.store_fails = None;
+        }
         self.writer.head_event(now.wall).await;
-        self.writer.close().await;
     }
 
     /// Finds and stores the events that the state rests on: a start reads those, and what came after.
@@ -456,7 +478,12 @@ impl<C: Clock> Task<C> {
         let _ = stored.await;
     }
 
+    /// Only of what is stored: a state that is ahead of the record rests on events that are not there, and may have forgotten
+    /// what the record still has at hand. Then whoever waits is told at once.
     fn begin_base(&mut self, now: Now, done: oneshot::Sender<()>) {
+        if !self.is_all_stored() {
+            return;
+        }
         self.based = *self.writer.head().borrow();
         self.base_tried = Some(now);
         drop(self.writer.base(self.state.picker(), done));

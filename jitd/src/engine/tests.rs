@@ -11,7 +11,8 @@ use jit_core::event::Event;
 use jit_core::name::{RunAs, Service, Uid, UserName};
 use jit_core::policy::load::{self, PolicyFile};
 use jit_core::refusal::Refusal;
-use jit_core::session::Process;
+use jit_core::session::{Bound, Process};
+use jit_core::span::Span;
 use jit_core::state::State;
 use jit_core::subject::{Entry, Groups, Phase, Remote, Subject};
 use jit_core::time::{BootId, BootTime, Now, WallTime};
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 
 /// A clock that the test moves.
 #[derive(Clone)]
-struct Hand(Arc<Mutex<Now>>);
+pub(super) struct Hand(pub(super) Arc<Mutex<Now>>);
 
 impl Clock for Hand {
     fn now(&self) -> Now {
@@ -35,31 +36,31 @@ impl Clock for Hand {
 }
 
 impl Hand {
-    fn pass(&self, seconds: u64) {
+    pub(super) fn pass(&self, seconds: u64) {
         self.pass_millis(seconds * 1000);
     }
 
-    fn pass_millis(&self, millis: u64) {
+    pub(super) fn pass_millis(&self, millis: u64) {
         let mut now = self.0.lock().unwrap();
-        let span = jit_core::span::Span::from_millis(millis);
+        let span = Span::from_millis(millis);
         *now = Now { wall: now.wall.plus(span), boot: now.boot.plus(span) };
     }
 }
 
 /// An engine with a store of its own, and a policy under which alice needs nobody's approval.
-struct Bench {
-    directory: PathBuf,
-    hand: Hand,
-    engine: Handle,
+pub(super) struct Bench {
+    pub(super) directory: PathBuf,
+    pub(super) hand: Hand,
+    pub(super) engine: Handle,
 }
 
 impl Bench {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self::with(name, "[]", RecordChecks::Grouped)
     }
 
     /// The same, with these stages, and checks recorded so.
-    fn with(name: &str, approve: &str, record: RecordChecks) -> Self {
+    pub(super) fn with(name: &str, approve: &str, record: RecordChecks) -> Self {
         let directory = std::env::temp_dir().join(format!("jit-engine-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).unwrap();
@@ -82,19 +83,17 @@ impl Bench {
         Self { directory, hand, engine }
     }
 
-    async fn request(&self) -> Result<Reply, Refusal> {
+    pub(super) async fn request(&self) -> Result<Reply, Refusal> {
         self.request_of(alice()).await
     }
 
-    async fn request_of(&self, actor: Actor) -> Result<Reply, Refusal> {
-        let wish = Wish {
-            service: Service::new("sudo"),
-            run_as: RunAs::root(),
-            wanted: None,
-            uses: None,
-            start: None,
-            reason: Some("x".to_owned()),
-        };
+    pub(super) async fn request_of(&self, actor: Actor) -> Result<Reply, Refusal> {
+        self.request_for(actor, None).await
+    }
+
+    pub(super) async fn request_for(&self, actor: Actor, wanted: Option<Span>) -> Result<Reply, Refusal> {
+        let wish =
+            Wish { service: Service::new("sudo"), run_as: RunAs::root(), wanted, uses: None, start: None, reason: Some("x".to_owned()) };
         self.engine.command(Command::Request(actor, wish)).await.map(|done| done.reply)
     }
 
@@ -104,19 +103,11 @@ impl Bench {
     }
 
     async fn check(&self) -> Option<Checked> {
-        let entry = Entry {
-            subject: alice().subject,
-            service: Service::new("sudo"),
-            run_as: None,
-            remote: Remote::Unknown,
-            tty: None,
-            phase: Phase::Account,
-        };
-        self.engine.check(entry, false).await
+        self.engine.check(by_sudo(alice()), false).await
     }
 
     /// The state that the stored events make, as text.
-    fn stored(&self) -> State {
+    pub(super) fn stored(&self) -> State {
         let mut state = State::default();
         for record in events(&open_to_read(&file_in(&self.directory)).unwrap(), &Filter::default(), 1000).unwrap() {
             state.apply(record.at, &Event::read(&record.event, &record.data).unwrap());
@@ -124,7 +115,7 @@ impl Bench {
         state
     }
 
-    fn sql(&self, statement: &str) {
+    pub(super) fn sql(&self, statement: &str) {
         rusqlite::Connection::open(file_in(&self.directory)).unwrap().execute_batch(statement).unwrap();
     }
 }
@@ -133,6 +124,11 @@ impl Drop for Bench {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// At the door of sudo, in account.
+pub(super) fn by_sudo(who: Actor) -> Entry {
+    Entry { subject: who.subject, service: Service::new("sudo"), run_as: None, remote: Remote::Unknown, tty: None, phase: Phase::Account }
 }
 
 pub(super) fn alice() -> Actor {
@@ -259,14 +255,14 @@ async fn a_check_is_answered_once_it_is_on_record_where_that_is_asked_for_and_no
 
 impl Bench {
     /// A disk that does not answer, until this is told to.
-    fn hang(&self) -> rusqlite::Connection {
+    pub(super) fn hang(&self) -> rusqlite::Connection {
         let other = rusqlite::Connection::open(file_in(&self.directory)).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         other
     }
 
     /// Drops bob's grant; time passes until that is answered.
-    async fn bob_drops(&self) -> Kept {
+    pub(super) async fn bob_drops(&self) -> Kept {
         let engine = self.engine.clone();
         let dropped = tokio::spawn(async move { engine.command(Command::Drop(somebody("bob", 1002), None)).await });
         while !dropped.is_finished() {
@@ -277,7 +273,7 @@ impl Bench {
     }
 
     /// How many grants somebody has, once the disk has answered all: as the engine knows it, and by what is stored.
-    async fn settled(&self, who: Actor) -> usize {
+    pub(super) async fn settled(&self, who: Actor) -> usize {
         let began = std::time::Instant::now();
         while self.engine.query(|snapshot| snapshot.store_fails.is_some()).await.unwrap() {
             self.hand.pass_millis(100);
@@ -370,12 +366,7 @@ async fn whoever_is_at_the_door_goes_first_and_people_get_their_turn() {
 async fn a_clock_that_was_set_between_the_record_and_the_engine_is_noticed() {
     let bench = Bench::new("set-between");
     let (mut state, now) = (State::default(), bench.hand.now());
-    let start = Command::Start {
-        version: "0".to_owned(),
-        boot: bench.hand.boot(),
-        policy: "valid".to_owned(),
-        bound: jit_core::session::Bound::Tree,
-    };
+    let start = Command::Start { version: "0".to_owned(), boot: bench.hand.boot(), policy: "valid".to_owned(), bound: Bound::Tree };
     let mut context = jit_core::engine::Context { now, policy: None, entropy: &mut crate::clock::KernelEntropy };
     let (_, events) = jit_core::engine::handle(&state, start, &mut context).unwrap();
     events.iter().for_each(|event| state.apply(now.wall, event));

@@ -1,0 +1,99 @@
+//! The engine on a disk that fails or does not answer, and at its end.
+
+use super::tests::{Bench, alice, by_sudo, somebody};
+use super::{Begun, Done, Job, Task};
+use crate::keeper::Keeper;
+use crate::settings::RecordChecks;
+use crate::writer::Kept;
+use jit_core::engine::{Arrival, Command, Reply};
+use jit_core::name::RunAs;
+use jit_core::session::Bound;
+use jit_core::span::Span;
+use jit_core::subject::{Entry, Phase};
+use jit_store::{Filter, events, file_in, open_to_read};
+use tokio::sync::oneshot;
+
+#[tokio::test]
+async fn on_a_disk_that_fails_a_grant_expires_however_often_something_else_is_done() {
+    let (bench, bob) = (Bench::new("expires"), || somebody("bob", 1002));
+    assert!(bench.request_for(alice(), Some(Span::from_secs(300))).await.is_ok());
+    assert!(bench.request_of(bob()).await.is_ok());
+    bench.sql("ALTER TABLE events RENAME TO away");
+    bench.hand.pass(299);
+    let live = async || bench.engine.query(|snapshot| snapshot.state.live_of(&alice().subject).count()).await;
+    assert_eq!(live().await, Ok(1));
+    for _ in 0..40 {
+        bench.hand.pass_millis(100);
+        let entry = Entry { run_as: Some(RunAs::root()), phase: Phase::Session, ..by_sudo(bob()) };
+        let arrival = Arrival { entry, process: None, bound: Bound::Tree, auth: None };
+        let opened = bench.engine.command(Command::Open(arrival)).await;
+        assert!(matches!(opened, Ok(Done { reply: Reply::Session(..), kept: Kept::NotYet(_) })), "{opened:?}");
+    }
+    assert_eq!(live().await, Ok(0));
+}
+
+#[tokio::test]
+async fn what_the_state_rests_on_is_not_stored_while_the_state_is_ahead_of_the_record() {
+    let bench = Bench::new("ahead");
+    assert!(bench.request_of(somebody("bob", 1002)).await.is_ok());
+    let bases = || {
+        let store = rusqlite::Connection::open(file_in(&bench.directory)).unwrap();
+        store.query_row("SELECT count(*) FROM base", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let hung = bench.hang();
+    assert!(matches!(bench.bob_drops().await, Kept::NotYet(_)));
+    let base = tokio::spawn({
+        let engine = bench.engine.clone();
+        async move { engine.base().await }
+    });
+    while bench.engine.query(|_| ()).await.is_err() {}
+    hung.execute_batch("COMMIT").unwrap();
+    base.await.unwrap();
+    assert_eq!(bench.settled(somebody("bob", 1002)).await, 0);
+    assert_eq!(bases(), 0);
+    bench.engine.base().await;
+    assert_eq!(bases(), 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_request_and_hangs_up_is_not_remembered() {
+    let bench = Bench::with("hangs-up", "[ { by = [\"user:carol\"] } ]", RecordChecks::Grouped);
+    let requested = bench.request().await;
+    let Ok(Reply::Request(id)) = requested else { panic!("{requested:?}") };
+    let (writer, _) = bench.engine.writer().await.unwrap();
+    let state = bench.stored();
+    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None };
+    let (_, mut task) = Task::new(bench.hand.clone(), writer, Keeper::idle(), begun);
+    for _ in 0..100 {
+        let seen = task.state.request(id).unwrap().progress();
+        let (changed, waits) = oneshot::channel();
+        task.take(Job::Watch { id, seen, changed });
+        drop(waits);
+    }
+    assert_eq!(task.watchers.values().map(Vec::len).sum::<usize>(), 1, "the last one");
+}
+
+#[tokio::test]
+async fn a_stop_that_finds_no_time_for_what_the_state_rests_on_says_where_the_chain_ends_and_raises_no_alarm() {
+    let bench = Bench::new("stops");
+    assert!(bench.request().await.is_ok());
+    let syslog = std::os::unix::net::UnixDatagram::bind(bench.directory.join("log")).unwrap();
+    syslog.set_nonblocking(true).unwrap();
+    // Whoever opens this to read waits for ever; the writer has the record open.
+    let elsewhere = bench.directory.join("elsewhere.db");
+    for tail in ["", "-wal", "-shm"] {
+        let name = |path: &std::path::Path| format!("{}{tail}", path.display());
+        std::fs::rename(name(&file_in(&bench.directory)), name(&elsewhere)).unwrap();
+    }
+    nix::unistd::mkfifo(&file_in(&bench.directory), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    bench.engine.stop().await;
+    let stored = events(&open_to_read(&elsewhere).unwrap(), &Filter::default(), 100).unwrap();
+    let names: Vec<_> = stored.iter().map(|record| record.event.as_str()).collect();
+    assert_eq!(names.last(), Some(&"audit.head"), "{names:?}");
+    assert!(names.contains(&"daemon.stopped"));
+    let mut said = [0; 4096];
+    while let Ok(length) = syslog.recv(&mut said) {
+        let line = String::from_utf8_lossy(&said[..length]);
+        assert!(!line.contains("store.failed"), "{line}");
+    }
+}
