@@ -7,8 +7,10 @@ use crate::kernel;
 use jit_core::actor::Ancestry;
 use jit_core::name::Uid;
 use jit_core::session::Process;
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::OwnedFd;
 
 /// More ancestors than any process has.
@@ -51,7 +53,7 @@ impl Pinned {
     ///
     /// # Errors
     /// The kernel does not let us.
-    pub fn signal(&self, signal: Signal) -> std::io::Result<()> {
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) else { return Ok(()) };
         match rustix::process::pidfd_send_signal(&self.pidfd, signal) {
             Err(rustix::io::Errno::SRCH) => Ok(()),
@@ -77,6 +79,8 @@ pub struct Stat {
     pub parent: u32,
     /// The device of its terminal, as stat(2) numbers them; 0: it has none.
     pub terminal: u64,
+    /// Whether it has ended, and only waits for somebody to hear of it.
+    pub has_ended: bool,
 }
 
 /// Parses `/proc/PID/stat`. The name in it, in brackets, can hold anything, brackets too: the last one counts.
@@ -84,18 +88,23 @@ fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
     let after_name = stat.rsplit_once(')')?.1;
     let mut fields = after_name.split_ascii_whitespace();
     // After the name: 3 state, 4 parent, 7 terminal, and 22 the start time (proc(5)).
-    let parent = fields.nth(1)?.parse().ok()?;
+    let has_ended = matches!(fields.next()?, "Z" | "X" | "x");
+    let parent = fields.next()?.parse().ok()?;
     let terminal: i32 = fields.nth(2)?.parse().ok()?;
     let started = fields.nth(14)?.parse().ok()?;
     // The kernel writes a device in 32 bits there, as stat(2) does for small numbers.
-    Some(Stat { process: Process { pid, started }, parent, terminal: u64::from(terminal.cast_unsigned()) })
+    Some(Stat { process: Process { pid, started }, parent, terminal: u64::from(terminal.cast_unsigned()), has_ended })
 }
 
 /// A process, who started it, and its terminal, if it is there.
 #[must_use]
 pub fn stat(pid: u32) -> Option<Stat> {
-    let bytes = kernel::read(format!("/proc/{pid}/stat")).ok()?;
-    parse_stat(pid, &String::from_utf8_lossy(&bytes))
+    look(pid).ok()
+}
+
+fn look(pid: u32) -> io::Result<Stat> {
+    let bytes = kernel::read(format!("/proc/{pid}/stat"))?;
+    parse_stat(pid, &String::from_utf8_lossy(&bytes)).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// A process with the time that it started, if it is there.
@@ -105,10 +114,28 @@ pub fn identify(pid: u32) -> Option<Process> {
 }
 
 /// Whether this very process is still there, and not another one with its number. Where `/proc` hides it (`hidepid`), one that
-/// has its number is taken for it.
+/// has its number is taken for it; and one that we lack the means to look at has not been seen to be gone.
 #[must_use]
 pub fn is_there(process: Process) -> bool {
-    identify(process.pid).map_or_else(|| Pinned::by_number(process.pid).is_some(), |found| found == process)
+    look(process.pid).map_or_else(|error| is_unknown(&error) || is_taken(process.pid), |found| found.process == process)
+}
+
+/// The same, and it has not ended.
+#[must_use]
+pub fn is_running(process: Process) -> bool {
+    stat(process.pid).map_or_else(|| is_there(process), |found| found.process == process && !found.has_ended)
+}
+
+/// Whether somebody has this number.
+fn is_taken(pid: u32) -> bool {
+    let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let opened = number.map(|number| rustix::process::pidfd_open(number, rustix::process::PidfdFlags::empty()));
+    opened.is_some_and(|opened| opened.map_or_else(|error| is_unknown(&error.into()), |_| true))
+}
+
+/// Whether we lack descriptors or memory, so that this says nothing.
+fn is_unknown(error: &io::Error) -> bool {
+    [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM].iter().any(|lack| error.raw_os_error() == Some(*lack as i32))
 }
 
 /// The process and those above it, up to the first of all; and every uid that one of them runs with, real or not,
@@ -188,7 +215,10 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {
         let stat = "7 (a) 1 (b) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1";
-        assert_eq!(parse_stat(7, stat), Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3, terminal: 0 }));
+        assert_eq!(
+            parse_stat(7, stat),
+            Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3, terminal: 0, has_ended: false })
+        );
     }
 
     #[test]

@@ -351,7 +351,7 @@ impl Worker {
     fn say(&self, session: &SessionFacts, line: &str) -> bool {
         let members = match self.cgroup_of(session.id, session.process) {
             Some(cgroup) => cgroup.own_processes(),
-            None => session.process.map(tree::Tree::of).map(|mut tree| tree.alive()).unwrap_or_default(),
+            None => session.process.map(tree::Tree::of).map(|tree| tree.alive().collect()).unwrap_or_default(),
         };
         let terminals = Terminal::of_session(session.process, members).into_iter();
         terminals.filter(|terminal| terminal.say(session.uid, line)).count() > 0

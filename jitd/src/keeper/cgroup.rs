@@ -5,11 +5,13 @@ use jit_host::kernel;
 use jit_host::process::Pinned;
 use jit_proto::pam;
 use jit_proto::place::{Hierarchy, is_session, is_trusted};
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::geteuid;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -134,8 +136,8 @@ impl Cgroup {
     pub fn is_empty(&self) -> bool {
         match kernel::read_text(self.events()) {
             Ok(events) => !events.lines().any(|line| line == "populated 1"),
-            // It is gone.
-            Err(_) => true,
+            // It is gone. What cannot be read for another reason, for want of a descriptor for one, has not been seen empty.
+            Err(error) => error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ENODEV as i32),
         }
     }
 
@@ -233,6 +235,20 @@ mod tests {
             fs::set_permissions(part.join("cgroup.procs"), Permissions::from_mode(0o644)).unwrap();
         }
         mount.join(place)
+    }
+
+    #[test]
+    fn a_cgroup_that_is_gone_is_empty_and_one_that_cannot_be_read_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let cgroup = Cgroup { path: directory.path().to_owned() };
+        assert!(cgroup.is_empty());
+        fs::write(cgroup.events(), "populated 1\nfrozen 0\n").unwrap();
+        assert!(!cgroup.is_empty());
+        fs::write(cgroup.events(), "populated 0\nfrozen 0\n").unwrap();
+        assert!(cgroup.is_empty());
+        fs::remove_file(cgroup.events()).unwrap();
+        fs::create_dir(cgroup.events()).unwrap();
+        assert!(!cgroup.is_empty());
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub async fn end_cgroup(cgroup: &Cgroup, changed: &Notify, grace: Grace) -> Tall
         cgroup.kill();
         let _ = timeout(KILL, emptied(cgroup, changed)).await;
     }
-    let left = cgroup.processes().len();
+    // One that cannot be counted is one.
+    let left = if cgroup.is_empty() { 0 } else { cgroup.processes().len().max(1) };
     cgroup.remove();
     Tally { processes: count(seen.len()), killed: count(killed.len()), left: count(left) }
 }
@@ -74,7 +75,7 @@ pub async fn end_tree(root: Option<Process>, grace: Grace) -> Tally {
     tree.grow();
     let killed = tree.alive().len();
     for _ in 0..KILLS {
-        if tree.alive().is_empty() {
+        if tree.alive().len() == 0 {
             break;
         }
         tree.signal(Signal::SIGKILL);
@@ -87,7 +88,7 @@ pub async fn end_tree(root: Option<Process>, grace: Grace) -> Tally {
 async fn died(tree: &mut Tree) {
     loop {
         tree.grow();
-        if tree.alive().is_empty() {
+        if tree.alive().len() == 0 {
             return;
         }
         sleep(LOOK).await;
