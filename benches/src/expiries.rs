@@ -119,7 +119,7 @@ impl Running {
             "version = 1\n[[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] } ]\n";
         let files = [PolicyFile { file: "policy.toml".to_owned(), text: text.to_owned() }];
         let policy = Some(load(&files, Around { now: clock.now().wall, zone: None }).unwrap().0);
-        let begun = Begun { state, policy, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None };
+        let begun = Begun { state, policy, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None, hanging: None };
         let (keeper, orders) = Keeper::new(place);
         let (engine, task) = Task::new(clock.clone(), writer, keeper.clone(), begun);
         let way = engine.clone();

@@ -20,14 +20,12 @@ pub struct Reserve {
 }
 
 impl Reserve {
-    /// Keeps space beside the store: an eighth of a small disk, so much of a large one.
+    /// What is to be kept beside the store: an eighth of a small disk, so much of a large one. It is taken when it is needed to
+    /// be there: the disk may not answer.
     #[must_use]
     pub fn beside(store: &Path, disk: u64) -> Self {
         let size = disk.checked_div(8).unwrap_or(0).clamp(LEAST, MOST);
-        let mut reserve = Self { path: store.with_file_name("reserve"), size, held: false };
-        // Where it cannot be had now, it is tried again.
-        let _ = reserve.take();
-        reserve
+        Self { path: store.with_file_name("reserve"), size, held: false }
     }
 
     /// Gives up what is kept beside a store that cannot even be opened on its full disk. Says whether anything was.

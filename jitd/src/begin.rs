@@ -5,7 +5,7 @@
 
 use crate::breakglass;
 use crate::clock::{Clock, KernelEntropy};
-use crate::engine::{self, Begun, Handle};
+use crate::engine::{self, Begun, Handle, Hanging};
 use crate::meter::Meter;
 use crate::reload;
 use crate::settings::{Settings, own_directory};
@@ -18,7 +18,7 @@ use jit_core::line;
 use jit_core::session::Bound;
 use jit_core::state::State;
 use jit_core::time::Now;
-use jit_store::{Base, Doubts, Opened, Reserve, Store, StoreTrouble, compare, file_in};
+use jit_store::{Base, Doubts, Fresh, Opened, Reserve, Store, StoreTrouble, compare, file_in};
 use nix::sys::statvfs::statvfs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// How soon a record that cannot be read is compared again.
 const COMPARE_AGAIN: Duration = Duration::from_secs(30);
+
+/// How long a beginning waits for its first events to be on disk.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// What is needed to begin, now and later.
 #[derive(Clone)]
@@ -50,6 +53,21 @@ pub struct Beginner<C> {
     pub vital: Vital,
 }
 
+/// Why it cannot go on.
+enum Unready {
+    /// The record cannot be used.
+    Record(StoreTrouble),
+    /// Something else is wrong.
+    Otherwise(String),
+}
+
+/// What is ready to go on, once its first events are on their way to the disk.
+struct Prepared {
+    beginning: Beginning,
+    first: Vec<Fresh>,
+    at: Now,
+}
+
 /// What there is to begin with.
 pub struct Beginning {
     /// The state, the policy, and what is wrong.
@@ -66,10 +84,11 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     /// # Errors
     /// Another program's record, or a newer jitd's: it is not for us to stay up beside it.
     pub async fn begin(&self) -> Result<Beginning, String> {
-        match self.open() {
-            Ok(opened) => self.go_on(opened).await,
-            Err(foreign @ StoreTrouble::Foreign { .. }) => Err(foreign.to_string()),
-            Err(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Damaged { .. })) => {
+        match self.prepare().await {
+            Ok(prepared) => Ok(self.go_on(prepared).await),
+            Err(Unready::Record(foreign @ StoreTrouble::Foreign { .. })) => Err(foreign.to_string()),
+            Err(Unready::Otherwise(why)) => Err(why),
+            Err(Unready::Record(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Damaged { .. }))) => {
                 let why = trouble.to_string();
                 self.alarm(&format!("nobody is let in: {why}"));
                 Ok(self.without(why))
@@ -87,6 +106,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             record: self.settings.record,
             based: 0,
             no_record: Some(why),
+            hanging: None,
         };
         Beginning { begun, writer, unproven: None }
     }
@@ -133,7 +153,18 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         })
     }
 
-    async fn go_on(&self, opened: Opened) -> Result<Beginning, String> {
+    /// Opens the record, and makes ready to go on with it: on a thread that may wait for the disk, as this one has checks to
+    /// answer.
+    async fn prepare(&self) -> Result<Prepared, Unready> {
+        let beginner = self.clone();
+        let prepared = tokio::task::spawn_blocking(move || {
+            let opened = beginner.open().map_err(Unready::Record)?;
+            beginner.make_ready(opened).map_err(Unready::Otherwise)
+        });
+        prepared.await.unwrap_or_else(|error| Err(Unready::Otherwise(format!("the record cannot be opened: {error}"))))
+    }
+
+    fn make_ready(&self, opened: Opened) -> Result<Prepared, String> {
         let Opened { store, mut state, base, undone, unheeded } = opened;
         if let Some(why) = unheeded {
             self.alarm(&format!("what was written down about events that were refused is not heeded: {why}"));
@@ -158,15 +189,26 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             eprintln!("jitd: events that were refused when the disk failed were on it all the same, and were taken out: {}", undone.data);
             writer.publish(vec![undone]);
         }
-        // On a full disk it waits to be stored: those who hold a grant must still come in.
-        let _ = writer.commit(batch, Recording::A_FACT).await;
         let (policy, trouble) = match policy {
             Ok((policy, _)) => (Some(policy), Vec::new()),
             Err(mistakes) => (None, mistakes),
         };
         let based = base.as_ref().map_or(0, |base| base.upto.seq);
-        let begun = Begun { state, policy, trouble, record: self.settings.record, based, no_record: None };
-        Ok(Beginning { begun, writer, unproven: base })
+        let begun = Begun { state, policy, trouble, record: self.settings.record, based, no_record: None, hanging: None };
+        Ok(Prepared { beginning: Beginning { begun, writer, unproven: base }, first: batch, at: now })
+    }
+
+    /// Stores the first events. On a disk that is full or does not answer they wait to be stored: those who hold a grant must
+    /// still come in.
+    async fn go_on(&self, prepared: Prepared) -> Beginning {
+        let Prepared { mut beginning, first, at } = prepared;
+        let mut stored = beginning.writer.commit(first.clone(), Recording::A_FACT);
+        if tokio::time::timeout(PATIENCE, &mut stored).await.is_err() {
+            beginning.writer.say_unstored(&first);
+            let late = u64::try_from(first.len()).unwrap_or(u64::MAX);
+            beginning.begun.hanging = Some(Hanging { stored, late, since: at, said: false });
+        }
+        beginning
     }
 
     /// Compares the base of a beginning with the events, beside everything else. If they do not fit, nobody is let in.
@@ -206,9 +248,9 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             if grows || now.is_some_and(|(length, _)| length == 0) {
                 continue;
             }
-            let Ok(opened) = self.open() else { continue };
-            match self.go_on(opened).await {
-                Ok(Beginning { begun, writer, unproven }) => {
+            match self.prepare().await {
+                Ok(prepared) => {
+                    let Beginning { begun, writer, unproven } = self.go_on(prepared).await;
                     eprintln!("jitd: the record can be used again");
                     engine.adopt(begun, writer).await;
                     if let Some(base) = unproven {
@@ -216,7 +258,9 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
                     }
                     return;
                 }
-                Err(why) => eprintln!("jitd: {why}"),
+                Err(Unready::Otherwise(why)) => eprintln!("jitd: {why}"),
+                // It was said when it was tried first.
+                Err(Unready::Record(_)) => {}
             }
         }
     }

@@ -10,7 +10,7 @@ pub use task::{Begun, Task};
 
 use crate::writer::Writer;
 use access::Knock;
-pub use batch::Done;
+pub use batch::{Done, Hanging};
 use jit_core::engine::{Admission, Command, Denial};
 use jit_core::id::{DenialId, RequestId};
 use jit_core::policy::Policy;

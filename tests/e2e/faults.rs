@@ -44,6 +44,11 @@ impl Disk {
         self.put([0, at, how, 2, 2]);
     }
 
+    /// Each sync from now on does not end.
+    fn hang_in_syncs(&self) {
+        self.put([0, 1, HANG, 1, 2]);
+    }
+
     /// How many calls came.
     fn calls(&self) -> i32 {
         let mut number = [0; 4];
@@ -333,4 +338,46 @@ fn a_changed_record_that_can_only_half_be_set_aside_does_not_pass_for_the_one_of
     host.jitd().restart();
     host.user("bob").run("jit request su --as erin --reason x").fails();
     host.root().run("jit audit verify --file /var/lib/jit/events.db.damaged-*[0-9]").exits(1).says("was altered");
+}
+
+#[test]
+fn a_start_on_a_disk_that_hangs_answers_and_lets_in_who_holds_a_grant() {
+    let (host, disk) = host();
+    host.user("alice").run("jit request su --as erin --reason x").succeeds();
+    host.jitd().kill();
+    disk.hang_in_syncs();
+    host.jitd().start();
+    wait_until("the disk to hang", || (disk.calls() > 0).then_some(()));
+    host.user("bob").run("sudo -n true").fails().says("no rule names the service sudo");
+    let alice = host.user("alice");
+    let mut su = alice.terminal("su erin -c 'echo it is $((40 + 2))'");
+    su.expect("assword");
+    su.type_line("pw");
+    su.expect("it is 42");
+    drop(su.finish());
+    host.user("alice").run("jit status").says("does not answer");
+    assert!(host.syslog().iter().any(|line| line.contains("daemon.started") && line.contains("stored=no")));
+    disk.heal();
+    is_sound(&host, "after a start on a disk that hangs");
+    for kind in ["daemon.started", "session.opened"] {
+        host.root().run(&format!("jit audit log --kind {kind}")).succeeds().says(kind);
+    }
+}
+
+#[test]
+fn while_a_record_is_opened_that_does_not_answer_everybody_is_told_that_there_is_none() {
+    let (host, disk) = host();
+    host.user("alice").run("jit request su --as erin --reason x").succeeds();
+    host.root().run("jit audit backup /root/backup.db").succeeds();
+    host.jitd().stop();
+    host.root().run("printf garbage | dd of=/var/lib/jit/events.db bs=4096 seek=2 conv=notrunc status=none").succeeds();
+    host.jitd().start();
+    host.user("alice").run("jit status").says("damaged");
+    disk.fail(1, HANG, true);
+    host.root().run("install -o jitd -g jitd -m 0600 /root/backup.db /var/lib/jit/events.db").succeeds();
+    wait_until("it to be opened", || (disk.calls() > 0).then_some(()));
+    host.user("alice").run("sudo -n true").fails().says("cannot be recorded");
+    host.user("alice").run("jit status").says("damaged");
+    disk.heal();
+    wait_until("the backup to be taken up", || held(&host).then_some(()));
 }

@@ -270,6 +270,7 @@ fn the_reserve_is_real_space_and_comes_and_goes() {
     let place = Place::new("reserve");
     let mut reserve = Reserve::beside(&place.file(), 16 * 1024 * 1024);
     let file = place.0.join("reserve");
+    assert!(!reserve.is_held() && reserve.take().is_ok());
     assert!(reserve.is_held() && std::fs::metadata(&file).unwrap().blocks() * 512 >= 2 * 1024 * 1024);
     reserve.give_up();
     assert!(!reserve.is_held() && std::fs::metadata(&file).unwrap().blocks() == 0);

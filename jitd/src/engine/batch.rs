@@ -97,6 +97,7 @@ pub struct Flight {
 }
 
 /// What was done though the disk did not answer.
+#[derive(Debug)]
 pub struct Hanging {
     /// Whether the last of it is stored: then all of it is.
     pub stored: oneshot::Receiver<Committed>,

@@ -62,7 +62,7 @@ async fn who_waits_for_a_request_and_hangs_up_is_not_remembered() {
     let Ok(Reply::Request(id)) = requested else { panic!("{requested:?}") };
     let (writer, _) = bench.engine.writer().await.unwrap();
     let state = bench.stored();
-    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None };
+    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None, hanging: None };
     let (_, mut task) = Task::new(bench.hand.clone(), writer, Keeper::idle(), begun);
     for _ in 0..100 {
         let seen = task.state.request(id).unwrap().progress();

@@ -22,7 +22,7 @@ pub(super) const PATIENCE: Span = Span::from_millis(400);
 /// After how long that is said to administrators.
 const WHILE: Span = Span::from_secs(2);
 /// What is said of such a disk.
-const HANGS: &str = "the disk does not answer";
+pub(super) const HANGS: &str = "the disk does not answer";
 
 impl<C: Clock> Task<C> {
     /// Handles what waits and sends it to the disk, unless a batch is on its way.

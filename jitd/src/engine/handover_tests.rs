@@ -138,7 +138,7 @@ impl Host {
         let told = Arc::new(tokio::sync::watch::channel(0).0);
         let (writer, desk) = Writer::with_desk(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default());
         let record = RecordChecks::Grouped;
-        let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
+        let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None, hanging: None };
         let (engine, task) = Task::new(hand.clone(), writer, Keeper::idle(), begun);
         let (engine_dies, writer_dies) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (ends, dies) = (engine_dies.clone(), writer_dies.clone());

@@ -5,7 +5,7 @@
 
 use super::access::{AccessLog, Knock, Told};
 use super::batch::{Flight, Hanging, Waiting};
-use super::flight::{PATIENCE, refuse};
+use super::flight::{HANGS, PATIENCE, refuse};
 use super::{Checked, Handle, Job, Jobs, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
@@ -74,6 +74,15 @@ pub struct Begun {
     pub based: u64,
     /// Why there is no record, where there is none: then nobody is let in.
     pub no_record: Option<String>,
+    /// The first events, where the disk has not answered about them.
+    pub hanging: Option<Hanging>,
+}
+
+impl Begun {
+    /// Why the record cannot be written, if it cannot.
+    fn store_fails(&self) -> Option<String> {
+        self.no_record.clone().or_else(|| self.hanging.is_some().then(|| HANGS.to_owned()))
+    }
 }
 
 /// The engine.
@@ -119,7 +128,7 @@ impl<C: Clock> Task<C> {
     pub fn new(clock: C, writer: Writer, keeper: Keeper, begun: Begun) -> (Handle, Self) {
         let (handle, jobs) = Handle::new();
         let now = clock.now();
-        let drift = drift_of(&begun.state, now);
+        let (drift, store_fails) = (drift_of(&begun.state, now), begun.store_fails());
         let task = Self {
             clock,
             writer,
@@ -134,7 +143,7 @@ impl<C: Clock> Task<C> {
             waiting: VecDeque::new(),
             flight: None,
             held: Vec::new(),
-            hanging: None,
+            hanging: begun.hanging,
             access: AccessLog::new(begun.record),
             notes: Vec::new(),
             noted: now,
@@ -144,7 +153,7 @@ impl<C: Clock> Task<C> {
             swept: now,
             counted: now,
             ticked: None,
-            store_fails: begun.no_record.clone(),
+            store_fails,
             no_record: begun.no_record,
             headed: now,
             based: begun.based,
@@ -315,16 +324,16 @@ impl<C: Clock> Task<C> {
         }
         let now = self.clock.now();
         self.writer = writer;
+        self.store_fails = begun.store_fails();
         self.state = begun.state;
         self.policy = begun.policy.map(shared);
         self.policy_since = now.wall;
         self.trouble = begun.trouble;
-        self.store_fails = begun.no_record.clone();
         self.no_record = begun.no_record;
         self.based = begun.based;
         self.drift = drift_of(&self.state, now);
+        self.hanging = begun.hanging;
         self.hold_sessions();
-        self.hanging = None;
         self.check_held();
     }
 

@@ -77,7 +77,7 @@ impl Bench {
         let told = Arc::new(tokio::sync::watch::channel(0).0);
         let pulse = Vital::new().0.pulse("the record");
         let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default(), pulse).unwrap();
-        let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None };
+        let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None, hanging: None };
         let (engine, task) = Task::new(hand.clone(), writer, Keeper::idle(), begun);
         tokio::spawn(task.run());
         Self { directory, hand, engine }
@@ -372,7 +372,7 @@ async fn a_clock_that_was_set_between_the_record_and_the_engine_is_noticed() {
     events.iter().for_each(|event| state.apply(now.wall, event));
     bench.hand.0.lock().unwrap().wall = WallTime::from_millis(now.wall.as_millis() - 3_600_000);
     let (writer, _) = bench.engine.writer().await.unwrap();
-    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None };
+    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None, hanging: None };
     bench.engine.adopt(begun, writer).await;
     for _ in 0..500 {
         if bench.engine.query(|snapshot| snapshot.state.stepped_by(snapshot.now)).await.unwrap().is_none() {
