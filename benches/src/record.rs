@@ -73,7 +73,7 @@ pub fn run(place: &Path) {
     store.put_base(&base).unwrap();
     grow(&mut store, (EVENTS - TAIL) / 2..EVENTS / 2);
     say::figure(&format!("start from the base and {TAIL} events after it"), &opened(&path), "goal: 1 s, 100 MB");
-    let ((), compared) = timed(|| compare(&path, &base).unwrap());
+    let (_, compared) = timed(|| compare(&path, &base).unwrap());
     say::figure("comparing the base with all events, beside everything else", &took(compared), "");
     let Head { seq, .. } = store.head();
     let (next, second) = timed(|| pick(&path, state.picker(), seq).unwrap());

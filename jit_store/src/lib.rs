@@ -21,7 +21,7 @@ pub use copy::{NotCopied, copy};
 pub use doubt::Doubts;
 pub use prune::Pruned;
 pub use read::{Checkpoint, Filter, events, ids_beginning, open_copy, open_to_read};
-pub use replay::{Base, Picked, bases, compare, pick};
+pub use replay::{Base, Fit, Picked, bases, compare, forget_base, pick};
 pub use reserve::Reserve;
 pub use store::{Fresh, Opened, Store, file_in};
 pub use trouble::StoreTrouble;

@@ -8,7 +8,7 @@ use jit_core::event::Event;
 use jit_core::record::chain::Chain;
 use jit_core::record::{Hash, Head, Record};
 use jit_core::state::State;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 
 /// Which events the state rested on when the chain stood there.
@@ -85,11 +85,21 @@ pub fn pick(store: &Path, state: jit_core::state::needs::Picker, upto: u64) -> R
     Ok(Picked { upto, seqs: picker.picked() })
 }
 
+/// Whether a base makes the state that the events make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Fit {
+    /// It does.
+    Same,
+    /// It makes another one. The events are whole, so it is they that count.
+    Other,
+}
+
 /// Follows the whole chain, folds the events up to the base, and compares that with what the base makes.
 ///
 /// # Errors
-/// The chain breaks, the base makes another state, or the record cannot be read now.
-pub fn compare(store: &Path, base: &Base) -> Result<(), StoreTrouble> {
+/// The chain breaks, or the record cannot be read now.
+pub fn compare(store: &Path, base: &Base) -> Result<Fit, StoreTrouble> {
     let failed = |error: rusqlite::Error| StoreTrouble::of(store.to_owned(), error);
     let damaged = |why: String| StoreTrouble::Damaged { path: store.to_owned(), why };
     let connection = read::open_to_read(store).map_err(failed)?;
@@ -116,7 +126,18 @@ pub fn compare(store: &Path, base: &Base) -> Result<(), StoreTrouble> {
     followed.map_err(|stopped| StoreTrouble::stopped(store.to_owned(), stopped))?;
     chain.end().map_err(|broken| damaged(broken.to_string()))?;
     read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
-    if short == long { Ok(()) } else { Err(damaged("the list of the events that the state rests on does not fit the events".to_owned())) }
+    Ok(if short == long { Fit::Same } else { Fit::Other })
+}
+
+/// Throws the base away: the next start reads all events.
+///
+/// # Errors
+/// The disk.
+pub fn forget_base(store: &Path) -> Result<(), StoreTrouble> {
+    let failed = |error: rusqlite::Error| StoreTrouble::of(store.to_owned(), error);
+    let connection =
+        Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    connection.execute("DELETE FROM base", []).map(drop).map_err(failed)
 }
 
 /// Makes an event true.

@@ -18,7 +18,7 @@ use jit_core::line;
 use jit_core::session::Bound;
 use jit_core::state::State;
 use jit_core::time::Now;
-use jit_store::{Base, Doubts, Fresh, Opened, Reserve, Store, StoreTrouble, compare, file_in};
+use jit_store::{Base, Doubts, Fit, Fresh, Opened, Reserve, Store, StoreTrouble, compare, file_in, forget_base};
 use nix::sys::statvfs::statvfs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -211,20 +211,34 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         beginning
     }
 
-    /// Compares the base of a beginning with the events, beside everything else. If they do not fit, nobody is let in.
+    /// Compares the base of a beginning with the events, beside everything else. Nobody is let in if they are not whole any more;
+    /// if it is only the base that does not fit them, they count, and are read.
     pub fn prove(&self, base: Base, engine: Handle) {
         let (beginner, runtime) = (self.clone(), tokio::runtime::Handle::current());
         std::thread::spawn(move || {
             let path = file_in(&beginner.settings.state);
             loop {
                 match compare(&path, &base) {
-                    Ok(()) => return,
+                    Ok(Fit::Same) => return,
+                    Ok(Fit::Other) => return beginner.give_up_base(&runtime, engine, &path),
                     Err(StoreTrouble::Damaged { path, why }) => return beginner.give_up_record(&runtime, engine, &path, &why),
                     // It is the disk: whoever writes to it says so.
                     Err(StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. }) => std::thread::sleep(COMPARE_AGAIN),
                 }
             }
         });
+    }
+
+    /// The record is whole, and was read from a list that does not fit it: it is read anew, and nobody is let in until then.
+    fn give_up_base(&self, runtime: &tokio::runtime::Handle, engine: Handle, path: &Path) {
+        let why = "the list of the events that the state rests on does not fit the events; all of them are read anew".to_owned();
+        self.alarm(&format!("nobody is let in: {why}"));
+        let Beginning { begun, writer, .. } = self.without(why);
+        runtime.block_on(engine.adopt(begun, writer));
+        while forget_base(path).is_err() {
+            std::thread::sleep(COMPARE_AGAIN);
+        }
+        runtime.spawn(self.clone().again(engine));
     }
 
     /// The record is not what it was: nobody is let in any more.
@@ -318,3 +332,6 @@ fn say_mistakes(policy: &engine::Read) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

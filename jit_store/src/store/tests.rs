@@ -1,7 +1,7 @@
 use super::*;
-use crate::Reserve;
 use crate::doubt::Doubt;
 use crate::read::{Filter, events, ids_beginning, open_to_read};
+use crate::{Fit, Reserve};
 
 struct Place(PathBuf);
 
@@ -237,7 +237,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     let (mut store, from_base, used) = Store::open(&place.file()).unwrap();
     assert_eq!(used.as_ref(), Some(&base));
     assert_eq!(from_base.open_sessions().count(), 1);
-    assert!(crate::compare(&place.file(), &base).is_ok());
+    assert_eq!(crate::compare(&place.file(), &base).unwrap(), Fit::Same);
 
     let pruned = store
         .prune(
@@ -248,7 +248,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
         )
         .unwrap();
     assert!(pruned.is_ok(), "{pruned:?}");
-    assert!(crate::compare(&place.file(), &base).is_ok(), "what is left makes the same state");
+    assert_eq!(crate::compare(&place.file(), &base).unwrap(), Fit::Same, "what is left makes the same state");
     drop(store);
     let (_, after, _) = Store::open(&place.file()).unwrap();
     assert!(after.sessions().eq(from_base.sessions()));
@@ -258,10 +258,12 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     let mut lying = base;
     let place_of_one = lying.seqs.len() - 6;
     let dropped = lying.seqs.remove(place_of_one);
-    assert!(crate::compare(&place.file(), &lying).is_err());
+    assert_eq!(crate::compare(&place.file(), &lying).unwrap(), Fit::Other);
     lying.seqs.insert(place_of_one, dropped);
     lying.seqs.push(24_001);
     assert!(crate::compare(&place.file(), &lying).is_err(), "one that something rests on is not");
+    crate::forget_base(&place.file()).unwrap();
+    assert!(crate::bases(&open_to_read(&place.file()).unwrap()).unwrap().is_none());
 }
 
 #[test]
