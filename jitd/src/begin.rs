@@ -215,15 +215,25 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     /// if it is only the base that does not fit them, they count, and are read.
     pub fn prove(&self, base: Base, engine: Handle) {
         let (beginner, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let pulse = self.vital.pulse("the comparing of the record with what it was read from");
         std::thread::spawn(move || {
+            let _pulse = pulse;
             let path = file_in(&beginner.settings.state);
+            let mut said = false;
             loop {
                 match compare(&path, &base) {
                     Ok(Fit::Same) => return,
                     Ok(Fit::Other) => return beginner.give_up_base(&runtime, engine, &path),
                     Err(StoreTrouble::Damaged { path, why }) => return beginner.give_up_record(&runtime, engine, &path, &why),
-                    // It is the disk: whoever writes to it says so.
-                    Err(StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. }) => std::thread::sleep(COMPARE_AGAIN),
+                    // It may be the disk. What is believed until then is not proved.
+                    Err(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. })) => {
+                        if !std::mem::replace(&mut said, true) {
+                            beginner.alarm(&format!(
+                                "the record cannot be compared with what it was read from, and that is tried again: {trouble}"
+                            ));
+                        }
+                        std::thread::sleep(COMPARE_AGAIN);
+                    }
                 }
             }
         });

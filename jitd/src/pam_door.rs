@@ -6,7 +6,6 @@
 mod ask;
 mod knock;
 
-use crate::clock::KernelEntropy;
 use crate::directory::Directory;
 use crate::engine::Handle;
 use crate::engine::access::Knock;
@@ -18,7 +17,7 @@ use crate::wire;
 use ask::Desk;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
 use jit_core::grant::Grant;
-use jit_core::id::{DenialId, SessionId};
+use jit_core::id::SessionId;
 use jit_core::name::Uid;
 use jit_core::policy::Require;
 use jit_core::session::{Bound, Session};
@@ -300,8 +299,8 @@ impl Service {
     }
 
     async fn deny(&self, entry: &Entry, denial: Denial) -> Verdict {
-        let id = self.engine.turned_away(Knock::from(entry), denial.clone()).await;
-        let id = id.unwrap_or_else(|| DenialId::random(&mut KernelEntropy));
+        // Nobody is turned away of whom nothing is on record where each check must be, and none is told of an id that is nowhere.
+        let Some(id) = self.engine.turned_away(Knock::from(entry), denial.clone()).await else { return busy(UNREAD).verdict };
         Verdict::Denied { message: denial.line(entry, id) }
     }
 
@@ -310,8 +309,7 @@ impl Service {
         if !self.may_be_checked(entry.subject.uid).await {
             return busy(UNREAD).verdict;
         }
-        let id = self.engine.turned_away(knock, denial.clone()).await;
-        let id = id.unwrap_or_else(|| DenialId::random(&mut KernelEntropy));
+        let Some(id) = self.engine.turned_away(knock, denial.clone()).await else { return busy(UNREAD).verdict };
         Verdict::Denied { message: denial.line(&entry, id) }
     }
 }
@@ -334,3 +332,6 @@ async fn in_turn(turns: &Turns, uid: Uid) -> bool {
 fn unknown_session() -> Verdict {
     Verdict::Denied { message: "jit: this session was not opened here. Tell your administrator.".to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -368,6 +368,12 @@ fn what_was_refused_and_never_came_to_the_disk_is_no_matter_and_a_store_that_is_
     doubts(&place).put(&doubt).unwrap();
     let Opened { mut store, undone, unheeded, .. } = reopen(&place);
     assert!(undone.is_none() && unheeded.is_none() && store.head() == Head::NONE);
+    // Nor is it where something came before it in the same batch, which is so, and is not there either.
+    let Attempt::Refused(behind) = Attempt::of(Head::NONE, &[fresh("R-00000002", "bob"), fresh("R-00000001", "alice")], 1) else {
+        panic!()
+    };
+    doubts(&place).put(&behind).unwrap();
+    assert_eq!(reopen(&place).unheeded, None);
     // The same batch again, acknowledged this time.
     assert_eq!(store.write_down(Attempt::Refused(doubt)), Trace::UnlessPowerFails);
     store.connection = None;

@@ -56,6 +56,21 @@ async fn what_the_state_rests_on_is_not_stored_while_the_state_is_ahead_of_the_r
 }
 
 #[tokio::test]
+async fn what_the_writer_records_of_itself_comes_after_what_is_late() {
+    let (bench, bob) = (Bench::new("own"), || somebody("bob", 1002));
+    assert!(bench.request_of(bob()).await.is_ok());
+    bench.sql("ALTER TABLE events RENAME TO away");
+    let dropped = bench.engine.command(Command::Drop(bob(), None)).await;
+    assert!(matches!(dropped, Ok(Done { kept: Kept::NotYet(_), .. })), "{dropped:?}");
+    bench.sql("ALTER TABLE away RENAME TO events");
+    let (writer, now) = bench.engine.writer().await.unwrap();
+    writer.head_event(now).await;
+    let stored = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 100).unwrap();
+    let place = |name: &str| stored.iter().position(|record| record.event == name);
+    assert!(place("grant.dropped").is_some() && place("grant.dropped") < place("audit.head"), "{stored:?}");
+}
+
+#[tokio::test]
 async fn who_waits_for_a_request_and_hangs_up_is_not_remembered() {
     let bench = Bench::with("hangs-up", "[ { by = [\"user:carol\"] } ]", RecordChecks::Grouped);
     let requested = bench.request().await;

@@ -207,6 +207,12 @@ impl Scribe {
 
     /// Stores what is late, and then this, in one transaction; after a failure also that it is over.
     fn store_with_late(&mut self, batch: &[Fresh], otherwise: Otherwise, now: WallTime) -> Result<(), Unstored> {
+        let records = self.append_with_late(batch, otherwise, now)?;
+        self.publish(&records);
+        Ok(())
+    }
+
+    fn append_with_late(&mut self, batch: &[Fresh], otherwise: Otherwise, now: WallTime) -> Result<Vec<Record>, Unstored> {
         let mut all: Vec<Fresh> = self.late.iter().map(|late| late.fresh.clone()).chain(batch.iter().cloned()).collect();
         if let Some(Failing { refused, late, lost }) = self.failing {
             all.push(fresh(now, &event::StoreBack { refused, late, lost }.into())?);
@@ -218,8 +224,7 @@ impl Scribe {
         let records = self.store.append(&all, facts)?;
         self.late.clear();
         self.failing = None;
-        self.publish(&records);
-        Ok(())
+        Ok(records)
     }
 
     /// Keeps what is so until it can be stored; syslog hears of it now.
@@ -258,18 +263,25 @@ impl Scribe {
 
     fn prune(&mut self, archived: Archived) -> Result<(), Unstored> {
         let Archived { upto, before, by, at } = archived;
+        if !self.late.is_empty() {
+            self.store_with_late(&[], Otherwise::Done, at)?;
+        }
         let records = self.store.prune(upto, before, by, at)??;
         self.publish(&records);
         Ok(())
     }
 
     fn publish(&mut self, records: &[Record]) {
-        self.meter.stored(records);
-        records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
+        self.tell(records);
         // Behind all of them: lines come in the order of their numbers.
         if let Some(last) = records.last() {
             self.say_turns(last.at);
         }
+    }
+
+    fn tell(&mut self, records: &[Record]) {
+        self.meter.stored(records);
+        records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
         self.head.send_replace(self.store.head().seq);
     }
 
@@ -284,17 +296,13 @@ impl Scribe {
         }
     }
 
-    /// An event of the writer's own.
+    /// An event of the writer's own. It comes after what is late, and into whatever space there is.
     fn note_own(&mut self, at: WallTime, event: &Event) {
         let Ok(fresh) = fresh(at, event) else { return };
-        match self.store.append(std::slice::from_ref(&fresh), 1) {
-            Ok(records) => {
-                self.meter.stored(&records);
-                records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
-                self.head.send_replace(self.store.head().seq);
-            }
-            Err(trouble) => {
-                self.fails(&Unstored::from(trouble).why);
+        match self.append_with_late(std::slice::from_ref(&fresh), Otherwise::Done, at) {
+            Ok(records) => self.tell(&records),
+            Err(unstored) => {
+                self.fails(&unstored.why);
                 self.keep_for_later(vec![fresh], false);
             }
         }
