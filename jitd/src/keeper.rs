@@ -349,11 +349,12 @@ impl Worker {
 
     /// Says a line where a session is seen; answers whether that is anywhere.
     fn say(&self, session: &SessionFacts, line: &str) -> bool {
-        let members = match self.cgroup_of(session.id, session.process) {
+        // They are looked for only where its own process has no terminal.
+        let members = std::iter::once_with(|| match self.cgroup_of(session.id, session.process) {
             Some(cgroup) => cgroup.own_processes(),
             None => session.process.map(tree::Tree::of).map(|tree| tree.alive().collect()).unwrap_or_default(),
-        };
-        let terminals = Terminal::of_session(session.process, members).into_iter();
+        });
+        let terminals = Terminal::of_session(session.process, members.flatten()).into_iter();
         terminals.filter(|terminal| terminal.say(session.uid, line)).count() > 0
     }
 

@@ -157,15 +157,15 @@ impl Cgroup {
         listed(&self.path)
     }
 
-    /// Sends all of them a signal. A number that has passed to a process elsewhere is let alone: each is held first, and then
+    /// Sends all of them these signals. A number that has passed to a process elsewhere is let alone: each is held first, and then
     /// looked at again.
-    pub fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signals: &[Signal]) {
         for pid in self.processes() {
             let Some(process) = Pinned::by_number(pid) else { continue };
             let still_in = kernel::read(format!("/proc/{pid}/cgroup")).is_ok_and(|text| self.holds(&text));
             if still_in && process.is_alive() {
                 // The kernel refuses it for none that we may end.
-                let _ = process.signal(signal);
+                signals.iter().for_each(|signal| drop(process.signal(*signal)));
             }
         }
     }
@@ -193,7 +193,7 @@ impl Cgroup {
             if self.processes().is_empty() {
                 break;
             }
-            self.signal(Signal::SIGKILL);
+            self.signal(&[Signal::SIGKILL]);
             std::thread::sleep(PAUSE);
         }
         let _ = fs::write(&freeze, "0");

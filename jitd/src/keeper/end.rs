@@ -9,12 +9,14 @@ use nix::sys::signal::Signal;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How much time processes get to end by themselves.
 const GRACE: Duration = Duration::from_secs(3);
 /// How they are asked to. What was stopped must run to hear it.
 const ASKED: [Signal; 3] = [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGCONT];
+/// Up to so many are asked at once, which takes a millisecond or two.
+const FEW: usize = 64;
 /// How long a kill may take, and how often it is tried.
 const KILL: Duration = Duration::from_secs(1);
 const KILLS: usize = 5;
@@ -30,7 +32,12 @@ pub async fn end_cgroup(cgroup: &Cgroup, changed: &Notify, grace: Grace) -> Tall
     let mut seen: BTreeSet<u32> = cgroup.processes().into_iter().collect();
     match grace {
         Grace::Some if !seen.is_empty() => {
-            ASKED.into_iter().for_each(|signal| cgroup.signal(signal));
+            let asked = cgroup.clone();
+            if seen.len() > FEW {
+                aside(move || asked.signal(&ASKED)).await;
+            } else {
+                asked.signal(&ASKED);
+            }
             let _ = timeout(GRACE, emptied(cgroup, changed)).await;
         }
         Grace::Some | Grace::None => {}
@@ -64,34 +71,57 @@ async fn emptied(cgroup: &Cgroup, changed: &Notify) {
 /// Ends a process and all that it started and that is still to be found.
 pub async fn end_tree(root: Option<Process>, grace: Grace) -> Tally {
     let Some(root) = root else { return Tally::default() };
-    let mut tree = Tree::of(root);
+    let mut tree = aside(move || Tree::of(root)).await;
     match grace {
-        Grace::Some if tree.seen() > 0 => {
-            ASKED.into_iter().for_each(|signal| tree.signal(signal));
-            let _ = timeout(GRACE, died(&mut tree)).await;
-        }
+        Grace::Some if tree.seen() > 0 => tree = died(signalled(tree, &ASKED).await, GRACE).await,
         Grace::Some | Grace::None => {}
     }
-    tree.grow();
+    tree = grown(tree).await;
     let killed = tree.alive().len();
     for _ in 0..KILLS {
         if tree.alive().len() == 0 {
             break;
         }
-        tree.signal(Signal::SIGKILL);
-        let _ = timeout(KILL, died(&mut tree)).await;
+        tree = died(signalled(tree, &[Signal::SIGKILL]).await, KILL).await;
     }
     let left = tree.alive().len();
     Tally { processes: count(tree.seen()), killed: count(killed), left: count(left) }
 }
 
-async fn died(tree: &mut Tree) {
-    loop {
+async fn signalled(tree: Tree, signals: &'static [Signal]) -> Tree {
+    aside(move || {
+        tree.signal(signals);
+        tree
+    })
+    .await
+}
+
+async fn grown(mut tree: Tree) -> Tree {
+    aside(move || {
         tree.grow();
-        if tree.alive().len() == 0 {
-            return;
+        tree
+    })
+    .await
+}
+
+/// Waits until none of it is alive, so long at most.
+async fn died(mut tree: Tree, most: Duration) -> Tree {
+    let began = Instant::now();
+    loop {
+        tree = grown(tree).await;
+        if tree.alive().len() == 0 || began.elapsed() >= most {
+            return tree;
         }
         sleep(LOOK).await;
+    }
+}
+
+/// Goes through processes beside the thread that answers checks: they are as many as somebody likes.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // Ours to report, as if it had been done here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -66,13 +66,13 @@ impl Tree {
         self.alive.keys().copied()
     }
 
-    /// Sends each a signal. A number that has passed to another process is let alone: each is held, and then looked at again.
-    pub fn signal(&self, signal: Signal) {
+    /// Sends each these signals. A number that has passed to another process is let alone: each is held, and then looked at again.
+    pub fn signal(&self, signals: &[Signal]) {
         for process in self.alive.values() {
             let Some(pinned) = Pinned::by_number(process.pid) else { continue };
             if stat(process.pid).is_some_and(|found| found.process == *process) && pinned.is_alive() {
                 // The kernel refuses it for none that we may end.
-                let _ = pinned.signal(signal);
+                signals.iter().for_each(|signal| drop(pinned.signal(*signal)));
             }
         }
     }
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!((tree.seen(), tree.alive().len()), (3, 3));
         assert!(!tree.alive().any(|pid| pid == stranger.id()));
         assert!(tree.alive().all(|pid| !is_held_open(pid)), "descriptors are for others");
-        tree.signal(Signal::SIGKILL);
+        tree.signal(&[Signal::SIGKILL]);
         let mut tree = tree;
         while tree.alive().len() > 0 {
             // The first is not waited for yet: that it has ended is enough.
