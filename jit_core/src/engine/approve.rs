@@ -95,6 +95,12 @@ pub(super) fn approval(
     if earlier.iter().any(|approval| approval.humans.overlaps(&humans)) {
         return Err(Refusal::ApprovedAlready { id });
     }
+    // The policy may have come to know since whose accounts they are.
+    let policy = context.policy.ok_or(Refusal::NoPolicy)?;
+    let asker = with_other_accounts(pending.ask.humans.clone(), policy);
+    if let Some(own) = earlier.iter().find(|approval| asker.overlaps(&approval.humans)) {
+        return Err(Refusal::ApprovedByAsker { id, by: own.by.clone() });
+    }
     let approved = event::RequestApproved {
         id,
         user: pending.ask.user.clone(),

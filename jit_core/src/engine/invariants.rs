@@ -252,8 +252,10 @@ pub fn deciding_and_explaining_agree(world: &World) {
 
 /// Where nothing is left to warn of, nobody is; whoever is warned is warned before the end, and no moment twice.
 pub fn warnings_come_once_and_in_time(world: &World) {
-    for grant in world.state.live().filter(|grant| !grant.sessions.open().is_empty()) {
-        assert!(grant.sessions.open().iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
+    for grant in world.state.live() {
+        let open: Vec<_> = world.state.open_of(grant.terms.id).collect();
+        assert_eq!(open.len(), usize::try_from(grant.open).unwrap(), "{grant:?}");
+        assert!(open.iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
         assert!(grant.next_warning().is_none_or(|(moment, _)| !moment.has_passed(world.now)), "{grant:?}");
     }
     let warned = world.log.iter().filter_map(|(at, event)| match event {

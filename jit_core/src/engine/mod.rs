@@ -19,7 +19,7 @@ pub use ask::{Askable, askable};
 pub use check::{Admission, Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
-pub use end::{STALE, has_stale};
+pub use end::{STALE, has_ruleless, has_stale};
 pub use news::{News, news};
 pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};

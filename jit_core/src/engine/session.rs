@@ -46,9 +46,8 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
             None => {
                 let until = Deadline::after(now, LEGACY_DAY).or_earlier(Deadline::at(now, rule.ends));
                 let until = super::cut(until, rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
-                // Each day's grant is a record, not a limit: only with the rule do its sessions end.
-                let at_expiry = if until.wall < rule.ends { AtExpiry::Keep } else { AtExpiry::End };
-                let session = SessionRule { at_expiry, ..SessionRule::default() };
+                // Each day's grant is a record, not a limit: its sessions end with the rule.
+                let session = SessionRule { at_expiry: AtExpiry::Keep, ..SessionRule::default() };
                 let minted = Minted {
                     kind: Kind::Legacy,
                     rule: &rule.name,
@@ -135,7 +134,7 @@ fn started(grant: &LiveGrant, now: Now) -> Result<Vec<Event>, Refusal> {
     }
 }
 
-fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &RunAs, now: Now) -> Option<GrantId> {
+pub(super) fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &RunAs, now: Now) -> Option<GrantId> {
     let same = |grant: &&LiveGrant| {
         let common = &grant.terms.common;
         let admits = grant.admits(entry, now);
@@ -236,7 +235,7 @@ pub(super) fn close(state: &State, id: SessionId) -> (Reply, Vec<Event>) {
 fn used_up(state: &State, facts: &SessionFacts) -> Vec<Event> {
     let Some(Grant::Live(grant)) = state.grant(facts.grant) else { return Vec::new() };
     let all_taken = grant.terms.common.max_uses.is_some_and(|most| grant.taken >= most);
-    let others_run = grant.sessions.open().iter().any(|other| *other != facts.id);
+    let others_run = state.open_of(grant.terms.id).any(|other| other != facts.id);
     if !all_taken || others_run {
         return Vec::new();
     }

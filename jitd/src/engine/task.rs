@@ -12,7 +12,7 @@ use crate::keeper::Keeper;
 use crate::notices::Notices;
 use crate::settings::RecordChecks;
 use crate::writer::{Kept, Writer, fresh};
-use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_stale};
+use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_ruleless, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
@@ -193,6 +193,9 @@ impl<C: Clock> Task<C> {
         if self.swept.boot.until(now.boot) >= SWEEP && retry {
             self.swept = now;
             self.close_dead_sessions();
+            if has_ruleless(&self.state, self.policy.as_deref(), now.wall) {
+                self.waiting.push_back(Waiting::Own(Command::Tick));
+            }
         }
         if self.counted.boot.until(now.boot) >= Span::from_secs(1) {
             self.counted = now;

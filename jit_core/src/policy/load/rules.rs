@@ -1,8 +1,9 @@
 //! Each kind of rule, as it is read from TOML.
 
 use super::parts::{
-    Around, PRINCIPALS, account, deciders, principal, principals, read_any_run_as, read_escalate, read_extend, read_for, read_name,
-    read_reason, read_run_as, read_scope, read_session, read_span, read_stages, read_starts, read_until, read_uses, span,
+    Around, PRINCIPALS, account, deciders, principal, principals, read_any_run_as, read_denied_run_as, read_escalate, read_extend,
+    read_for, read_name, read_reason, read_run_as, read_scope, read_scope_of_deny, read_session, read_span, read_stages, read_starts,
+    read_until, read_uses, span,
 };
 use crate::policy::reader::Table;
 use crate::policy::{After, DenyRule, EmergencyRule, GrantRule, LegacyRule, Limit, Person, RepetitiveRule, Review, Starts};
@@ -109,7 +110,7 @@ pub fn read_legacy(table: &mut Table<'_>, around: Around) -> Option<LegacyRule> 
 pub fn read_deny(table: &mut Table<'_>, around: Around) -> Option<DenyRule> {
     let place = table.place();
     let name = read_name(table);
-    let scope = read_scope(table, around);
-    let run_as = read_any_run_as(table, &scope.on);
+    let scope = read_scope_of_deny(table, around);
+    let run_as = read_denied_run_as(table, &scope.on);
     Some(DenyRule { name: name?, place, scope, run_as })
 }

@@ -105,6 +105,8 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("on = [\"sshd\"]\nfrom = [\"here\"]", "neither an address nor a network"),
         ("on = [\"sshd\"]\nfrom = []", "empty: nobody could come from there"),
         ("on = [\"sshd\"]\nas = [\"root\"]", "not possible for sshd, where it is always oneself"),
+        ("on = [\"sudo-i\"]", "covered by sudo, and cannot be asked for by itself: write sudo"),
+        ("on = [\"su-l\"]", "covered by su, and cannot be asked for by itself: write su"),
         ("approve = []\nstarts = \"login\"\nreason = { min = 3 }", "`reason` is { min = 3 }: without effect here"),
         ("session = { require = \"chains\" }", "write \"any\" or \"cgroup\""),
         ("session = { warn = [\"soon\"] }", "for example [\"5m\", \"1m\"]"),
@@ -425,6 +427,7 @@ fn what_is_wrong_in_a_rule_of_another_kind_is_named_too() {
         (rule("legacy", "sshd", "owner = \"any\"\nuntil = 2026-12-31"), "[[legacy]] has no `reason`"),
         (rule("legacy", "sshd", "owner = \"any\"\nreason = \"x\""), "[[legacy]] has no `until`"),
         (rule("deny", "sshd", "as = [\"root\"]"), "not possible for sshd, where it is always oneself"),
+        (rule("deny", "sshd\", \"sudo", "as = [\"root\"]"), "no log-in would be denied (give sshd a [[deny]] of its own, without `as`)"),
         (rule("deny", "sudo", "as = []"), "empty: as nobody (leave it out for anybody)"),
         ("version = 1\n[[person]]\n".to_owned(), "[[person]] has no `accounts`"),
     ] {
