@@ -1,11 +1,11 @@
 //! What holds whatever was done: for the property tests, and for fuzz/.
 
-use super::Admission;
 use super::fixture::{World, actor, entry};
 use super::scenario::{DOORS, PEOPLE, Parts, same_human};
+use super::{Admission, Command, Context, Grace, Target, handle};
 use crate::event::{self, Event};
 use crate::grant::{Grant, Kind, LiveGrant, Validity};
-use crate::id::GrantId;
+use crate::id::{Entropy, GrantId};
 use crate::name::{Service, UserName};
 use crate::policy::hours::Open;
 use crate::policy::judge::{Answer, Question, RequestRuling, Wanted};
@@ -247,6 +247,27 @@ pub fn deciding_and_explaining_agree(world: &World) {
         let by = matches!(policy.rule_for_request(question, Wanted::default()), RequestRuling::By(_));
         assert_eq!(by && answer != Answer::Deny && answer != Answer::Grant, answer == Answer::Request, "{name}");
         assert!(tested.iter().filter(|rule| rule.matched).count() <= 1);
+    }
+}
+
+/// What takes something away needs no id.
+struct NoIds;
+
+impl Entropy for NoIds {
+    fn bits(&mut self) -> u64 {
+        unreachable!("an id was asked for")
+    }
+}
+
+/// What somebody might do once more can be taken away from them, whatever became of what it repeats.
+pub fn what_can_be_repeated_can_be_taken_away(world: &World) {
+    let policy = world.policy.as_ref().unwrap();
+    let rules = || policy.repetitive.iter();
+    for basis in world.state.bases().filter(|basis| rules().any(|rule| basis.is_left(rule.after, world.now))) {
+        let target = Target::Grant(basis.terms.id);
+        let revoke = Command::Revoke { actor: actor("root"), target, note: None, grace: Grace::Some };
+        let mut context = Context { now: world.now, policy: Some(policy), entropy: &mut NoIds };
+        assert!(handle(&world.state, revoke, &mut context).is_ok(), "{basis:?}");
     }
 }
 

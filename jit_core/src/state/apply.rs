@@ -229,10 +229,12 @@ impl State {
     }
 
     fn break_basis_of_grant(&mut self, id: GrantId) {
-        let of_grant = self.grant(id).and_then(|grant| self.bases.get(grant.terms().key()));
-        // Its grant may be forgotten.
-        let basis = of_grant.or_else(|| self.bases.iter().find(|basis| basis.terms.id == id)).cloned();
-        self.break_basis(basis, Breaker::Grant(id));
+        let basis = match self.grant(id) {
+            Some(grant) => self.bases.get(grant.terms().key()),
+            // Its grant is forgotten.
+            None => self.bases.iter().find(|basis| basis.terms.id == id),
+        };
+        self.break_basis(basis.cloned(), Breaker::Grant(id));
     }
 
     fn break_basis(&mut self, basis: Option<Basis>, by: Breaker) {
