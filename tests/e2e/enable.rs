@@ -14,12 +14,12 @@ pub fn installed() -> Host {
     installed_with(|host| host)
 }
 
-fn files(host: &Host) -> String {
+pub fn files(host: &Host) -> String {
     host.root().run("cd /etc/pam.d; stat -c '%n %a %u %g' *; sha256sum *").succeeds().stdout
 }
 
 /// Everybody still gets in, as before.
-fn is_as_before(host: &Host, before: &str) {
+pub fn is_as_before(host: &Host, before: &str) {
     assert_eq!(files(host), before);
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 }

@@ -153,8 +153,9 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
         Form::Json => context.out.json(&told(Some(within_s)))?,
         Form::Human => {
             let door = if matches!(args.service.as_str(), "ssh" | "sshd") { "ssh log-in" } else { args.service.as_str() };
+            let done = if trials(&args.service).is_empty() { "Done." } else { "Done, and tried." };
             context.out.say(&format!(
-                "Done, and tried. Now come in anew through it, in another window, and run: jit confirm\n\
+                "{done} Now come in anew through it, in another window, and run: jit confirm\n\
                  Without that from a new {door} session everything is put back in {}.",
                 Span::from_secs(within_s)
             ))?;
@@ -218,14 +219,18 @@ fn prepare_roll_back() -> Result<(), Failing> {
     if started.success() { Ok(()) } else { Err(Failing::refused("nothing was changed: setsid failed", "install util-linux")) }
 }
 
-/// The real programs, through the new lines: root's own call is not ours to decide, so it must still work.
-fn tried(service: &str) -> Result<(), Failing> {
-    let calls: &[&[&str]] = match service {
+/// Root's own calls of the real programs, where there are any: they are not ours to decide, so they must still work.
+fn trials(service: &str) -> &'static [&'static [&'static str]] {
+    match service {
         "sudo" => &[&["sudo", "-n", "true"], &["sudo", "-n", "-i", "true"]],
         "su" => &[&["su", "root", "-c", "true"], &["su", "-", "root", "-c", "true"]],
         _ => &[],
-    };
-    for call in calls {
+    }
+}
+
+/// Through the new lines.
+fn tried(service: &str) -> Result<(), Failing> {
+    for call in trials(service) {
         let (Some(program), arguments) = (call.first(), call.get(1..).unwrap_or_default()) else { continue };
         let tried = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(io(program))?;
         if !tried.status.success() {
