@@ -222,6 +222,14 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_page_has_each_of_them() {
+        let page = include_str!("../../packaging/man/pam_jit.8");
+        for argument in [".B enter", ".BI socket=", ".BI timeout=", ".B ask", ".BI wait=", ".BI observe=", ".B quiet", ".B debug"] {
+            assert!(page.lines().any(|line| line == argument || line.starts_with(&format!("{argument} "))), "{argument}");
+        }
+    }
+
+    #[test]
     fn observing_ends_with_its_day_and_cannot_be_set_far_ahead() {
         let until = |text: &str| read(&format!("observe={text}"));
         let today = day("2026-11-23");

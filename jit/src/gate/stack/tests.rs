@@ -118,6 +118,9 @@ fn disorder_is_named_line_by_line() {
     let only = "account required pam_jit.so quiet\nsession required pam_unix.so\n";
     assert_eq!(said(only), ["the line \"session\" is missing", "the line \"session ... enter\" is missing"]);
     assert_eq!(arguments("x", &files(&[("x", only)])), Ok(vec![vec!["quiet".to_owned()]]));
+    let weak = whole.replacen("required  pam_jit.so", "[success=ok authinfo_unavail=ignore default=die]  pam_jit.so", 1);
+    let said = said(&weak);
+    assert!(said.len() == 2 && said[0].contains("no ignore=ignore") && said[1].contains("not all of our lines"), "{said:?}");
 }
 
 #[test]
