@@ -1,14 +1,13 @@
 //! What stands behind `pam_jit.so` in a PAM file. A typo there must not weaken the gate: what is not known denies.
 
 use chrono::{Days, NaiveDate};
+use jit_proto::pam::OBSERVE_DAYS;
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The most days ahead that observing may go on.
-pub const OBSERVE_DAYS: u64 = 90;
 const SOCKET: &str = "/run/jit/pam.sock";
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The daemon answers within 800 ms whatever it has to do; a shorter patience would call it away when it is not.

@@ -130,6 +130,8 @@ fn what_would_lock_out_is_refused_with_what_to_do() {
     refused("somebody can approve");
     root("echo nonsense > /etc/jit/policy.toml");
     refused("it is not valid");
+    root("cp /root/policy.toml /etc/jit/policy.toml; echo '# edited' >> /etc/jit/policy.toml");
+    refused("it is not the one on disk").says("jit reload");
     root("cp /root/policy.toml /etc/jit/policy.toml; mount -o remount,hidepid=2 /proc");
     refused("nobody comes in");
     root("mount -o remount,hidepid=0 /proc");

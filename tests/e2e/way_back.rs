@@ -1,6 +1,6 @@
 //! The way back from the gate: neither somebody else nor an accident takes it away.
 
-use crate::enable::{files, installed};
+use crate::enable::{files, installed, is_as_before};
 use jit_tests::Host;
 
 /// sshd as `jit enable ssh` wants it.
@@ -8,6 +8,34 @@ fn with_sshd() -> Host {
     let host = installed();
     host.root().run("echo 'UsePAM yes' > /etc/ssh/sshd_config; mkdir -p /run/sshd; ssh-keygen -A").succeeds();
     host
+}
+
+#[test]
+fn observing_until_a_day_on_which_nobody_would_come_in_or_that_is_over_is_refused() {
+    let host = installed();
+    let before = files(&host);
+    host.root().run("jit enable sudo --observe=2099-01-01").exits(2).says("more than 90 days ahead");
+    host.root().run("jit enable sudo --observe=2020-01-01 --print").exits(2).says("2020-01-01 is over");
+    assert_eq!(files(&host), before);
+    host.root().run("jit enable sudo --observe=$(date -u -d '+89 days' +%F) --print").succeeds().says(" observe=20");
+}
+
+#[test]
+fn lines_that_are_there_and_not_as_they_are_asked_for_are_no_success() {
+    let host = installed();
+    let before = files(&host);
+    host.root().run("jit enable sudo --observe && jit confirm --unproven").succeeds();
+    host.root().run("jit enable sudo").exits(1).says("they only observe, until 20").says("jit disable, then enable again");
+    host.root().run("jit enable sudo --observe").succeeds().says("has our lines already");
+    host.root().run("jit disable sudo && jit enable sudo && jit confirm --unproven").succeeds();
+    host.root().run("jit enable sudo --ask").exits(1).says("they do not ask inside the prompt");
+    host.root().run("jit enable sudo --observe").exits(1).says("they enforce");
+    host.root()
+        .run("sed -i 's/^account  required  pam_jit/account optional pam_jit/' /etc/pam.d/sudo && jit enable sudo")
+        .exits(1)
+        .says("comes in all the same");
+    host.root().run("jit disable sudo").succeeds();
+    is_as_before(&host, &before);
 }
 
 #[test]

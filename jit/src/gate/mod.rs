@@ -1,6 +1,7 @@
 //! The gate's lines in `/etc/pam.d`: put in, proved, confirmed, put back, taken out.
 //!
 //! - `stack`: what a PAM file says, and the same with our lines or without them; `control`: what a line does with an answer; pure.
+//! - `plan`: what is changed for a service.
 //! - `files`: a file is replaced as a whole, or not at all.
 //! - `pending`: what was changed and waits to be confirmed, and how it is put back.
 //! - `sound`: what must hold before a door may depend on us.
@@ -8,6 +9,7 @@
 mod control;
 pub mod files;
 pub mod pending;
+pub mod plan;
 pub mod sound;
 pub mod stack;
 

@@ -1,6 +1,7 @@
 //! What must hold before a door may depend on us.
 
-use crate::doctor::{Check, host};
+use crate::doctor::{Check, host, policy_in_force};
+use crate::talk::Talk;
 use jit_core::name::Service;
 use jit_core::policy::{GrantRule, Policy, Principal, load};
 use jit_core::time::WallTime;
@@ -18,8 +19,9 @@ const BREAKGLASS: &str = breakglass::FILE;
 
 /// Everything that is looked at before this service gets our lines.
 #[must_use]
-pub fn before(service: &str, now: WallTime) -> Vec<Check> {
-    let mut checks = vec![module(), daemon(), at_boot(), policy(service, now), host::processes(), another_way(service)];
+pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
+    let mut checks =
+        vec![module(), daemon(), at_boot(), policy(service, now), policy_in_force(talk), host::processes(), another_way(service)];
     if service == "sshd" {
         checks.push(use_pam());
     }

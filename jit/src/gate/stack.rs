@@ -200,6 +200,14 @@ pub fn disorder(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result
     Ok(wrong)
 }
 
+/// What our lines in a service do with the module's answers and should not.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn controls(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<String>, NotUnderstood> {
+    Ok(wrong_controls(&steps(service, read)?))
+}
+
 fn wrong_controls(steps: &[Step]) -> Vec<String> {
     let ours = steps.iter().filter(|step| step.ours.is_some());
     control::wrong(&ours.map(|step| step.control.as_str()).collect::<Vec<_>>())

@@ -5,16 +5,15 @@ use crate::cli::EnableArgs;
 use crate::doctor::Check;
 use crate::failing::{Exit, Failing};
 use crate::gate::pending::{self, Changed, Pending, PutBack};
-use crate::gate::stack::{self, Behind, Found, NotUnderstood};
-use crate::gate::{Places, family, files, sound};
+use crate::gate::plan::{Asked, Edit, Observe, not_understood, plan};
+use crate::gate::{Places, family, files, sound, stack};
 use crate::out::Form;
 use crate::show::words;
-use chrono::{Days, Utc};
+use chrono::Utc;
 use jit_core::span::Span;
 use jit_host::process;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,17 +25,6 @@ const CONFIRM_WITHIN_S: u64 = 300;
 /// How often, and how far apart, one looks for a change that is about to be noted.
 const LOOKS: u32 = 20;
 const LOOK: Duration = Duration::from_millis(100);
-/// How far ahead one observes, unless one says so.
-const OBSERVE_DAYS: u64 = 30;
-
-/// A file with and without our lines.
-struct Edit {
-    file: String,
-    before: Vec<u8>,
-    after: Vec<u8>,
-    lines: (Vec<String>, Vec<String>),
-}
-
 /// What was done to files, as JSON.
 #[derive(Debug, Serialize)]
 struct Told<'a> {
@@ -49,10 +37,6 @@ fn root_only() -> Result<(), Failing> {
     if nix::unistd::geteuid().is_root() { Ok(()) } else { Err(Failing::refused("only root changes the files of PAM", "run it as root")) }
 }
 
-fn not_understood(not: &NotUnderstood) -> Failing {
-    Failing::refused(not.to_string(), "put the lines in by hand, as the README shows, or mend the file; it was not changed")
-}
-
 fn io(what: &str) -> impl Fn(std::io::Error) -> Failing + '_ {
     move |error| Failing::refused(format!("{what}: {error}"), "nothing else was changed")
 }
@@ -62,43 +46,6 @@ fn lock(places: &Places) -> Result<Flock<File>, Failing> {
     let folder = File::open(&places.pam).map_err(io("the folder of PAM files"))?;
     Flock::lock(folder, FlockArg::LockExclusiveNonblock)
         .map_err(|(_, errno)| Failing::refused(format!("another jit changes the files of PAM: {}", errno.desc()), "wait for it"))
-}
-
-/// What would be changed for this service.
-fn plan(places: &Places, service: &str, arguments: &Behind) -> Result<Vec<Edit>, Failing> {
-    let usual = |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) && !name.starts_with('.');
-    if !usual(service)
-        || service.is_empty()
-        || service.starts_with("common-")
-        || matches!(service, "other" | "system-auth" | "password-auth")
-    {
-        return Err(Failing::usage(
-            format!("{} is no service of its own", words::safe(service)),
-            "sudo, sshd, su, or another file of pam.d",
-        ));
-    }
-    let mut made: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut edits = Vec::new();
-    for file in family(service) {
-        let path = places.pam.join(file);
-        if !path.exists() && file != service && !(service == "ssh" && file == "sshd") {
-            continue;
-        }
-        let before = files::read(&path).map_err(io(&path.display().to_string()))?;
-        let read = |name: &str| made.get(name).cloned().or_else(|| std::fs::read(places.pam.join(name)).ok());
-        let found = stack::find(file, &read).map_err(|not| not_understood(&not))?;
-        let twice = Found { account: found.account.max(1), session: found.session.max(1), enter: found.enter.max(1) } != Found::WHOLE;
-        if twice {
-            return Err(Failing::refused(format!("pam.d/{file} has lines of ours more than once"), "jit disable, then enable again"));
-        }
-        if found == Found::WHOLE {
-            continue;
-        }
-        let after = stack::add(file, &before, found, arguments).map_err(|not| not_understood(&not))?;
-        made.insert(file.to_owned(), after.clone());
-        edits.push(Edit { file: file.to_owned(), before, after, lines: stack::block(found, arguments) });
-    }
-    Ok(edits)
 }
 
 fn show(context: &Context, places: &Places, edits: &[Edit]) -> Result<(), Failing> {
@@ -122,13 +69,9 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
         let help = "jit confirm keeps it, jit disable takes it out; then enable again";
         return Err(Failing::refused(format!("a change for {} waits to be confirmed", words::safe(&waiting.service)), help));
     }
-    let observe = match &args.observe {
-        None => String::new(),
-        Some(Some(day)) => format!(" observe={day}"),
-        Some(None) => format!(" observe={}", Utc::now().date_naive().checked_add_days(Days::new(OBSERVE_DAYS)).unwrap_or_default()),
-    };
-    let account = if args.ask { " ask".to_owned() } else { String::new() };
-    let edits = plan(&places, &args.service, &Behind { everywhere: observe, account })?;
+    let today = Utc::now().date_naive();
+    let asked = Asked { observe: Observe::read(args.observe, today)?, ask: args.ask, today };
+    let edits = plan(&places, &args.service, &asked)?;
     let within_s = args.confirm_within.map_or(CONFIRM_WITHIN_S, Span::as_secs);
     let told =
         |within| Told { service: &args.service, files: edits.iter().map(|edit| edit.file.clone()).collect(), confirm_within_s: within };
@@ -147,7 +90,8 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
             Form::Human => Ok(Exit::Done),
         };
     }
-    must_hold(&sound::before(family(&args.service).first().copied().unwrap_or_default(), context.out.clock().now()))?;
+    let gated = family(&args.service).first().copied().unwrap_or_default();
+    must_hold(&sound::before(&context.talk, gated, context.out.clock().now()))?;
     change(&places, &args.service, &edits, within_s)?;
     match context.out.form() {
         Form::Json => context.out.json(&told(Some(within_s)))?,
