@@ -1,13 +1,111 @@
 //! The way back from the gate: neither somebody else nor an accident takes it away.
 
 use crate::enable::{files, installed, is_as_before};
-use jit_tests::Host;
+use jit_tests::{Host, wait_until};
+
+fn put_back(host: &Host, before: &str) {
+    wait_until("everything to be put back", || (files(host) == before).then_some(()));
+}
 
 /// sshd as `jit enable ssh` wants it.
 fn with_sshd() -> Host {
     let host = installed();
     host.root().run("echo 'UsePAM yes' > /etc/ssh/sshd_config; mkdir -p /run/sshd; ssh-keygen -A").succeeds();
     host
+}
+
+#[test]
+fn what_somebody_else_can_lock_holds_up_nothing() {
+    let host = installed();
+    let before = files(&host);
+    let mut held = host.user("bob").terminal("flock -s /etc/pam.d sh -c 'echo held; read x'");
+    held.expect("held");
+    host.root().run("jit enable sudo --confirm-within 2s").succeeds();
+    put_back(&host, &before);
+    host.user("bob").run("flock -s /run/jit-enable.lock true").fails();
+    host.root().run("jit enable sudo && jit confirm --unproven").succeeds();
+    host.root().run("flock /run/jit-enable.lock jit disable sudo").exits(1).says("another jit");
+    host.root().run("jit disable --all").succeeds();
+    is_as_before(&host, &before);
+}
+
+#[test]
+fn a_jit_that_hangs_holds_up_its_own_way_back_for_seconds_alone() {
+    let host = installed();
+    let before = files(&host);
+    host.root().run("echo 'sleep 15' >> /root/.profile").succeeds();
+    host.root().patience(60).run("jit enable sudo --confirm-within 1s").exits(1).says("its time was over");
+    is_as_before(&host, &before);
+    host.root().run("jit confirm --unproven").exits(1).says("nothing waits");
+}
+
+#[test]
+fn what_is_confirmed_while_its_way_back_waits_for_the_lock_stays() {
+    let host = installed();
+    host.root().run("jit enable sudo && systemctl stop jit-rollback.path jit-rollback.service").succeeds();
+    let enabled = files(&host);
+    // As jit confirm has it: the lock, and at its end nothing that waits.
+    let mut confirms = host.root().terminal("flock -o /run/jit-enable.lock sh -c 'echo held; read x; rm /var/lib/jit-enable/pending.json'");
+    confirms.expect("held");
+    host.root().run("sed -i 's/\"until\": [0-9]*/\"until\": 0/' /var/lib/jit-enable/pending.json").succeeds();
+    let rolls_back = host.root().terminal("jit roll-back --when-due");
+    // 230 is clock_nanosleep: it has seen what waits, and that the lock is taken.
+    let waits = "grep -q '^230 ' /proc/$(pgrep -f '^jit roll-back')/syscall";
+    wait_until("it to wait for the lock", || (host.root().run(waits).code == 0).then_some(()));
+    confirms.type_line("");
+    rolls_back.finish().succeeds();
+    assert_eq!(files(&host), enabled);
+    host.user("alice").run("sudo -n id -un").fails().says("jit: no grant for sudo");
+}
+
+#[test]
+fn disabling_settles_what_it_is_about_and_nothing_else() {
+    let host = with_sshd();
+    let before = files(&host);
+    host.root().run("jit enable sudo && jit confirm --unproven && jit enable ssh --confirm-within 6s").succeeds();
+    host.root().run("jit disable shsd").exits(1).says("no file for shsd");
+    host.root().run("jit disable sudo").succeeds().says("The change for ssh waits on");
+    put_back(&host, &before);
+    host.root().run("jit enable ssh && jit disable ssh").succeeds().does_not_say("waits on");
+    host.root().run("jit confirm").exits(1).says("nothing waits");
+    host.root().run("jit enable ssh && echo nonsense > /var/lib/jit-enable/pending.json && jit disable --all").succeeds();
+    host.root().run("jit confirm").exits(1).says("nothing waits");
+    is_as_before(&host, &before);
+}
+
+#[test]
+fn without_systemd_it_is_watched_once_it_is_noted_and_before_anything_is_changed() {
+    let host = installed();
+    let before = files(&host);
+    let looks = "#!/bin/sh\ntest -e /var/lib/jit-enable/pending.json && ! grep -q pam_jit /etc/pam.d/sudo && touch /root/in-order\nexec /usr/bin/setsid.true \"$@\"\n";
+    host.write("/root/looks", looks);
+    host.root().run("mv /usr/bin/setsid /usr/bin/setsid.true; install -m 0755 /root/looks /usr/bin/setsid").succeeds();
+    let enable = "mv /run/systemd/system /run/systemd/away; jit enable sudo --confirm-within 1s; mv /run/systemd/away /run/systemd/system";
+    host.root().run(enable).succeeds().says("Done, and tried.");
+    host.root().run("test -e /root/in-order").succeeds();
+    put_back(&host, &before);
+    // What cannot be watched is not changed, and does not wait.
+    host.root().run("sed -i '2s/.*/case \"$*\" in *roll-back*) exit 1;; esac/' /usr/bin/setsid").succeeds();
+    host.root().run(enable).says("setsid failed");
+    host.root().run("jit confirm").exits(1).says("nothing waits");
+    is_as_before(&host, &before);
+}
+
+#[test]
+fn without_systemd_it_is_refused_where_the_way_back_would_end_with_a_grant() {
+    let host = with_sshd();
+    host.root().run("jit enable sudo && jit confirm --unproven").succeeds();
+    let before = files(&host);
+    host.grant("alice", "sudo", "carol");
+    host.root().run("mv /run/systemd/system /run/systemd/away").succeeds();
+    // Whoever enters a booted host does so from outside of its cgroups, and comes in by sshd else.
+    let inside =
+        "mkdir /sys/fs/cgroup/people; echo $$ > /sys/fs/cgroup/people/cgroup.procs; exec setpriv --reuid alice --regid alice --init-groups";
+    let enable = host.root().run(&format!("{inside} sudo -n jit enable ssh"));
+    enable.exits(1).says("nothing was changed: a grant let you in");
+    assert_eq!(files(&host), before);
+    host.root().run("jit enable ssh --confirm-within 1s").succeeds();
+    put_back(&host, &before);
 }
 
 #[test]
