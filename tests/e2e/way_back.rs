@@ -160,3 +160,46 @@ fn another_way_to_root_is_one_that_the_module_would_open_and_ssh_wants_one_too()
         .does_not_say("tried");
     host.root().run("jit disable ssh && jit enable sudo").succeeds().says("Done, and tried.");
 }
+
+/// What a package does before its files go.
+const PRERM: &str = include_str!("../../packaging/deb/prerm");
+const PREUN: &str = include_str!("../../packaging/rpm/preun.sh");
+
+#[test]
+fn lines_of_every_kind_and_behind_every_include_go_before_the_module_does() {
+    let host = installed();
+    let before = files(&host);
+    host.write("/root/prerm", PRERM);
+    host.write("/root/preun", PREUN);
+    host.root().run("cp -a /etc/pam.d/su /root/su; echo account required pam_jit.so > /etc/elsewhere").succeeds();
+    let removal = [("sh /root/prerm remove", "deb"), ("sh /root/preun 0", "rpm")];
+    for (removal, _) in removal {
+        host.root().run("cp -a /root/su /etc/pam.d/su; echo '@include /etc/elsewhere' >> /etc/pam.d/su").succeeds();
+        host.root().run(removal).exits(1).says("lines of ours are left in /etc/elsewhere").says("stays installed");
+        host.root().run("cp -a /root/su /etc/pam.d/su").succeeds();
+        // Root's alone, as a folder of that name is no file that anybody comes in by.
+        host.root()
+            .run("printf 'auth required pam_jit.so\\npassword optional pam_jit.so\\n# pam_jit.so was here\\n' >> /etc/pam.d/su")
+            .succeeds();
+        host.root().run(removal).succeeds().says("Our lines are out of su.");
+        host.root().run("tail -n 1 /etc/pam.d/su").says("# pam_jit.so was here");
+        host.root().run("grep -E '^[^#]*pam_jit' /etc/pam.d/su").fails();
+        host.root().run("cp -a /root/su /etc/pam.d/su").succeeds();
+    }
+    assert_eq!(files(&host), before);
+}
+
+#[test]
+fn a_link_among_the_files_of_pam_stays_one() {
+    let host = installed();
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/install.md")).unwrap();
+    let rescue = document.lines().find(|line| line.starts_with("sed -i '/pam[-_]jit/d'")).unwrap();
+    host.root()
+        .run("mkdir /etc/own; mv /etc/pam.d/su /etc/own/su; ln -s /etc/own/su /etc/pam.d/su; jit enable sudo && jit confirm --unproven")
+        .succeeds();
+    host.root().run(rescue).succeeds();
+    host.root().run("test -L /etc/pam.d/su").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("echo 'account required pam_jit.so' >> /etc/own/su; jit disable --all").succeeds().says("out of su");
+    host.root().run("test -L /etc/pam.d/su && ! grep pam_jit /etc/own/su").succeeds();
+}

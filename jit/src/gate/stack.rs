@@ -40,6 +40,8 @@ enum Ours {
     Account,
     Session,
     Enter,
+    /// In auth or password, where the module does nothing; without the module it would let nobody in.
+    Idle,
 }
 
 /// A kind of line that matters here.
@@ -80,6 +82,7 @@ impl Found {
             Ours::Account => &mut self.account,
             Ours::Session => &mut self.session,
             Ours::Enter => &mut self.enter,
+            Ours::Idle => return,
         };
         *place = place.saturating_add(1);
     }
@@ -129,9 +132,10 @@ fn parse(line: &str) -> Result<Line<'_>, &'static str> {
         Kind::Account if is_ours => Some(Ours::Account),
         Kind::Session if is_ours && words.any(|word| word == "enter") => Some(Ours::Enter),
         Kind::Session if is_ours => Some(Ours::Session),
+        Kind::Other if is_ours => Some(Ours::Idle),
         Kind::Account | Kind::Session | Kind::Other => None,
     };
-    Ok(Line::Module(Step { kind, ours, control: control.to_owned(), call: call.to_owned() }))
+    Ok(Line::Module(Step { file: String::new(), kind, ours, control: control.to_owned(), call: call.to_owned() }))
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, NotUnderstood> {
@@ -148,6 +152,8 @@ fn lines<'a>(file: &'a str, text: &'a str) -> impl Iterator<Item = Result<Line<'
 /// One line that libpam would run for a service, includes resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
+    /// The file that it stands in.
+    file: String,
     kind: Kind,
     ours: Option<Ours>,
     /// What becomes of the module's answers: a word, or `[...]`.
@@ -209,7 +215,7 @@ pub fn controls(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result
 }
 
 fn wrong_controls(steps: &[Step]) -> Vec<String> {
-    let ours = steps.iter().filter(|step| step.ours.is_some());
+    let ours = steps.iter().filter(|step| step.ours.is_some_and(|ours| ours != Ours::Idle));
     control::wrong(&ours.map(|step| step.control.as_str()).collect::<Vec<_>>())
 }
 
@@ -219,8 +225,18 @@ fn wrong_controls(steps: &[Step]) -> Vec<String> {
 /// A file is not understood, or is missing.
 pub fn arguments(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Vec<String>>, NotUnderstood> {
     let steps = steps(service, read)?;
-    let ours = steps.iter().filter(|step| step.ours.is_some());
+    let ours = steps.iter().filter(|step| step.ours.is_some_and(|ours| ours != Ours::Idle));
     Ok(ours.map(|step| step.call.split_whitespace().skip(1).map(str::to_owned).collect()).collect())
+}
+
+/// The files in which a service has a line of ours, of whatever kind, includes resolved.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn files_of_ours(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<String>, NotUnderstood> {
+    let mut files: Vec<_> = steps(service, read)?.into_iter().filter(|step| step.ours.is_some()).map(|step| step.file).collect();
+    files.dedup();
+    Ok(files)
 }
 
 fn steps(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Step>, NotUnderstood> {
@@ -244,7 +260,7 @@ fn walk(
             Line::Empty => {}
             Line::Module(step) => {
                 if wanted.is_none_or(|wanted| wanted == step.kind) {
-                    steps.push(step);
+                    steps.push(Step { file: file.to_owned(), ..step });
                 }
             }
             Line::Include(kind, other) => match (wanted, kind) {

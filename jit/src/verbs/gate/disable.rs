@@ -33,7 +33,9 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
         settled => settled,
     };
     let waiting = waiting.map_err(io("what waits to be confirmed"))?;
+    let left = if service.is_none() { nothing_is_left(&places) } else { Ok(Exit::Done) };
     match context.out.form() {
+        Form::Json if left.is_err() => {}
         Form::Json => context.out.json(&Told { service: service.unwrap_or("--all"), files: changed, confirm_within_s: None })?,
         Form::Human if changed.is_empty() => context.out.say("No file of pam.d had our lines.")?,
         Form::Human => context.out.say(&format!("Our lines are out of {}.", changed.join(", ")))?,
@@ -44,7 +46,7 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
             "The change for {other} waits on: jit confirm keeps it, jit disable {other} takes it out; else it is put back."
         ));
     }
-    Ok(Exit::Done)
+    left
 }
 
 /// What became of a file's lines.
@@ -57,12 +59,13 @@ enum Taken {
 }
 
 fn take_out(places: &Places, name: &str) -> Result<Taken, Failing> {
-    let path = places.pam.join(name);
-    let before = match std::fs::read(&path) {
-        Ok(before) => before,
+    // A link stays one: it is what it leads to that has our lines.
+    let path = match std::fs::canonicalize(places.pam.join(name)) {
+        Ok(path) => path,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Taken::None),
         Err(_) => return Ok(Taken::Unread),
     };
+    let Ok(before) = std::fs::read(&path) else { return Ok(Taken::Unread) };
     let holds = |what: &[u8]| before.windows(what.len()).any(|window| window == what);
     if !holds(b"pam_jit.so") && !holds(b">>> p") {
         return Ok(Taken::None);
@@ -86,6 +89,19 @@ fn files_of(places: &Places, service: &str) -> Result<Vec<String>, Failing> {
         format!("{} has no file for {}", places.pam.display(), words::safe(service)),
         "sudo, sshd, su, or another file of pam.d",
     ))
+}
+
+/// Refuses where a service still has lines of ours, from a file elsewhere that is included by its whole path.
+fn nothing_is_left(places: &Places) -> Ended {
+    let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
+    let mut left: Vec<_> = every_file(places)?.iter().filter_map(|name| stack::files_of_ours(name, &read).ok()).flatten().collect();
+    left.sort();
+    left.dedup();
+    if left.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let message = format!("lines of ours are left in {}, which files of pam.d include", words::safe(&left.join(", ")));
+    Err(Failing::refused(message, "take them out by hand; without the module they let nobody in"))
 }
 
 fn every_file(places: &Places) -> Result<Vec<String>, Failing> {
