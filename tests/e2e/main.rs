@@ -52,4 +52,5 @@ mod syslog;
 mod systemd;
 mod tampering;
 mod told;
+mod way_back;
 mod world;
