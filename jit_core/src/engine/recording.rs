@@ -3,13 +3,12 @@
 //! Nothing is granted that is not on record. But whoever takes access away must not be held up by a disk, nor must time;
 //! and whoever already holds a grant that needs no counting is let in by what is on record.
 
-use super::Command;
 use super::check::{Way, way_in};
 use super::session::todays;
+use super::{Arrival, Command};
 use crate::grant::{LiveGrant, Validity};
 use crate::policy::Policy;
 use crate::state::State;
-use crate::subject::Entry;
 use crate::time::Now;
 
 /// What becomes of a command while the record cannot be written.
@@ -57,12 +56,12 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         | Command::Ended(..)
         | Command::Tick
         | Command::Stepped(_) => Recording::A_FACT,
-        Command::Open(arrival) => opening(state, policy, &arrival.entry, now),
+        Command::Open(arrival) => opening(state, policy, arrival, now),
     }
 }
 
-fn opening(state: &State, policy: Option<&Policy>, entry: &Entry, now: Now) -> Recording {
-    match way_in(state, policy, entry, now) {
+fn opening(state: &State, policy: Option<&Policy>, Arrival { entry, bound, .. }: &Arrival, now: Now) -> Recording {
+    match way_in(state, policy, entry, Some(*bound), now) {
         Ok(Way::Grant(grant)) if needs_no_counting(grant) => Recording::A_FACT,
         // The grant of its day is there, and says so.
         Ok(Way::Legacy(rule)) if entry.run_as.as_ref().is_some_and(|run_as| todays(state, entry, &rule.name, run_as, now).is_some()) => {
@@ -93,6 +92,7 @@ mod tests {
     use crate::optout::Verdict;
     use crate::session::{Bound, Tally};
     use crate::span::Span;
+    use crate::subject::Entry;
     use crate::time::BootId;
 
     fn of(world: &World, command: &Command) -> Recording {

@@ -25,7 +25,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     let entry = &arrival.entry;
     let Some(run_as) = entry.run_as.clone() else { return Ok((Reply::Denied(Denial::plain(Why::NoRule)), Vec::new())) };
     let now = context.now;
-    let way = match way_in(state, context.policy, entry, now) {
+    let way = match way_in(state, context.policy, entry, Some(arrival.bound), now) {
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
         Ok(way) if session_rule(&way).is_some_and(|rule| !binds(rule, arrival.bound)) => {
             return Ok((Reply::Denied(Denial::plain(Why::Unbindable)), Vec::new()));
@@ -108,7 +108,7 @@ fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
 }
 
 /// Whether a session that can be bound so is let in by this rule.
-fn binds(rule: &SessionRule, bound: Bound) -> bool {
+pub(super) fn binds(rule: &SessionRule, bound: Bound) -> bool {
     match (rule.require, bound) {
         (Require::Any, Bound::Cgroup | Bound::Tree) | (Require::Cgroup, Bound::Cgroup) => true,
         (Require::Cgroup, Bound::Tree) => false,

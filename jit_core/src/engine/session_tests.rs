@@ -279,6 +279,23 @@ fn where_no_cgroup_can_be_had_nobody_comes_in_by_a_rule_that_wants_one() {
 }
 
 #[test]
+fn where_no_cgroup_can_be_had_a_grant_that_wants_none_lets_in_beside_one_that_does_and_lasts_longer() {
+    let rule = |more: &str| {
+        World::with(&format!("version = 1\n[[grant]]\nname = \"x\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n{more}"))
+    };
+    let arrives = |bound| Command::Open(Arrival { entry: entry("alice", "sudo", Some("root")), process: None, bound, auth: None });
+    let mut world = rule("starts = \"login\"\nfor = { default = \"2h\" }\nsession = { require = \"cgroup\" }\n");
+    let Reply::Session(_, held, _) = world.command(arrives(Bound::Cgroup)).unwrap() else { panic!() };
+    world.policy = rule("").policy;
+    assert!(matches!(world.command(arrives(Bound::Tree)).unwrap(), Reply::Denied(_)), "there is that one alone");
+    let id = world.request("alice").unwrap();
+    let Reply::Session(_, by, _) = world.command(arrives(Bound::Tree)).unwrap() else { panic!() };
+    assert_eq!(by, world.grant_of(id));
+    let Reply::Session(_, by, _) = world.command(arrives(Bound::Cgroup)).unwrap() else { panic!() };
+    assert_eq!(by, held, "where both can be, the longer one");
+}
+
+#[test]
 fn a_standing_exemption_outlives_its_days_and_ends_with_its_rule() {
     let mut world = World::with(POLICY);
     let (session, _) = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
