@@ -14,7 +14,7 @@ use crate::actor::Humans;
 use crate::grant::{Common, Grant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, Uid, UserName};
-use crate::optout::{Basis, Emergency};
+use crate::optout::{Basis, Emergency, REPEATABLE};
 use crate::policy::FileDigest;
 use crate::request::Request;
 use crate::session::Session;
@@ -29,9 +29,6 @@ use std::sync::Arc;
 /// How many decided requests, ended grants and closed sessions, of each kind, are kept at hand; older ones
 /// are in the record only. In unit tests few, so that they meet what is forgotten.
 const KEPT: usize = if cfg!(any(test, fuzzing)) { 8 } else { 5_000 };
-
-/// How long an approval can be repeated at most.
-const REPEATABLE: Span = Span::from_secs(31 * 86_400);
 
 /// All requests, grants and sessions, with what is needed to find them.
 #[derive(Debug, Default, PartialEq, Eq)]

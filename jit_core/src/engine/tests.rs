@@ -336,7 +336,10 @@ fn a_request_without_its_reason_is_refused() {
 fn an_unanswered_request_lapses() {
     let mut world = World::new();
     let id = world.request("alice").unwrap();
-    world.pass(HOUR);
+    world.now = crate::time::Now { wall: world.now.wall.plus(HOUR), boot: world.now.boot.plus(HOUR) };
+    assert_eq!(world.outcome(id), "pending", "nobody has looked at the clock since");
+    assert!(matches!(world.approve("carol", id), Err(Refusal::Decided { word: "lapsed", .. })));
+    world.pass(Span::from_secs(0));
     assert_eq!(world.outcome(id), "lapsed");
     assert!(matches!(world.approve("carol", id), Err(Refusal::Decided { word: "lapsed", .. })));
 }

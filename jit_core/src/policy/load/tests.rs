@@ -421,6 +421,7 @@ fn what_is_wrong_in_a_rule_of_another_kind_is_named_too() {
         (rule("repetitive", "sudo", ""), "[[repetitive]] has no `after`"),
         (rule("repetitive", "sudo", "after = { within = \"8h\" }"), "`after` has no `times`"),
         (rule("repetitive", "sudo", "after = { times = 1 }"), "`after` has no `within`"),
+        (rule("repetitive", "sudo", "after = { within = \"32d\", times = 1 }"), "too long (an approval can be repeated for at most 31d)"),
         (rule("repetitive", "sudo", "as = []\nafter = { within = \"8h\", times = 1 }"), "empty: as nobody (leave it out for anybody)"),
         (rule("legacy", "sshd", "owner = \"any\"\nreason = \" \"\nuntil = 2026-12-31"), "say why this cannot ask"),
         (rule("legacy", "sshd", "reason = \"x\"\nuntil = 2026-12-31"), "[[legacy]] has no `owner`"),
