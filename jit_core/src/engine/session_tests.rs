@@ -106,6 +106,10 @@ fn whoever_comes_in_late_is_told_of_what_is_yet_to_come() {
     let id = world.request("alice").unwrap();
     world.approve("carol", id).unwrap();
     world.pass(minutes(27));
+    assert!(
+        world.state.live().all(|grant| grant.next_warning().is_none()),
+        "there is nobody to be told: no deadline passes again and again"
+    );
     let _ = world.open(entry("alice", "sudo", Some("root")), 77).unwrap();
     assert_eq!(passes(&mut world, minutes(1)), []);
     assert!(matches!(passes(&mut world, minutes(1))[..], [Effect::Warn { left, .. }] if left == minutes(1)));
