@@ -26,6 +26,10 @@ pub fn read(path: &Path) -> Result<Option<String>, String> {
         Err(error) => return Err(error.to_string()),
     };
     private(&file)?;
+    // A line that is cut off could name another service.
+    if file.metadata().map_err(|error| error.to_string())?.len() > MOST {
+        return Err(format!("it is longer than {MOST} bytes"));
+    }
     let mut text = String::new();
     Read::by_ref(&mut file).take(MOST).read_to_string(&mut text).map_err(|error| error.to_string())?;
     Ok(Some(text))
@@ -114,6 +118,8 @@ mod tests {
         assert!(read(&path).unwrap_err().contains("0644"));
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         assert_eq!(read(&path), Ok(Some("alice sudo\n".to_owned())));
+        std::fs::write(&path, "alice sudo\n".repeat(6_000)).unwrap();
+        assert_eq!(read(&path), Err("it is longer than 65536 bytes".to_owned()), "a line that is cut off says something else");
         let link = directory.join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(read(&link).is_err());
