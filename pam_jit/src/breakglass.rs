@@ -71,7 +71,7 @@ impl Keyhole for Files<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
-        private(&file)?;
+        private(&file, 0o077)?;
         let mut text = String::new();
         Read::by_ref(&mut file).take(MOST).read_to_string(&mut text).map_err(|error| error.to_string())?;
         Ok(Some(text))
@@ -91,7 +91,8 @@ impl Keyhole for Files<'_> {
     fn write_down(&self, line: &str) -> Result<(), Unwritten> {
         let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(Path::new(self.log))?;
-        private(&file).map_err(Unwritten::ByHost)?;
+        // jitd's group may read it: so an entry is on record without a restart of jitd's.
+        private(&file, 0o037).map_err(Unwritten::ByHost)?;
         // What a limit or a full disk has cut off is no beginning of this line.
         let begins = if ends_within_a_line(&file)? { "\n" } else { "" };
         file.write_all(format!("{begins}{line}\n").as_bytes())?;
@@ -107,8 +108,8 @@ fn ends_within_a_line(file: &File) -> io::Result<bool> {
     Ok(last != [b'\n'])
 }
 
-/// Whether a file is the host's own and nobody else's: root's, where the host is root.
-fn private(file: &File) -> Result<(), String> {
+/// Whether a file is the host's own (root's, where the host is root), and kept from others: in its mode they have none of these bits.
+fn private(file: &File, kept: u32) -> Result<(), String> {
     let about = file.metadata().map_err(|error| error.to_string())?;
     if !about.is_file() {
         return Err("it is not a file".to_owned());
@@ -116,8 +117,8 @@ fn private(file: &File) -> Result<(), String> {
     if about.uid() != geteuid().as_raw() {
         return Err(format!("it belongs to uid {}", about.uid()));
     }
-    if about.mode() & 0o077 != 0 {
-        return Err(format!("its mode is {:04o}, and must be 0600", about.mode() & 0o7777));
+    if about.mode() & kept != 0 {
+        return Err(format!("its mode is {:04o}, and must be {:04o}", about.mode() & 0o7777, 0o666 & !kept));
     }
     Ok(())
 }
