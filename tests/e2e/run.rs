@@ -57,6 +57,13 @@ fn what_fails_before_the_command_runs_is_125() {
         host.user("carol").run(&format!("jit deny {id} --note no")).succeeds();
         ran.join().unwrap().exits(125).says("Denied by carol: \"no\"").does_not_say("root\n");
     });
+    std::thread::scope(|scope| {
+        let ran = scope.spawn(|| host.user("bob").run("jit run --json --reason INC-43 -- id -un"));
+        let id = pending(&host);
+        host.user("carol").run(&format!("jit deny {id} --note no")).succeeds();
+        // One object, and no other.
+        assert_eq!(ran.join().unwrap().exits(125).json()["error"]["code"], "refused");
+    });
     host.grant("bob", "sudo", "carol");
     bob.run("PATH=/nowhere /usr/local/bin/jit run -- id").exits(125).says("sudo cannot be run");
     host.jitd().stop();

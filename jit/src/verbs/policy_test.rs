@@ -1,7 +1,7 @@
 //! `jit policy test`: cases in TOML, fit for a CI job that guards a policy.
 
 use super::policy::{explained, loaded, not_valid};
-use super::{Context, Ended};
+use super::{Context, Ended, verdict};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::times::When;
@@ -113,22 +113,23 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
         differences.extend(case.differs(number, &policy, at));
     }
     let count = cases.case.len();
-    match context.out.form() {
-        Form::Json => context.out.json(&Tested { cases: count, differences: &differences })?,
+    let said = match context.out.form() {
+        Form::Json => context.out.json(&Tested { cases: count, differences: &differences }),
         Form::Human => {
-            for Difference { case, what, expected, got } in &differences {
-                context.out.say(&format!(
-                    "case {case}: {}: expected {}, got {}",
-                    words::safe(what),
-                    words::safe(expected),
-                    words::safe(got)
-                ))?;
-            }
             let passed = count.saturating_sub(differences.len());
-            context.out.say(&format!("{passed} of {count} cases came out as expected"))?;
+            let mut lines: Vec<_> = differences.iter().map(Difference::line).collect();
+            lines.push(format!("{passed} of {count} cases came out as expected"));
+            context.out.say(&lines.join("\n"))
         }
+    };
+    verdict(if differences.is_empty() { Exit::Done } else { Exit::Refused }, said)
+}
+
+impl Difference {
+    fn line(&self) -> String {
+        let Self { case, what, expected, got } = self;
+        format!("case {case}: {}: expected {}, got {}", words::safe(what), words::safe(expected), words::safe(got))
     }
-    Ok(if differences.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
 impl Case {

@@ -64,11 +64,11 @@ fn file(context: &Context, args: &RunArgs, run_as: &str) -> Result<RequestView, 
 
 /// The output is the command's: what we have to say goes beside it.
 fn say(context: &Context, decided: &RequestView) -> Result<(), Failing> {
-    if context.out.form() == Form::Json {
-        context.out.json(decided)?;
-    }
     if decided.state != "granted" {
         return Err(Failing::refused(lines::not_granted(context.out.clock(), decided), "nothing was run"));
+    }
+    if context.out.form() == Form::Json {
+        context.out.json(decided)?;
     }
     let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
     context.out.aside(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()));
