@@ -137,7 +137,7 @@ fn what_others_write_on_the_screen_goes_with_ctrl_l_and_when_jitd_is_there_again
 #[test]
 fn a_signal_ends_the_screen_and_leaves_the_terminal_as_it_was() {
     let host = Host::with(plan).start();
-    for signal in ["TERM", "HUP", "INT"] {
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
         let carol = host.user("carol").screen(80, 24, "echo before; jit watch; stty -a");
         carol.shows("live");
         host.root().run(&format!("pkill -{signal} -x -u carol jit")).succeeds();
