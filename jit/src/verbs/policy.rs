@@ -28,8 +28,13 @@ fn read(file: Option<&Path>) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
     }
 }
 
-pub fn loaded(file: Option<&Path>, now: WallTime) -> Loaded {
-    load::load(&read(file)?, Around { now, zone: jit_host::zone::host_zone() })
+pub fn loaded(file: Option<&Path>, around: Around) -> Loaded {
+    load::load(&read(file)?, around)
+}
+
+/// What there is around a policy of this host.
+pub fn here(now: WallTime) -> Around {
+    Around { now, zone: jit_host::zone::host_zone() }
 }
 
 fn view(mistake: &Mistake) -> MistakeView {
@@ -56,7 +61,7 @@ fn say_mistakes(context: &Context, errors: &[MistakeView], warnings: &[MistakeVi
 
 /// Checks policy files, without jitd.
 pub fn check(context: &Context, file: Option<&Path>) -> Ended {
-    let (rules, errors, warnings) = match loaded(file, context.out.clock().now()) {
+    let (rules, errors, warnings) = match loaded(file, here(context.out.clock().now())) {
         Ok((policy, warnings)) => {
             let mut warnings = views(&warnings);
             warnings.extend(super::policy_check::here(context, &policy, file.unwrap_or(Path::new(USUAL_FILE))));
@@ -131,7 +136,7 @@ pub fn show(context: &Context) -> Ended {
 /// Says what the policy answers somebody, and why, without jitd.
 pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
     let clock = context.out.clock();
-    let policy = match loaded(args.policy.as_deref(), clock.now()) {
+    let policy = match loaded(args.policy.as_deref(), here(clock.now())) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
