@@ -71,6 +71,25 @@ fn what_fails_before_the_command_runs_is_125() {
 }
 
 #[test]
+fn where_sudo_would_let_somebody_in_jit_run_asks_nobody() {
+    let policy = "version = 1\n\
+        [[grant]]\nname = \"deploys\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\napprove = []\nstarts = \"login\"\n\
+        [[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\nnot = [\"user:bob\"]\non = [\"sudo\"]\napprove = [{ by = [\"group:leads\"] }]\n\
+        [[repetitive]]\nname = \"again\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nafter = { within = \"8h\", times = 2 }\n";
+    let host = Host::with(|host| host.people().movable_clock().policy(policy)).start();
+    host.user("bob").run("jit run -- id -un").succeeds().says("root");
+    host.user("bob").run("jit run -u carol -- id -un").exits(125).says("no rule lets bob");
+    host.user("alice").run("jit run -- id -un").exits(125).says("reason");
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("jit run -- id -un").succeeds().says("root");
+    host.clock().advance(3600);
+    // What carol approved is over; the rule gives the same again.
+    host.user("alice").run("jit run -- id -un").succeeds().says("root");
+    let asked = host.root().run("jit audit log --kind request.submitted --json").succeeds().json();
+    assert_eq!(asked["events"].as_array().unwrap().len(), 1, "only what carol approved");
+}
+
+#[test]
 fn jit_wait_says_each_approval_as_it_comes_and_costs_nothing_meanwhile() {
     let policy = "version = 1\n[[grant]]\nname = \"two\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] }, { by = [\"user:erin\"] } ]\n";
     let host = Host::with(|host| host.people().policy(policy)).start();

@@ -81,6 +81,7 @@ impl Waiter<'_> {
                 | UserAnswer::Noted
                 | UserAnswer::Part { .. }
                 | UserAnswer::Archive { .. }
+                | UserAnswer::MayEnter(_)
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }
         }
