@@ -12,6 +12,7 @@ fn installed_used_upgraded_disabled_removed_and_purged_the_files_of_pam_are_byte
     // It starts, and lets nobody in; so nothing can be put behind it yet.
     host.root().run("systemctl is-active jitd.service jitd.socket jitd-user.socket jit-rollback.path").succeeds();
     host.root().run("systemctl is-enabled jitd.service jitd.socket jitd-user.socket jit-rollback.path").succeeds();
+    host.root().run("stat -c '%U %G %a' /var/log/jit-breakglass").says("root jitd 640");
     host.root().run("jit enable sudo").exits(1).says("no rule for sudo");
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 
