@@ -25,7 +25,7 @@ pub fn read(path: &Path) -> Result<Option<String>, String> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
-    private(&file)?;
+    private(&file, 0o077)?;
     // A line that is cut off could name another service.
     if file.metadata().map_err(|error| error.to_string())?.len() > MOST {
         return Err(format!("it is longer than {MOST} bytes"));
@@ -35,11 +35,12 @@ pub fn read(path: &Path) -> Result<Option<String>, String> {
     Ok(Some(text))
 }
 
-/// Whether a file is the host's own and nobody else's: root's, where the host is root.
+/// Whether a file is the host's own (root's, where the host is root), and kept from others: they have none of these bits of its
+/// mode.
 ///
 /// # Errors
 /// It is not, and why.
-pub fn private(file: &File) -> Result<(), String> {
+pub fn private(file: &File, kept: u32) -> Result<(), String> {
     let about = file.metadata().map_err(|error| error.to_string())?;
     if !about.is_file() {
         return Err("it is not a file".to_owned());
@@ -47,8 +48,8 @@ pub fn private(file: &File) -> Result<(), String> {
     if about.uid() != geteuid().as_raw() {
         return Err(format!("it belongs to uid {}", about.uid()));
     }
-    if about.mode() & 0o077 != 0 {
-        return Err(format!("its mode is {:04o}, and must be 0600", about.mode() & 0o7777));
+    if about.mode() & kept != 0 {
+        return Err(format!("its mode is {:04o}, and must be {:04o}", about.mode() & 0o7777, 0o666 & !kept));
     }
     Ok(())
 }

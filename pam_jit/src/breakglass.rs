@@ -73,7 +73,8 @@ impl Keyhole for Files<'_> {
     fn write_down(&self, line: &str) -> Result<(), Unwritten> {
         let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(Path::new(self.log))?;
-        breakglass::private(&file).map_err(Unwritten::ByHost)?;
+        // jitd's group may read it: so an entry is on record without a restart of jitd's.
+        breakglass::private(&file, 0o037).map_err(Unwritten::ByHost)?;
         // What a limit or a full disk has cut off is no beginning of this line.
         let begins = if ends_within_a_line(&file)? { "\n" } else { "" };
         file.write_all(format!("{begins}{line}\n").as_bytes())?;

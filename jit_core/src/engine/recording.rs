@@ -54,6 +54,7 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         | Command::Unbound(..)
         | Command::Close(_)
         | Command::Ended(..)
+        | Command::BrokeGlass(_)
         | Command::Tick
         | Command::Stepped(_) => Recording::A_FACT,
         Command::Open(arrival) => opening(state, policy, arrival, now),
@@ -125,6 +126,7 @@ mod tests {
             (Command::Deny { actor: actor("carol"), id: request, note: note() }, at_once),
             (Command::Cancel(actor("alice"), None), fact),
             (Command::NotifyFailed(actor("erin"), undelivered), fact),
+            (Command::BrokeGlass(Vec::new()), fact),
             (Command::Unbound(session, String::new()), fact),
             (Command::Close(session), fact),
             (Command::Ended(session, Tally::default()), fact),

@@ -16,6 +16,7 @@ use crate::span::Span;
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::{BootId, Deadline, Now};
+use std::collections::BTreeSet;
 
 /// How long a legacy rule's grant is good for: each day has a record of its own.
 const LEGACY_DAY: Span = Span::from_secs(86_400);
@@ -287,6 +288,13 @@ pub(super) fn unbound(state: &State, id: SessionId, why: String) -> (Reply, Vec<
 
 fn closed(facts: &SessionFacts) -> Event {
     event::SessionClosed { id: facts.id, grant: facts.grant, user: facts.user.clone(), service: facts.service.clone() }.into()
+}
+
+/// The entries that are not on record yet. One is known by its whole line: it holds a nonce.
+pub(super) fn broke_glass(state: &State, mut entries: Vec<event::AccessBreakglass>) -> (Reply, Vec<Event>) {
+    let mut met = BTreeSet::new();
+    entries.retain(|entry| !state.knows_breakglass(&entry.line) && met.insert(entry.line.clone()));
+    (Reply::Done, entries.into_iter().map(Event::from).collect())
 }
 
 /// The daemon begins: sessions of another boot are over.

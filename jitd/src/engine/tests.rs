@@ -47,14 +47,14 @@ impl Hand {
 }
 
 /// An engine with a store of its own, and a policy under which alice needs nobody's approval.
-struct Bench {
-    directory: PathBuf,
+pub(super) struct Bench {
+    pub(super) directory: PathBuf,
     hand: Hand,
-    engine: Handle,
+    pub(super) engine: Handle,
 }
 
 impl Bench {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         Self::with(name, "[]", RecordChecks::Grouped)
     }
 
