@@ -1,7 +1,8 @@
 //! A record of a million events: how long a start takes, with how much memory, and what the rest costs.
 
-use crate::say;
+use crate::{grants, say};
 use jit_core::record::Head;
+use jit_core::span::Span;
 use jit_core::time::WallTime;
 use jit_store::{Base, Fresh, Store, bases, compare, open_to_read, pick};
 use std::path::Path;
@@ -10,12 +11,15 @@ use std::time::{Duration, Instant};
 
 /// How many events.
 const EVENTS: u32 = 1_000_000;
+/// How often an agent came in by one grant, and how often by break-glass.
+const SESSIONS: u32 = 100_000;
+const ENTRIES: u32 = 20_000;
 /// How many of them came after the base, at most: so many that another is due.
 const TAIL: u32 = 20_000;
 
-fn session(number: u32, open: bool) -> Fresh {
+fn session(number: u32, open: bool, grant: &str) -> Fresh {
     let uid = 1000 + number % 50;
-    let about = format!(r#""id":"S-{:08}","grant":"G-{:08}","user":"user-{uid}""#, number % 100_000_000, number / 100);
+    let about = format!(r#""id":"S-{:08}","grant":"{grant}","user":"user-{uid}""#, number % 100_000_000);
     let (event, data) = if open {
         let rest = r#""service":"sudo","as":"root","from":null,"tty":"pts/3","auth":null,"process":"4711@123456""#;
         ("session.opened", format!(r#"{{{about},"uid":{uid},{rest}}}"#))
@@ -26,7 +30,22 @@ fn session(number: u32, open: bool) -> Fresh {
 }
 
 fn grow(store: &mut Store, sessions: std::ops::Range<u32>) {
-    let all: Vec<_> = sessions.flat_map(|number| [session(number, true), session(number, false)]).collect();
+    let grant = |number| format!("G-{:08}", number / 100);
+    let all: Vec<_> = sessions.flat_map(|number| [true, false].map(|open| session(number, open, &grant(number)))).collect();
+    all.chunks(2000).for_each(|batch| drop(store.append(batch, 0).unwrap()));
+}
+
+/// A record in which an agent came in by one grant, again and again, and by break-glass while jitd was away.
+fn of_an_agent(path: &Path) {
+    let _began = grants::record(path, 1, |_| Span::from_secs(86_400));
+    let (mut store, _, _) = Store::open(path).unwrap();
+    let grant = grants::id(0).to_string();
+    let mut all: Vec<_> = (0..SESSIONS).flat_map(|number| [true, false].map(|open| session(number, open, &grant))).collect();
+    all.extend((0..ENTRIES).map(|number| {
+        let about = r#""user":"root","service":"sudo","phase":"account","when":"2026-11-23T12:00:00Z""#;
+        let data = format!(r#"{{{about},"line":"2026-11-23T12:00:00Z user=agent service=sudo phase=account number={number}"}}"#);
+        Fresh { at: WallTime::from_millis(i64::from(SESSIONS) * 1000), event: "access.breakglass", data }
+    }));
     all.chunks(2000).for_each(|batch| drop(store.append(batch, 0).unwrap()));
 }
 
@@ -79,6 +98,13 @@ pub fn run(place: &Path) {
     let (next, second) = timed(|| pick(&path, state.picker(), seq).unwrap());
     store.put_base(&next).unwrap();
     say::figure("picking the next base", &took(second), "");
+    let agents = place.join("agent.db");
+    of_an_agent(&agents);
+    say::figure(
+        &format!("start where one grant let in {SESSIONS} sessions, and after {ENTRIES} break-glass entries"),
+        &opened(&agents),
+        "",
+    );
     let kept: Option<Base> = bases(&open_to_read(&path).unwrap()).unwrap();
     assert_eq!(kept, Some(next));
 }

@@ -51,6 +51,6 @@ pub fn run(place: &Path) {
         // The noise: where the middle half of the runs of the same stack is beside itself.
         let ([_, most], ours) = (results.paired(AGAIN, STOCK).middle_half(), results.paired(OURS, STOCK).median());
         let within = say::goal(&format!("{most:.3} times, as in the middle half of {AGAIN}"), ours <= most);
-        say::figure("the noise of stock against stock", &format!("{ours:.3} times"), &within);
+        say::figure("with our lines, within the noise of stock against stock", &format!("{ours:.3} times"), &within);
     });
 }

@@ -1,10 +1,12 @@
 //! The break-glass file opens a dead gate for those alone whom it names; what the module wrote down meanwhile becomes events.
 #![no_main]
 
+use jit_core::engine::{Command, Context, handle};
 use jit_core::event::Event;
+use jit_core::id::Entropy;
 use jit_core::record::{Head, Record};
 use jit_core::state::State;
-use jit_core::time::WallTime;
+use jit_core::time::{BootTime, Now, WallTime};
 use jit_core::{line, text};
 use libfuzzer_sys::fuzz_target;
 use pam_jit::breakglass::lets_in;
@@ -16,17 +18,33 @@ fuzz_target!(|data: &str| {
     assert!(!lets_in(data, "", "sudo") && !lets_in(data, "alice", "") && !lets_in(data, "alice sudo", "") && !lets_in(data, "#", "sudo"));
     let lines: Vec<_> = data.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let mut state = State::default();
-    let events = jitd::fuzzing::breakglass_events(&state, &lines);
-    assert_eq!(events.len(), lines.len());
-    for event in &events {
+    let mut events = events_of(&state, &lines);
+    let different: std::collections::BTreeSet<_> = lines.iter().collect();
+    assert_eq!(events.len(), different.len());
+    for event in events.drain(..) {
         let data = event.data().unwrap();
-        assert_eq!(&Event::read(event.name(), &data).unwrap(), event);
+        assert_eq!(Event::read(event.name(), &data).unwrap(), event);
         let said = line::of(&Record::chained(Head::NONE, WallTime::from_millis(0), event.name(), data));
         assert!(!said.chars().any(text::is_unsafe), "{said:?}");
-        state.apply(WallTime::from_millis(0), event);
+        state.apply(WallTime::from_millis(0), &event);
     }
-    assert!(jitd::fuzzing::breakglass_events(&state, &lines).is_empty(), "a line is recorded once");
+    assert!(events_of(&state, &lines).is_empty(), "a line is recorded once");
 });
+
+fn events_of(state: &State, lines: &[String]) -> Vec<Event> {
+    let command = Command::BrokeGlass(lines.iter().map(|line| jitd::fuzzing::breakglass_entry(line)).collect());
+    let now = Now { wall: WallTime::from_millis(0), boot: BootTime::from_millis(0) };
+    handle(state, command, &mut Context { now, policy: None, entropy: &mut Never }).unwrap().1
+}
+
+/// No id is needed.
+struct Never;
+
+impl Entropy for Never {
+    fn bits(&mut self) -> u64 {
+        unreachable!("an entry has no id");
+    }
+}
 
 /// The same, byte for byte: two words before a `#`, with blanks around them.
 fn says(data: &str, user: &str, service: &str) -> bool {

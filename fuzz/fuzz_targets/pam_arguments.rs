@@ -2,8 +2,9 @@
 #![no_main]
 
 use jit_core::text;
+use jit_proto::pam::OBSERVE_DAYS;
 use libfuzzer_sys::fuzz_target;
-use pam_jit::arguments::{Arguments, OBSERVE_DAYS};
+use pam_jit::arguments::Arguments;
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 

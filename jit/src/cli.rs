@@ -54,7 +54,7 @@ pub enum Verb {
     /// Run a command by sudo: ask for access, wait for it, then run
     #[command(after_help = "Examples:\n  jit run --reason \"INC-42 disk full\" -- systemctl restart db\n  \
                       pg_dump shop | jit run --reason INC-42 -u postgres -- psql archive\n\n\
-                      What you hold or have asked for already is used. Output and exit code are the command's;\n\
+                      What you hold or have asked for already is used, and nothing is asked for where sudo would let you in. Output and exit code are the command's;\n\
                       125 if it was not run.")]
     Run(RunArgs),
     /// Wait for a request of yours to be decided
@@ -169,9 +169,11 @@ pub enum Verb {
     Optouts,
     /// Write an access review: who held what when, opt-outs and their reviews, denials, what is overdue (auditors and root)
     #[command(after_help = "Examples:\n  jit report --since 90d --html review.html\n  \
-                      jit report --since 2026-07-01 --html review.html --csv review.csv\n\n\
+                      jit report --since 2026-07-01 --html review.html --csv review.csv\n  \
+                      jit report --since 90d --csv review.csv\n\n\
                       The page is one file, without script, for a browser or a printer. An older file of that name is\n\
-                      replaced when the new one is whole; it is readable by you alone.")]
+                      replaced when the new one is whole; it is readable by you alone. What is no plain file, /dev/null for\n\
+                      instance, is not replaced: the table alone is had by --csv alone.")]
     Report(ReportArgs),
     /// Say how the daemon is, as OpenMetrics text (auditors and root)
     #[command(after_help = "Examples:\n  jit metrics\n  jit metrics --textfile /var/lib/prometheus/node-exporter/jit.prom\n\n\

@@ -179,8 +179,9 @@ impl Out {
         match failing {
             Failing::Failed(failure) => {
                 self.aside(&complaint(&failure));
-                if self.form == Form::Json && self.json(&json::Failed::of(&failure)).is_err() {
-                    return Exit::Refused;
+                if self.form == Form::Json {
+                    // The exit code says it even if nobody reads.
+                    let _ = self.json(&json::Failed::of(&failure));
                 }
                 failure.code.into()
             }

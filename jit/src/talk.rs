@@ -250,6 +250,7 @@ impl Conversation<'_> {
                 | UserAnswer::Metrics(_)
                 | UserAnswer::Noted
                 | UserAnswer::Part { .. }
+                | UserAnswer::MayEnter(_)
                 | UserAnswer::Archive { .. } => return Err(self.unexpected()),
             }
         }

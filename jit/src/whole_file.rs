@@ -5,6 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// What is said of a device, a pipe or a link in whose place no file is put.
+const NOT_REPLACED: &str = "it is no plain file, so it is not replaced by one";
+
 /// A file that is being written. It takes its name when it is finished; dropped before, it leaves nothing.
 #[derive(Debug)]
 pub struct WholeFile {
@@ -18,8 +21,13 @@ impl WholeFile {
     /// Begins one that will have this name and mode.
     ///
     /// # Errors
-    /// It cannot be made there.
+    /// It cannot be made there; or something else than a file has the name, a device for instance, and would be gone.
     pub fn create(path: &Path, mode: u32) -> io::Result<Self> {
+        match path.symlink_metadata() {
+            Ok(there) if !there.is_file() => return Err(io::Error::other(NOT_REPLACED)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
         let name = path.file_name().ok_or_else(|| io::Error::other("it has no name"))?.to_string_lossy();
         let made = path.with_file_name(format!(".{name}.jit-{}", std::process::id()));
         // Never through a link that somebody else has put there.
@@ -87,5 +95,19 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_replaced_by_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| directory.path().join(name));
+        std::fs::write(&file, "old").unwrap();
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for path in [&pipe, &link, directory.path()] {
+            let refused = WholeFile::create(path, 0o600).unwrap_err();
+            assert_eq!(refused.to_string(), NOT_REPLACED, "{}", path.display());
+        }
+        assert!(link.is_symlink() && std::fs::read_dir(directory.path()).unwrap().count() == 3);
     }
 }

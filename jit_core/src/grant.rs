@@ -1,6 +1,6 @@
 //! Grants: permission for one subject, one service, one run-as user, until a moment.
 
-use crate::id::{GrantId, RequestId, SessionId};
+use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
 use crate::optout::BasisKey;
 use crate::policy::hours::Hours;
@@ -11,7 +11,6 @@ use crate::subject::Entry;
 use crate::time::{Deadline, Now, WallTime};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What kind of permission a grant is.
@@ -148,49 +147,6 @@ impl Validity {
     }
 }
 
-/// The sessions that a grant has let in. Most have let in none yet, and hold nothing for them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sessions(Option<Box<LetIn>>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct LetIn {
-    all: BTreeSet<SessionId>,
-    open: BTreeSet<SessionId>,
-}
-
-const NONE: &BTreeSet<SessionId> = &BTreeSet::new();
-
-impl Sessions {
-    /// All of them.
-    #[must_use]
-    pub fn all(&self) -> &BTreeSet<SessionId> {
-        self.0.as_ref().map_or(NONE, |let_in| &let_in.all)
-    }
-
-    /// Those of them that run.
-    #[must_use]
-    pub fn open(&self) -> &BTreeSet<SessionId> {
-        self.0.as_ref().map_or(NONE, |let_in| &let_in.open)
-    }
-
-    /// One more, which runs.
-    pub(crate) fn add(&mut self, id: SessionId) {
-        let let_in = self.0.get_or_insert_default();
-        let_in.all.insert(id);
-        let_in.open.insert(id);
-    }
-
-    /// One runs no more. Whether it ran.
-    pub(crate) fn close(&mut self, id: SessionId) -> bool {
-        self.0.as_mut().is_some_and(|let_in| let_in.open.remove(&id))
-    }
-
-    /// All of them, when it is over.
-    pub(crate) fn into_all(self) -> BTreeSet<SessionId> {
-        self.0.map(|let_in| let_in.all).unwrap_or_default()
-    }
-}
-
 /// A grant that lets its subject in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveGrant {
@@ -202,8 +158,8 @@ pub struct LiveGrant {
     pub taken: u32,
     /// How often it was made longer.
     pub extended: u32,
-    /// Those sessions.
-    pub sessions: Sessions,
+    /// How many of them run.
+    pub open: u32,
     /// Of how many of the moments at which they are to be warned it was said, or that they passed unseen.
     pub warned: usize,
 }
@@ -217,7 +173,7 @@ impl LiveGrant {
             AtExpiry::End | AtExpiry::Warn => false,
             AtExpiry::Keep => true,
         };
-        let before = self.terms.common.session.warn.get(self.warned).filter(|_| !goes_on && !self.sessions.open().is_empty())?;
+        let before = self.terms.common.session.warn.get(self.warned).filter(|_| !goes_on && self.open > 0)?;
         Some((until.minus(*before), *before))
     }
 
@@ -244,18 +200,23 @@ impl LiveGrant {
         let same_account = *uid == entry.subject.uid && *user == entry.subject.name;
         let same_target = entry.run_as.as_ref().is_none_or(|run_as| *run_as == common.run_as);
         let uses_left = common.max_uses.is_none_or(|most| self.taken < most);
-        let begun = match self.validity {
-            Validity::Scheduled { .. } => false,
-            Validity::Waiting { .. } | Validity::Active { .. } => true,
-        };
         same_account
-            && begun
+            && self.has_begun()
             && same_target
             && uses_left
             && common.service.covers(&entry.service)
             && from_allowed(&common.from, entry.remote).is_ok()
             && within_hours(common.hours.as_ref(), now.wall).is_ok()
             && !self.validity.ends().has_passed(now)
+    }
+
+    /// Whether it is good by now, and not only later.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        match self.validity {
+            Validity::Scheduled { .. } => false,
+            Validity::Waiting { .. } | Validity::Active { .. } => true,
+        }
     }
 
     /// The word of its state.
@@ -297,8 +258,6 @@ pub struct EndedGrant {
     pub until: WallTime,
     /// How many sessions it let in.
     pub taken: u32,
-    /// Those sessions.
-    pub sessions: BTreeSet<SessionId>,
     /// How it ended.
     pub ending: Ending,
     /// When it ended.

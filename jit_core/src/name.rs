@@ -126,6 +126,12 @@ impl Service {
         }
     }
 
+    /// Whether it leads from one account to another, and is no log-in.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        matches!(self.family().as_str(), "sudo" | "su")
+    }
+
     /// Whether this is a remote log-in, where the run-as user is always oneself.
     #[must_use]
     pub fn is_sshd(&self) -> bool {

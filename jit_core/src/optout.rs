@@ -7,10 +7,14 @@ use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
 use crate::policy::judge::{from_allowed, within_hours};
 use crate::policy::{After, Principal};
+use crate::span::Span;
 use crate::subject::Remote;
 use crate::time::{Deadline, Now, WallTime};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// How long an approval can be repeated at most: one that is older is forgotten.
+pub const REPEATABLE: Span = Span::from_secs(31 * 86_400);
 
 /// What a reviewer says of an emergency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

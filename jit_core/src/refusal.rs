@@ -150,6 +150,15 @@ pub enum Refusal {
     Own {
         id: Option<RequestId>,
     },
+    /// What they grant to that account would be theirs.
+    MayActAs {
+        user: UserName,
+    },
+    /// Whoever approved it before is whoever asked, as the policy knows by now.
+    ApprovedByAsker {
+        id: RequestId,
+        by: UserName,
+    },
     Unreadable,
     NotApprover {
         id: Option<RequestId>,
@@ -242,6 +251,8 @@ impl Refusal {
             | Self::Decided { .. }
             | Self::Over { .. }
             | Self::Own { .. }
+            | Self::MayActAs { .. }
+            | Self::ApprovedByAsker { .. }
             | Self::Unreadable
             | Self::NotApprover { .. }
             | Self::ApprovedAlready { .. }
@@ -320,7 +331,8 @@ impl Refusal {
             Self::NameOne { ids, .. } => format!("there are {}", ids.join(", ")),
             Self::Decided { id, .. } => format!("see it: jit show {id}"),
             Self::Over { id, .. } => format!("see it: jit show {id}"),
-            Self::Own { .. } => "someone else must decide".to_owned(),
+            Self::Own { .. } | Self::MayActAs { .. } => "someone else must decide".to_owned(),
+            Self::ApprovedByAsker { id, .. } => format!("have it asked again: jit deny {id} --note \"...\""),
             Self::Unreadable => "run jit directly, from a log-in of your own".to_owned(),
             Self::NotApprover { approvers, .. } if approvers.is_empty() => "nobody has to approve it".to_owned(),
             Self::NotApprover { approvers, .. } => format!("approves: {}", text::any_of(approvers)),
@@ -389,6 +401,10 @@ impl fmt::Display for Refusal {
             Self::Over { id, word } => write!(f, "{id} is over: {word}"),
             Self::Own { id: Some(id) } => write!(f, "{id} is your own, or that of a session that you act in; nobody approves their own"),
             Self::Own { id: None } => f.write_str("nobody grants anything to themselves, in whatever session they act"),
+            Self::MayActAs { user } => write!(f, "you may act as {user}, so that what is granted to them would be yours"),
+            Self::ApprovedByAsker { id, by } => {
+                write!(f, "{by}, who approved {id} before, is an account of whoever asked; nobody approves their own")
+            }
             Self::Unreadable => f.write_str("it cannot be told who is behind your process, so it counts as the asker's own"),
             Self::NotApprover { id: Some(id), .. } => write!(f, "the policy does not let you approve {id}"),
             Self::NotApprover { id: None, .. } => f.write_str("the policy does not let you approve this"),

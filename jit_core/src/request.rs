@@ -7,7 +7,7 @@ use crate::name::{RuleName, RunAs, Service, Uid, UserName};
 use crate::policy::hours::Hours;
 use crate::policy::{Extend, Principal, SessionRule, Stage};
 use crate::span::Span;
-use crate::time::{BootTime, Deadline, WallTime};
+use crate::time::{BootTime, Deadline, Now, WallTime};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,14 @@ pub struct Ask {
     pub use_within: Option<Span>,
     /// When it was made.
     pub submitted: WallTime,
+}
+
+impl Ask {
+    /// Whether its time is to begin only later.
+    #[must_use]
+    pub fn is_for_later(&self, now: Now) -> bool {
+        self.start.is_some_and(|start| !start.has_passed(now))
+    }
 }
 
 /// One person's yes.

@@ -14,7 +14,7 @@ use crate::actor::Humans;
 use crate::grant::{Common, Grant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, Uid, UserName};
-use crate::optout::{Basis, Emergency};
+use crate::optout::{Basis, Emergency, REPEATABLE};
 use crate::policy::FileDigest;
 use crate::request::Request;
 use crate::session::Session;
@@ -30,9 +30,6 @@ use std::sync::Arc;
 /// are in the record only. In unit tests few, so that they meet what is forgotten.
 const KEPT: usize = if cfg!(any(test, fuzzing)) { 8 } else { 5_000 };
 
-/// How long an approval can be repeated at most.
-const REPEATABLE: Span = Span::from_secs(31 * 86_400);
-
 /// All requests, grants and sessions, with what is needed to find them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -42,6 +39,11 @@ pub struct State {
     pending_of: BTreeSet<(Uid, RequestId)>,
     live_of: BTreeSet<(Uid, GrantId)>,
     open: BTreeSet<SessionId>,
+    /// What each grant that is at hand has let in, forgotten or not. By one grant thousands come in, one after the other, so that no
+    /// grant holds them itself: each change of it would copy them.
+    let_in: BTreeSet<(GrantId, SessionId)>,
+    /// The same of those that run.
+    open_of: BTreeSet<(GrantId, SessionId)>,
     deadlines: Deadlines,
     over: [BTreeSet<(WallTime, Over)>; 3],
     acted_as: ActedAs,
@@ -50,6 +52,10 @@ pub struct State {
     bases: Bases,
     first_basis: Earliest,
     marks: Marks,
+    /// Wall time of the newest event.
+    newest: Option<WallTime>,
+    /// Break-glass entries that are in the record already: those of a long absence are many.
+    breakglass: BTreeSet<String>,
     common: Shared<Common>,
     undo: Option<Vec<Undo>>,
 }
@@ -98,8 +104,6 @@ impl Eq for Earliest {}
 /// Small facts of the fold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Marks {
-    /// Wall time of the newest event.
-    newest: Option<WallTime>,
     /// The boot that the boot clock of all deadlines belongs to.
     boot: Option<BootId>,
     /// How far the wall clock was ahead of the boot clock when last it was looked at, in milliseconds.
@@ -108,8 +112,6 @@ struct Marks {
     policy: Vec<FileDigest>,
     /// Standing exemptions, and when it was last said that they end soon.
     stale: BTreeMap<RuleName, WallTime>,
-    /// Break-glass entries that are in the record already.
-    breakglass: BTreeSet<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -121,6 +123,8 @@ enum Undo {
     Emergency(GrantId, Option<Box<Emergency>>),
     Basis(Arc<Terms>, Option<Basis>),
     Marks(Marks),
+    Newest(Option<WallTime>),
+    Breakglass(String),
 }
 
 impl State {
@@ -146,6 +150,8 @@ impl State {
                 Undo::Emergency(id, old) => self.put_emergency(id, old.map(|old| *old)),
                 Undo::Basis(terms, old) => self.put_basis(&terms, old),
                 Undo::Marks(old) => self.marks = old,
+                Undo::Newest(old) => self.newest = old,
+                Undo::Breakglass(line) => drop(self.breakglass.remove(&line)),
             }
         }
     }
@@ -160,7 +166,13 @@ impl State {
                 now.or(before).is_some_and(|terms| terms.uid == uid)
             }
             Undo::Basis(terms, _) => terms.uid == uid,
-            Undo::Request(..) | Undo::Session(..) | Undo::ActedAs(_) | Undo::Emergency(..) | Undo::Marks(_) => false,
+            Undo::Request(..)
+            | Undo::Session(..)
+            | Undo::ActedAs(_)
+            | Undo::Emergency(..)
+            | Undo::Marks(_)
+            | Undo::Newest(_)
+            | Undo::Breakglass(_) => false,
         })
     }
 
@@ -221,7 +233,7 @@ impl State {
                     self.deadlines.insert(moment, Due::Warning(id));
                 }
             }
-            Some(Grant::Ended(grant)) if grant.sessions.is_disjoint(&self.open) => self.shelve(grant.at, Over::Grant(id)),
+            Some(Grant::Ended(grant)) if self.open_of(id).next().is_none() => self.shelve(grant.at, Over::Grant(id)),
             Some(Grant::Ended(_)) | None => {}
         }
         self.note(Undo::Grant(id, old));
@@ -233,15 +245,23 @@ impl State {
     fn put_session(&mut self, id: SessionId, new: Option<Session>) {
         let old = self.sessions.remove(&id);
         match &old {
-            Some(Session::Open(_)) => {
+            Some(Session::Open(facts)) => {
                 self.open.remove(&id);
+                self.open_of.remove(&(facts.grant, id));
+                if new.is_none() {
+                    self.let_in.remove(&(facts.grant, id));
+                }
             }
             Some(Session::Closed { at, .. } | Session::Ended { at, .. }) => self.unshelve(*at, Over::Session(id)),
             None => {}
         }
         match &new {
-            Some(Session::Open(_)) => {
+            Some(Session::Open(facts)) => {
                 self.open.insert(id);
+                self.open_of.insert((facts.grant, id));
+                if self.grants.contains_key(&facts.grant) {
+                    self.let_in.insert((facts.grant, id));
+                }
             }
             Some(Session::Closed { at, .. } | Session::Ended { at, .. }) => self.shelve(*at, Over::Session(id)),
             None => {}
@@ -257,7 +277,7 @@ impl State {
     /// A grant that is over is at hand while a session of it goes on: whoever ends that must know by what it came in.
     fn shelve_with_its_last_session(&mut self, of: Option<GrantId>) {
         let Some((id, Grant::Ended(grant))) = of.and_then(|id| Some((id, self.grants.get(&id)?.as_ref()))) else { return };
-        let (at, goes_on) = (grant.at, !grant.sessions.is_disjoint(&self.open));
+        let (at, goes_on) = (grant.at, self.open_of(id).next().is_some());
         if goes_on {
             self.unshelve(at, Over::Grant(id));
         } else {
@@ -301,6 +321,19 @@ impl State {
         self.note(Undo::Marks(old));
     }
 
+    fn put_newest(&mut self, new: WallTime) {
+        if self.newest != Some(new) {
+            let old = self.newest.replace(new);
+            self.note(Undo::Newest(old));
+        }
+    }
+
+    fn put_breakglass(&mut self, line: &str) {
+        if self.breakglass.insert(line.to_owned()) {
+            self.note(Undo::Breakglass(line.to_owned()));
+        }
+    }
+
     fn shelve(&mut self, at: WallTime, what: Over) {
         if let Some(shelf) = self.over.get_mut(what.shelf()) {
             shelf.insert((at, what));
@@ -320,7 +353,13 @@ impl State {
             while let Some(oldest) = self.over.get_mut(shelf).filter(|shelf| shelf.len() > KEPT).and_then(BTreeSet::pop_first) {
                 match oldest.1 {
                     Over::Request(id) => drop(self.requests.remove(&id)),
-                    Over::Grant(id) => drop(self.grants.remove(&id)),
+                    Over::Grant(id) => {
+                        self.grants.remove(&id);
+                        let sessions: Vec<_> = self.let_in(id).collect();
+                        for session in sessions {
+                            self.let_in.remove(&(id, session));
+                        }
+                    }
                     Over::Session(id) => drop(self.sessions.remove(&id)),
                 }
             }
@@ -332,7 +371,7 @@ impl State {
     /// An emergency that was reviewed counts for its limit, which reaches back a year at most; an approval that is
     /// older than a month is repeated by nobody.
     fn forget_optouts(&mut self) {
-        let Some(newest) = self.marks.newest else { return };
+        let Some(newest) = self.newest else { return };
         let older_than = |at: WallTime, span: Span| at.until(newest) > span;
         // Each of those that are kept is looked at, so not after every event.
         if self.emergencies.len() > KEPT && self.first_reviewed.0.is_some_and(|at| older_than(at, crate::span::LONGEST)) {

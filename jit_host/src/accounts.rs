@@ -52,8 +52,12 @@ fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
     Ok(Subject { uid: Uid(user.uid.as_raw()), name: UserName::new(user.name), groups })
 }
 
-/// The names of all groups of a user; a group without a name is one that no policy can mean.
+/// The names of all groups of a user; a group without a name is one that no policy can mean. None: they cannot be known.
 fn groups_of(user: &User) -> Option<Groups> {
+    if user.name.contains(char::REPLACEMENT_CHARACTER) {
+        // The account's own name is not UTF-8, and of this one libc would know the primary group alone, without an error.
+        return None;
+    }
     let name = CString::new(user.name.as_str()).ok()?;
     let gids = getgrouplist(&name, user.gid).ok()?;
     let mut known = BTreeSet::new();
@@ -120,6 +124,13 @@ mod tests {
         let daemon = subject_by_uid(Uid(1)).unwrap();
         assert!(daemon.groups.are_known(), "{daemon:?}");
         assert_eq!(silent_group_sources(), [""; 0]);
+    }
+
+    #[test]
+    fn of_an_account_whose_name_is_not_utf8_no_group_is_known() {
+        let mut root = User::from_uid(nix::unistd::Uid::from_raw(0)).unwrap().unwrap();
+        root.name = String::from_utf8_lossy(b"caf\xe9").into_owned();
+        assert_eq!(found(Ok(Some(root))).unwrap().groups, Groups::unknown());
     }
 
     #[test]

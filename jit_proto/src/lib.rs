@@ -4,6 +4,7 @@
 //! - [`ask`]: what it puts for somebody who has no grant, on the same socket.
 //! - [`user`]: what people ask, on `/run/jit/user.sock`; [`view`] is what they are shown.
 //! - [`place`]: the cgroup of a session, which one end makes and the other ends.
+//! - [`breakglass`]: who comes in while jitd is away, which the module reads then and jit beforehand.
 //! - [`frame`]: one version byte, four bytes of length, at most 64 KiB of content.
 //! - [`client`]: a small blocking client for both, fit for a setuid host: no thread, no signal, no
 //!   environment, every wait in slices that are counted.
@@ -16,6 +17,7 @@
 )]
 
 pub mod ask;
+pub mod breakglass;
 pub mod client;
 pub mod frame;
 pub mod pam;

@@ -7,6 +7,9 @@ use crate::ask::{Ask, Told};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
+/// The most days ahead that a line may only observe. The module lets nobody in beyond it, so jit writes no such line.
+pub const OBSERVE_DAYS: u64 = 90;
+
 /// One question, on a connection of its own; but for [`Question::Ask`], where the next one may follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PamAsk {

@@ -188,6 +188,13 @@ pub enum Act {
     },
     /// Say that notices did not reach somebody. Answer: [`UserAnswer::Noted`].
     NotifyFailed(UndeliveredView),
+    /// Whether one would be let in now, without asking anybody. Answer: [`UserAnswer::MayEnter`].
+    MayEnter {
+        /// By which service.
+        service: String,
+        /// As whom; none: root.
+        run_as: Option<String>,
+    },
 }
 
 /// What a reviewer says of an emergency.
@@ -274,6 +281,8 @@ pub enum UserAnswer {
         /// Whether another part follows.
         more: bool,
     },
+    /// Whether one would be let in.
+    MayEnter(bool),
 }
 
 /// How much of an answer a part holds, in bytes.

@@ -3,7 +3,6 @@
 //! A record that is damaged is kept aside, and nothing is granted until somebody puts a whole one in its place. A disk that
 //! fails is tried again each second. In both cases jitd stays up and says so: the gate is shut, and not just gone.
 
-use crate::breakglass;
 use crate::clock::{Clock, KernelEntropy};
 use crate::engine::{self, Begun, Handle, Hanging};
 use crate::meter::Meter;
@@ -41,8 +40,6 @@ pub struct Beginner<C> {
     pub settings: Settings,
     /// The clock.
     pub clock: C,
-    /// What the module wrote down while jitd was away.
-    pub written_meanwhile: Vec<String>,
     /// Where it is told how many events there are.
     pub told: Arc<watch::Sender<u64>>,
     /// How surely sessions can be ended.
@@ -79,7 +76,7 @@ pub struct Beginning {
 }
 
 impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
-    /// Reads the record, and writes into it that the daemon begins, by which policy, and what happened while it was away.
+    /// Reads the record, and writes into it that the daemon begins, and by which policy.
     ///
     /// # Errors
     /// Another program's record, or a newer jitd's: it is not for us to stay up beside it.
@@ -171,8 +168,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         }
         let policy = reload::read(&self.settings.policy);
         let now = self.clock.now();
-        let mut first = first_events(&state, &policy, now, self.clock.boot(), self.bound)?;
-        first.extend(breakglass::events(&state, &self.written_meanwhile));
+        let first = first_events(&state, &policy, now, self.clock.boot(), self.bound)?;
         let mut batch = Vec::new();
         for event in &first {
             state.apply(now.wall, event);

@@ -1,54 +1,210 @@
-//! What the module wrote down while jitd was away, brought into the record.
+//! What the module wrote down while it took jitd for away, brought into the record: when jitd starts, and whenever there is
+//! more. The module needs no restart of jitd's to take it for away: `/run/jit` may be writable by others, or the host too busy.
 
-use jit_core::event::{self, Event};
+use crate::engine::Handle;
+use jit_core::engine::Command;
+use jit_core::event::AccessBreakglass;
 use jit_core::name::{Service, UserName};
-use jit_core::state::State;
 use nix::fcntl::OFlag;
-use std::fs::OpenOptions;
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// Where the module writes.
-const LOG: &str = "/var/log/jit-breakglass";
-/// The most that is read of it, in bytes.
-const MOST: u64 = 4 * 1024 * 1024;
+/// Where the module writes. It is root's, and jitd's group may read it.
+pub const LOG: &str = "/var/log/jit-breakglass";
+/// How often it is looked whether there is more.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many lines are recorded at once. The log has no limit, as the module has none; it is read on from here.
+const AT_ONCE: usize = if cfg!(test) { 3 } else { 500 };
+/// The longest line, in bytes: the module's have about ninety. What is longer comes in pieces.
+const LONGEST: u64 = 4096;
 
-/// The lines of the log. A service that is never root gets a copy of it beside its sockets, where root alone writes: the
-/// unit makes it at each start. To be called before changing user.
-#[must_use]
-pub fn written_meanwhile(run: &Path) -> Vec<String> {
-    let lines = read(LOG.as_ref());
-    if lines.is_empty() { read(&run.join("breakglass")) } else { lines }
+/// How far the log was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Place {
+    /// Which file it was.
+    file: u64,
+    /// Up to which byte.
+    upto: u64,
 }
 
-/// The lines of a file that only root can have written.
-fn read(path: &Path) -> Vec<String> {
-    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
-    let Ok(mut file) = OpenOptions::new().read(true).custom_flags(flags).open(path) else { return Vec::new() };
-    let roots = file.metadata().is_ok_and(|about| about.is_file() && about.uid() == 0 && about.mode() & 0o022 == 0);
-    if !roots {
-        return Vec::new();
+/// The log, and what of it is in the record.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    /// Whose it must be: nobody else can have written it.
+    owner: u32,
+    place: Place,
+    /// The last line that was handed over: a record that does not have it is another one, an older backup perhaps.
+    last: Option<String>,
+}
+
+impl Log {
+    /// The module's.
+    #[must_use]
+    pub fn of_the_module() -> Self {
+        Self::new(LOG, 0)
     }
-    let mut text = Vec::new();
-    // What could be read is better than nothing.
-    let _ = Read::by_ref(&mut file).take(MOST).read_to_end(&mut text);
-    String::from_utf8_lossy(&text).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+
+    /// One of which nothing was read.
+    pub(crate) fn new(path: impl Into<PathBuf>, owner: u32) -> Self {
+        Self { path: path.into(), owner, place: Place::default(), last: None }
+    }
+
+    /// Hands over what is there, and then whatever comes to it.
+    pub async fn follow(mut self, engine: Handle) {
+        loop {
+            self.hand_over(&engine).await;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Hands over what is there.
+    pub(crate) async fn hand_over(&mut self, engine: &Handle) {
+        if let Some(last) = self.last.clone() {
+            match engine.query(move |snapshot| snapshot.state.knows_breakglass(&last)).await {
+                Ok(true) => {}
+                Ok(false) => (self.place, self.last) = (Place::default(), None),
+                Err(_) => return,
+            }
+        }
+        loop {
+            let (path, owner, place) = (self.path.clone(), self.owner, self.place.clone());
+            // A disk that hangs must hold up nobody at the door.
+            let read = tokio::task::spawn_blocking(move || read_on(&open(&path, owner)?, place)).await;
+            let Ok(Ok((lines, place))) = read else { return };
+            if place == self.place {
+                return;
+            }
+            let entries = lines.iter().map(|line| entry(line)).collect();
+            if engine.command(Command::BrokeGlass(entries)).await.is_err() {
+                // The next look finds the same.
+                return;
+            }
+            self.place = place;
+            self.last = lines.last().cloned().or(self.last.take());
+        }
+    }
 }
 
-/// The events of those lines that are not in the record yet. A line is known by its whole text: it holds a nonce.
+/// The next lines. One that is still being written is left for later.
+fn read_on(mut file: &File, mut place: Place) -> io::Result<(Vec<String>, Place)> {
+    let about = file.metadata()?;
+    if about.ino() != place.file || about.len() < place.upto {
+        place = Place { file: about.ino(), upto: 0 };
+    }
+    file.seek(SeekFrom::Start(place.upto))?;
+    let mut file = BufReader::new(file);
+    let mut lines = Vec::new();
+    while lines.len() < AT_ONCE {
+        let mut line = Vec::new();
+        let read = u64::try_from(Read::by_ref(&mut file).take(LONGEST).read_until(b'\n', &mut line)?).unwrap_or(LONGEST);
+        if read < LONGEST && line.last() != Some(&b'\n') {
+            break;
+        }
+        place.upto = place.upto.saturating_add(read);
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end_matches('\n');
+        if !text.is_empty() {
+            lines.push(text.to_owned());
+        }
+    }
+    Ok((lines, place))
+}
+
+/// Opens a file that only its owner can have written.
+fn open(path: &Path, owner: u32) -> io::Result<File> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let about = file.metadata()?;
+    let is_theirs = about.is_file() && about.uid() == owner && about.mode() & 0o022 == 0;
+    if is_theirs { Ok(file) } else { Err(io::Error::other("others could have written it")) }
+}
+
+/// What a line says.
 #[must_use]
-pub fn events(state: &State, lines: &[String]) -> Vec<Event> {
-    let fresh = lines.iter().filter(|line| !state.knows_breakglass(line));
-    fresh
-        .map(|line| {
-            let field = |key: &str| {
-                let value = line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-                value.unwrap_or_default().to_owned()
-            };
-            let (user, service) = (UserName::new(field("user")), Service::new(field("service")));
-            let when = line.split(' ').next().unwrap_or_default().to_owned();
-            event::AccessBreakglass { user, service, phase: field("phase"), when, line: line.clone() }.into()
-        })
-        .collect()
+pub fn entry(line: &str) -> AccessBreakglass {
+    let field = |key: &str| {
+        let value = line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+        value.unwrap_or_default().to_owned()
+    };
+    let (user, service) = (UserName::new(field("user")), Service::new(field("service")));
+    let when = line.split(' ').next().unwrap_or_default().to_owned();
+    AccessBreakglass { user, service, phase: field("phase"), when, line: line.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn log(text: &str) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    /// All lines, as they are handed over in turns.
+    fn all(file: &File, mut place: Place) -> Vec<String> {
+        let mut all = Vec::new();
+        loop {
+            let (lines, next) = read_on(file, place.clone()).unwrap();
+            if next == place {
+                return all;
+            }
+            all.extend(lines);
+            place = next;
+        }
+    }
+
+    #[test]
+    fn each_whole_line_is_read_however_many_there_are() {
+        let lines: Vec<_> =
+            (0..70_000).map(|n| format!("2026-11-23T12:00:00Z user=alice service=sudo phase=account nonce={n:016x}")).collect();
+        let mut file = log(&(lines.join("\n") + "\n\nhalf a li"));
+        assert!(file.metadata().unwrap().len() > 5 * 1024 * 1024);
+        assert!(all(&file, Place::default()) == lines, "each of them, in order");
+        // What is cut off is ended before the next one begins, and is then a line.
+        file.write_all(b"\nmore\n").unwrap();
+        assert_eq!(all(&file, Place::default())[70_000..], ["half a li", "more"]);
+    }
+
+    #[test]
+    fn another_file_and_a_shorter_one_are_read_from_their_beginning_and_a_line_without_an_end_in_pieces() {
+        let first = log("a\nb\n");
+        let (lines, place) = read_on(&first, Place::default()).unwrap();
+        assert_eq!((lines.as_slice(), place.upto), (["a".to_owned(), "b".to_owned()].as_slice(), 4));
+        assert_eq!(all(&log("c\nd\ne\n"), place.clone()), ["c", "d", "e"]);
+        first.set_len(2).unwrap();
+        assert_eq!(all(&first, place), ["a"]);
+        let endless = "x".repeat(9000);
+        assert_eq!(all(&log(&endless), Place::default()).iter().map(String::len).collect::<Vec<_>>(), [4096, 4096]);
+    }
+
+    #[test]
+    fn a_log_that_others_could_have_written_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        std::fs::write(&path, "a\n").unwrap();
+        let mine = path.metadata().unwrap().uid();
+        let mode = |mode| std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o640);
+        assert!(open(&path, mine).is_ok() && open(&path, mine.wrapping_add(1)).is_err());
+        mode(0o660);
+        assert!(open(&path, mine).is_err());
+        mode(0o640);
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(open(&link, mine).is_err());
+    }
+
+    #[test]
+    fn a_line_says_who_came_in_by_what() {
+        let line = "2026-11-23T12:00:00Z user=alice service=sudo phase=session nonce=00";
+        let AccessBreakglass { user, service, phase, when, line: whole } = entry(line);
+        assert_eq!((user.as_str(), service.as_str(), phase.as_str(), when.as_str()), ("alice", "sudo", "session", "2026-11-23T12:00:00Z"));
+        assert_eq!(whole, line);
+    }
 }

@@ -1,7 +1,7 @@
 //! The daemon from its first moment to its last, in order.
 
 use crate::begin::{Beginner, Beginning};
-use crate::breakglass;
+use crate::breakglass::{self, Log};
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
@@ -35,7 +35,6 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     sockets::make_directory(&settings.run, 0o755).map_err(in_words)?;
     sockets::make_directory(&settings.state, 0o700).map_err(in_words)?;
     let sockets = sockets::open(&settings.run).map_err(in_words)?;
-    let written_meanwhile = breakglass::written_meanwhile(&settings.run);
     let own = own_directory(&settings.run);
     // Without it a disk that fails can make more than was promised count: see `operations.md`.
     let mut own_is_ours = sockets::make_directory(&own, 0o700).map_err(in_words);
@@ -47,6 +46,9 @@ pub fn run(settings: &Settings) -> Result<(), String> {
             // It is as the jitd before this one left it, and may be written again later.
             Err(error) if sockets::is_read_only(&error) => {}
             Err(error) => return Err(format!("{}: {error}", settings.state.display())),
+        }
+        if let Err(error) = identity.let_read(breakglass::LOG.as_ref()) {
+            eprintln!("jitd: warning: what the module writes down while jitd is away cannot be read: {}: {error}", breakglass::LOG);
         }
         identity.become_it()?;
     }
@@ -65,22 +67,20 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(crate::directory::MOST_THREADS).build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot be started: {error}"))?;
-    let served = runtime.block_on(serve(settings, sockets, &written_meanwhile, keeper, orders));
+    let served = runtime.block_on(serve(settings, sockets, keeper, orders));
     // Somebody may be reading from a disk that does not answer.
     runtime.shutdown_background();
     served
 }
 
-async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[String], keeper: Keeper, orders: Orders) -> Result<(), String> {
+async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Orders) -> Result<(), String> {
     let clock = SystemClock;
     let began = clock.now();
     let told = Arc::new(watch::channel(0).0);
     let meter = Arc::new(Meter::default());
     let (vital, mut losses) = Vital::new();
-    let (settings_too, written_meanwhile) = (settings.clone(), written_meanwhile.to_vec());
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
-    let beginner =
-        Beginner { settings: settings_too, clock, written_meanwhile, told: told_too, meter: meter_too, bound, vital: vital.clone() };
+    let beginner = Beginner { settings: settings.clone(), clock, told: told_too, meter: meter_too, bound, vital: vital.clone() };
     let Beginning { begun, writer, unproven } = beginner.begin().await?;
     let has_record = begun.no_record.is_none();
     let (notices, news) = Notices::new();
@@ -91,6 +91,7 @@ async fn serve(settings: &Settings, sockets: Sockets, written_meanwhile: &[Strin
         None if has_record => {}
         None => drop(tokio::spawn(beginner.again(engine.clone()))),
     }
+    drop(tokio::spawn(Log::of_the_module().follow(engine.for_people())));
     let _keeper = vital.spawn("the keeper of sessions", keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));

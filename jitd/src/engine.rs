@@ -237,6 +237,8 @@ pub(crate) fn shared(policy: Policy) -> Arc<Policy> {
 }
 
 #[cfg(test)]
+mod breakglass_tests;
+#[cfg(test)]
 mod disk_tests;
 #[cfg(test)]
 mod handover_tests;

@@ -1,4 +1,4 @@
 //! What fuzz/ looks at from outside.
 
-pub use crate::breakglass::events as breakglass_events;
+pub use crate::breakglass::entry as breakglass_entry;
 pub use crate::wire::{Unread, read};

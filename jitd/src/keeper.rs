@@ -15,7 +15,7 @@ use cgroup::{Cgroup, Cgroups};
 use jit_core::engine::{Command, Effect, Grace, left_to_end};
 use jit_core::grant::Grant;
 use jit_core::id::{GrantId, SessionId};
-use jit_core::session::{Bound, Process, Session, SessionFacts, Tally};
+use jit_core::session::{Bound, Process, SessionFacts, Tally};
 use jit_core::state::State;
 use jit_host::process::is_there;
 use jit_proto::pam;
@@ -130,11 +130,12 @@ impl Keeper {
         let found = self.cgroups.as_ref().map(|cgroups| cgroups.all()).unwrap_or_default();
         let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
         for (id, cgroup) in found {
-            match state.session(id).map(Session::facts) {
-                Some(facts) => {
+            match state.grant_of(id) {
+                Some(grant) => {
+                    let process = state.session(id).and_then(|session| session.facts().process);
                     // The module makes it first and moves the process then: it may be about to.
-                    let coming = facts.process.filter(|_| cgroup.is_empty());
-                    self.order(Order::Entered(id, facts.grant, cgroup, coming));
+                    let coming = process.filter(|_| cgroup.is_empty());
+                    self.order(Order::Entered(id, grant, cgroup, coming));
                 }
                 None if cgroup.is_empty() => cgroup.remove(),
                 None => wrong.extend(self.take_over_stranger(id, cgroup, state, record)),

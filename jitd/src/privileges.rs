@@ -46,6 +46,20 @@ impl Identity {
         Ok(fchown(&directory, Some(self.uid), Some(self.gid))?)
     }
 
+    /// Lets this identity read a file of root's, which is made where it is not there yet. Never what a link leads to.
+    ///
+    /// # Errors
+    /// It is no file, or cannot be shared.
+    pub fn let_read(&self, path: &Path) -> io::Result<()> {
+        let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        fchown(&file, None, Some(self.gid))?;
+        file.set_permissions(Permissions::from_mode(0o640))
+    }
+
     /// Becomes this identity, for good, with CAP_KILL and no other privilege. The process has one thread yet.
     ///
     /// # Errors

@@ -288,6 +288,7 @@ impl Service {
                 None => line.refuse(&Refusal::Busy).await,
             },
             Act::Metrics => metrics::metrics(about, line, actor).await,
+            Act::MayEnter { service, run_as } => looks::may_enter(about, line, actor, service, run_as).await,
         }
     }
 }
@@ -318,7 +319,8 @@ fn begins_something(act: &Act) -> Option<(Begins, Option<&str>)> {
         | Act::Version
         | Act::Archive { .. }
         | Act::Watch
-        | Act::Metrics => None,
+        | Act::Metrics
+        | Act::MayEnter { .. } => None,
     }
 }
 
@@ -353,6 +355,7 @@ fn changes_something(act: &Act) -> bool {
         | Act::Version
         | Act::Archive { .. }
         | Act::Watch
-        | Act::Metrics => false,
+        | Act::Metrics
+        | Act::MayEnter { .. } => false,
     }
 }

@@ -1,14 +1,13 @@
 //! What stands behind `pam_jit.so` in a PAM file. A typo there must not weaken the gate: what is not known denies.
 
 use chrono::{Days, NaiveDate};
+use jit_proto::pam::OBSERVE_DAYS;
 use std::ffi::CStr;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The most days ahead that observing may go on.
-pub const OBSERVE_DAYS: u64 = 90;
 const SOCKET: &str = "/run/jit/pam.sock";
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The daemon answers within 800 ms whatever it has to do; a shorter patience would call it away when it is not.
@@ -218,6 +217,14 @@ mod tests {
             ("quite", "it is not known"),
         ] {
             assert_eq!(read(line).wrong.map(|wrong| wrong.why), Some(why), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_manual_page_has_each_of_them() {
+        let page = include_str!("../../packaging/man/pam_jit.8");
+        for argument in [".B enter", ".BI socket=", ".BI timeout=", ".B ask", ".BI wait=", ".BI observe=", ".B quiet", ".B debug"] {
+            assert!(page.lines().any(|line| line == argument || line.starts_with(&format!("{argument} "))), "{argument}");
         }
     }
 

@@ -1,22 +1,20 @@
-//! `/etc/jit/breakglass`: who comes in while jitd is proved away. Nothing else opens a dead gate, and each entry is
+//! The break-glass file: who comes in while jitd is proved away. Nothing else opens a dead gate, and each entry is
 //! written down, for jitd to take into its record.
 
 use crate::host::{Host, Priority};
 use crate::report::printable;
 use crate::subject::Phase;
 use chrono::{DateTime, SecondsFormat};
+use jit_proto::breakglass;
+pub use jit_proto::breakglass::lets_in;
 use jit_proto::pam::{Entry, Who};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{User, geteuid};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-
-/// The longest file that is read, in bytes.
-const MOST: u64 = 64 * 1024;
 
 /// Where the exceptions stand, and where entries are written down.
 pub trait Keyhole {
@@ -61,37 +59,22 @@ pub struct Files<'a> {
 }
 
 /// Where they are; no argument and no environment moves them.
-pub const SYSTEM: Files<'static> = Files { exceptions: "/etc/jit/breakglass", log: "/var/log/jit-breakglass" };
+pub const SYSTEM: Files<'static> = Files { exceptions: breakglass::FILE, log: "/var/log/jit-breakglass" };
 
 impl Keyhole for Files<'_> {
     fn exceptions(&self) -> Result<Option<String>, String> {
-        let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
-        let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(Path::new(self.exceptions)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
-        private(&file)?;
-        let mut text = String::new();
-        Read::by_ref(&mut file).take(MOST).read_to_string(&mut text).map_err(|error| error.to_string())?;
-        Ok(Some(text))
+        breakglass::read(Path::new(self.exceptions))
     }
 
     fn account(&self, who: &Who) -> Option<(String, u32)> {
-        let user = match who {
-            Who::Uid(uid) => User::from_uid(nix::unistd::Uid::from_raw(*uid)),
-            Who::Name(name) => User::from_name(name),
-        };
-        let user = user.ok().flatten()?;
-        // Two accounts can share a number: then only the name that the number leads back to is meant.
-        let again = User::from_name(&user.name).ok().flatten()?;
-        (again.uid == user.uid).then(|| (user.name, user.uid.as_raw()))
+        breakglass::account(who)
     }
 
     fn write_down(&self, line: &str) -> Result<(), Unwritten> {
         let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
         let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(Path::new(self.log))?;
-        private(&file).map_err(Unwritten::ByHost)?;
+        // jitd's group may read it: so an entry is on record without a restart of jitd's.
+        breakglass::private(&file, 0o037).map_err(Unwritten::ByHost)?;
         // What a limit or a full disk has cut off is no beginning of this line.
         let begins = if ends_within_a_line(&file)? { "\n" } else { "" };
         file.write_all(format!("{begins}{line}\n").as_bytes())?;
@@ -105,21 +88,6 @@ fn ends_within_a_line(file: &File) -> io::Result<bool> {
         file.read_exact_at(&mut last, place)?;
     }
     Ok(last != [b'\n'])
-}
-
-/// Whether a file is the host's own and nobody else's: root's, where the host is root.
-fn private(file: &File) -> Result<(), String> {
-    let about = file.metadata().map_err(|error| error.to_string())?;
-    if !about.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    if about.uid() != geteuid().as_raw() {
-        return Err(format!("it belongs to uid {}", about.uid()));
-    }
-    if about.mode() & 0o077 != 0 {
-        return Err(format!("its mode is {:04o}, and must be 0600", about.mode() & 0o7777));
-    }
-    Ok(())
 }
 
 /// Whether the file lets this entry in; then it has been logged and written down.
@@ -163,22 +131,6 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
     true
 }
 
-/// Whether the text of the file has a line about this user and this service.
-#[must_use]
-pub fn lets_in(text: &str, user: &str, service: &str) -> bool {
-    text.lines().any(|line| names(line, user, service))
-}
-
-/// Whether a line, `user service`, is about them.
-fn names(line: &str, user: &str, service: &str) -> bool {
-    let line = line.split('#').next().unwrap_or_default();
-    let words: Vec<_> = line.split_ascii_whitespace().collect();
-    match words.as_slice() {
-        [named, door] => *named == user && (*door == service || matches!((*door, service), ("sudo", "sudo-i") | ("su", "su-l"))),
-        _ => false,
-    }
-}
-
 fn plain(text: &str) -> String {
     let letter = |letter: char| {
         if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter.to_string() } else { format!("\\x{:x}", u32::from(letter)) }
@@ -197,39 +149,6 @@ fn line_of(user: &str, service: &str, phase: Phase) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_is_about_one_user_and_one_service_or_its_login_form() {
-        for line in ["alice sudo", "  alice\tsudo  ", "alice sudo # until the new disk is in"] {
-            assert!(names(line, "alice", "sudo") && names(line, "alice", "sudo-i"), "{line}");
-        }
-        for line in ["", "# alice sudo", "alice", "alice sudo now", "bob sudo", "alice su", "* sudo", "alice *", "ALICE sudo"] {
-            assert!(!names(line, "alice", "sudo"), "{line}");
-        }
-        assert!(!names("alice sudo-i", "alice", "sudo"));
-    }
-
-    #[test]
-    fn a_file_that_others_can_read_or_a_link_lets_nobody_in() {
-        let directory = std::env::temp_dir().join(format!("jit-breakglass-{}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("breakglass");
-        let files = |path: &Path| {
-            let text = path.to_str().unwrap().to_owned();
-            Files { exceptions: &text, log: "" }.exceptions()
-        };
-        assert_eq!(files(&path), Ok(None));
-        std::fs::write(&path, "alice sudo\n").unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-        assert!(files(&path).unwrap_err().contains("0644"));
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        assert_eq!(files(&path), Ok(Some("alice sudo\n".to_owned())));
-        let link = directory.join("link");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(files(&link).is_err());
-        assert!(files(&directory).is_err());
-        std::fs::remove_dir_all(&directory).unwrap();
-    }
 
     #[test]
     fn a_line_that_was_cut_off_is_no_beginning_of_the_next_one() {

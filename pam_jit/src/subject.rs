@@ -121,12 +121,13 @@ pub fn entry(host: &dyn Host, caller: Caller, phase: Phase) -> Result<Option<Ent
     Ok(Some(Entry { service, who, run_as, from, tty }))
 }
 
-/// The address of the other end. sshd's own variable is believed here, before any module could let the user set it.
+/// The address of the other end: the item, which no file of a user's can set, and sshd takes no name for one that looks like an
+/// address. Only where sshd puts a name there (`UseDNS`) its variable counts, which in a session pam_env may have set.
 /// What cannot be an address is none: jitd takes it for unknown, which no rule that asks for one lets in.
 fn address(host: &dyn Host, service: &str) -> Option<IpAddr> {
-    let connection = if service == "sshd" { host.variable(Variable::SshConnection) } else { None };
-    let by_sshd = connection.and_then(|connection| parse_address(connection.split(' ').next()?));
-    by_sshd.or_else(|| parse_address(&host.item(Item::RemoteHost).ok()??))
+    let by_item = host.item(Item::RemoteHost).ok().flatten().and_then(|remote| parse_address(&remote));
+    let connection = || if service == "sshd" { host.variable(Variable::SshConnection) } else { None };
+    by_item.or_else(|| parse_address(connection()?.split(' ').next()?))
 }
 
 /// An address, without the zone of a link-local one.

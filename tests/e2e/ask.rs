@@ -413,7 +413,10 @@ fn nobody_approves_what_they_asked_for_in_anothers_name() {
     let policy = "version = 1\n[[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] } ]\n\
                   [[grant]]\nname = \"as-bob\"\nwho = [\"user:carol\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\n";
     let host = Host::with(|host| asking(host).policy(policy)).start();
+    let grants = || host.user("carol").run("jit grant bob sudo --reason x").exits(1).says("you may act as bob");
+    grants();
     host.user("carol").run("jit request --as bob --reason x").succeeds();
+    grants();
     let mut shell = host.user("carol").terminal("sudo -u bob sh -c 'sudo id -un'");
     file(&mut shell, "INC-42");
     let id = pending(&host);

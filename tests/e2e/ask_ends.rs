@@ -1,6 +1,7 @@
 //! Who waits in their prompt while something goes away: jitd, their patience, their terminal.
 
 use crate::ask::{Program, approve, asking, file, host, pending};
+use crate::away::OPEN_WHILE_AWAY;
 use jit_tests::{Host, wait_until};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ fn one_that_is_restarted_while_a_reason_is_typed_takes_it_all_the_same() {
 fn a_jitd_that_stays_away_lets_nobody_in_whatever_stands_in_the_line() {
     let host = Host::with(|host| {
         let host = host.people().file("jit/breakglass", 0o600, "alice sudo\n");
-        host.control("[success=ok authinfo_unavail=ignore default=die]").arguments("ask wait=2s timeout=1s")
+        host.control(OPEN_WHILE_AWAY).arguments("ask wait=2s timeout=1s")
     })
     .start();
     let mut shell = host.user("alice").terminal("sudo id -un");

@@ -1,11 +1,12 @@
 //! The caller as attacker: what worked on naive modules, and on real sudo.
 
+use crate::away::OPEN_WHILE_AWAY;
 use jit_tests::{Host, Plan, is_full_run, wait_until};
 
 /// The way in that an administrator may leave open for when jitd is away, with an exception for alice.
 fn left_open(host: Plan) -> Plan {
     let exception = host.people().file("jit/breakglass", 0o600, "alice sudo\n");
-    exception.control("[success=ok authinfo_unavail=ignore default=die]").arguments("timeout=1s")
+    exception.control(OPEN_WHILE_AWAY).arguments("timeout=1s")
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! jitd away, stopped, slow: nobody comes in but by the break-glass file.
 
-use jit_tests::Host;
+use jit_tests::{Host, wait_until};
 use std::time::{Duration, Instant};
 
+/// The control of a line that lets people in while jitd is proved away, as the documents have it.
+pub const OPEN_WHILE_AWAY: &str = "[success=ok ignore=ignore authinfo_unavail=ignore default=die]";
 const AWAY: &str = "jit: the access daemon does not answer; nobody is let in. Tell your administrator.";
 
 #[test]
@@ -32,15 +34,18 @@ fn a_stopped_jitd_is_away_within_the_timeout() {
 
 #[test]
 fn an_administrator_can_choose_to_let_people_in_when_jitd_is_proved_away() {
-    let host = Host::with(|host| host.people().control("[success=ok ignore=ignore authinfo_unavail=ignore default=die]")).start();
+    let host = Host::with(|host| host.people().control(OPEN_WHILE_AWAY)).start();
     host.user("alice").run("sudo -n true").fails().says("no grant");
+    // Not ours: what the module ignores, the line must ignore too.
+    host.root().run("sudo -n id -un").succeeds().says("root");
     host.jitd().kill();
+    host.root().run("sudo -n id -un").succeeds().says("root");
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 }
 
 #[test]
 fn a_user_without_descriptors_is_not_let_in_by_such_a_choice() {
-    let host = Host::with(|host| host.people().control("[success=ok ignore=ignore authinfo_unavail=ignore default=die]")).start();
+    let host = Host::with(|host| host.people().control(OPEN_WHILE_AWAY)).start();
     for limit in 4..24 {
         host.user("alice").run(&format!("ulimit -n {limit}; sudo -n id -un")).fails().does_not_say("root\n");
     }
@@ -57,12 +62,33 @@ fn breakglass_opens_a_dead_gate_for_whom_it_names_and_it_is_recorded_afterwards(
     assert!(alert.starts_with("<81>"), "authpriv.alert: {alert}");
     host.jitd().start();
     host.user("alice").run("sudo -n true").fails().says("no grant");
-    let log = host.root().run("jit audit log --kind access.breakglass --json").succeeds().json();
-    assert_eq!(log["events"][0]["data"]["user"], "alice");
-    let count = log["events"].as_array().unwrap().len();
-    host.jitd().restart();
-    let again = host.root().run("jit audit log --kind access.breakglass --json").succeeds().json();
-    assert_eq!(again["events"].as_array().unwrap().len(), count, "each entry is recorded once");
+    // Account and session, once each.
+    assert_eq!(entries(&host, 2)[0]["data"]["user"], "alice");
+    host.jitd().stop();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.jitd().start();
+    assert_eq!(entries(&host, 4).len(), 4, "each entry is recorded once");
+}
+
+/// The entries by the break-glass file that are on record, once there are so many.
+fn entries(host: &Host, least: usize) -> Vec<serde_json::Value> {
+    wait_until("the entries to be on record", || {
+        let log = host.root().run("jit audit log --kind access.breakglass --json").succeeds().json();
+        let entries = log["events"].as_array().unwrap().clone();
+        (entries.len() >= least).then_some(entries)
+    })
+}
+
+#[test]
+fn an_entry_by_the_breakglass_file_is_on_record_although_jitd_was_never_started_anew() {
+    let host = Host::with(|host| host.people().file("jit/breakglass", 0o600, "alice sudo\n")).start();
+    // The module believes no socket in such a directory: to it, jitd is away.
+    host.root().run("chmod 0777 /run/jit").succeeds();
+    for most in [2, 4] {
+        host.user("alice").run("sudo -n id -un").succeeds().says("root").says("break-glass");
+        assert_eq!(entries(&host, most).len(), most);
+    }
+    host.root().run("stat -c '%U %G %a' /var/log/jit-breakglass").says("root jitd 640");
 }
 
 #[test]

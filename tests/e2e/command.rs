@@ -106,3 +106,32 @@ fn a_closed_pipe_is_no_error() {
     host.user("alice").run("jit --help | head -1").succeeds().does_not_say("panicked");
     host.root().run("jit audit log | head -1").succeeds().does_not_say("panicked");
 }
+
+#[test]
+fn a_verdict_is_the_same_exit_code_when_its_reader_has_gone() {
+    let policy = "version = 1\n[[grant]]\nname = \"x\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [{ by = [\"group:leads\"] }]\n";
+    let host = Host::with(|host| host.people().policy(policy)).start();
+    host.write("/tmp/bad.toml", "version = 1\n[[grant]]\nname = 1\nwho = 2\n");
+    host.write("/tmp/cases.toml", "[[case]]\nuser = \"alice\"\nexpect = \"grant\"\n");
+    host.root().run("jit audit export | sed s/ops/opa/ > /tmp/forged.jsonl").succeeds();
+    let id = host.user("bob").run("jit request --reason INC-42 --json").succeeds().json()["id"].as_str().unwrap().to_owned();
+    host.user("carol").run(&format!("jit deny {id} --note no")).succeeds();
+    host.root().run("rm -f /etc/pam.d/sudo-i").succeeds();
+    let wait = format!("jit wait {id}");
+    for (user, line, code) in [
+        ("root", "jit doctor", 1),
+        ("root", "jit doctor --json", 1),
+        ("root", "jit policy check /tmp/bad.toml", 1),
+        ("root", "jit policy test /tmp/cases.toml", 1),
+        ("root", "jit audit verify --file /tmp/forged.jsonl", 1),
+        ("bob", wait.as_str(), 1),
+        ("bob", "jit show G-00000000 --json", 5),
+        ("bob", "jit list", 0),
+    ] {
+        let who = if user == "root" { host.root() } else { host.user(user) };
+        who.run(line).exits(code);
+        let who = if user == "root" { host.root() } else { host.user(user) };
+        // Once both ends are open the reader goes, before anything is written.
+        who.run(&format!("f=/tmp/pipe-{user}; rm -f $f; mkfifo $f; : < $f & exec 4> $f; wait; {line} >&4")).exits(code);
+    }
+}

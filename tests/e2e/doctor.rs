@@ -77,6 +77,13 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
     );
     finds_and_is_believed(&host, "echo 'account required pam_jit.so' >> /etc/pam.d/su", "pam.d/su: the line \"account\" is there 2 times");
     host.root().run("jit confirm --unproven").succeeds();
+    finds(
+        &host,
+        "sed -i 's/^account  required  pam_jit/account [success=ok authinfo_unavail=ignore default=die] pam_jit/' /etc/pam.d/su",
+        "has no ignore=ignore: root's own calls are denied",
+        &again("su"),
+    );
+    finds(&host, "sed -i 's/required  pam_jit/optional pam_jit/' /etc/pam.d/su", "whoever is denied comes in all the same", &again("su"));
     finds(&host, "sed -i 's/pam_jit.so$/pam_jit.so quite/' /etc/pam.d/su", "\"quite\" is no argument of ours", &again("su"));
     finds(&host, "sed -i 's/pam_jit.so$/pam_jit.so observe=2099-01-01/' /etc/pam.d/su", "more than 90 days ahead", &again("su"));
     finds(&host, "echo 'UsePAM no' > /etc/ssh/sshd_config", "UsePAM is not yes", "echo 'UsePAM yes' > /etc/ssh/sshd_config");

@@ -17,3 +17,12 @@ fn every_test_that_a_document_names_is_there() {
         assert!(sources.iter().any(|source| source.contains(&stands)), "{file}::{test}");
     }
 }
+
+#[test]
+fn the_line_that_lets_people_in_while_jitd_is_away_is_documented_as_it_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for document in ["docs/pam.md", "packaging/man/pam_jit.8"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        assert!(text.contains(crate::away::OPEN_WHILE_AWAY), "{document}");
+    }
+}

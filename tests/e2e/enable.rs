@@ -14,12 +14,12 @@ pub fn installed() -> Host {
     installed_with(|host| host)
 }
 
-fn files(host: &Host) -> String {
+pub fn files(host: &Host) -> String {
     host.root().run("cd /etc/pam.d; stat -c '%n %a %u %g' *; sha256sum *").succeeds().stdout
 }
 
 /// Everybody still gets in, as before.
-fn is_as_before(host: &Host, before: &str) {
+pub fn is_as_before(host: &Host, before: &str) {
     assert_eq!(files(host), before);
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 }
@@ -130,6 +130,8 @@ fn what_would_lock_out_is_refused_with_what_to_do() {
     refused("somebody can approve");
     root("echo nonsense > /etc/jit/policy.toml");
     refused("it is not valid");
+    root("cp /root/policy.toml /etc/jit/policy.toml; echo '# edited' >> /etc/jit/policy.toml");
+    refused("it is not the one on disk").says("jit reload");
     root("cp /root/policy.toml /etc/jit/policy.toml; mount -o remount,hidepid=2 /proc");
     refused("nobody comes in");
     root("mount -o remount,hidepid=0 /proc");

@@ -109,6 +109,20 @@ fn odd_names_go_through_every_door_and_every_line_of_the_log() {
     assert!(line.contains("user=\"ann.o-neil_2$\" uid=1008"), "{line}");
 }
 
+#[test]
+fn a_deny_by_group_holds_for_an_account_whose_name_is_not_utf8() {
+    let open = "version = 1\n[[grant]]\nname = \"all\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\nstarts = \"login\"\n";
+    let deny = "[[deny]]\nname = \"never\"\nwho = [\"group:closed\"]\non = [\"sudo\"]\n";
+    let host = Host::with(|host| host.people().sudoers("#1050 ALL=(ALL:ALL) NOPASSWD: ALL\n").policy(open)).start();
+    host.root()
+        .run("printf 'caf\\351:*:1050:1050::/:/bin/sh\\n' >> /etc/passwd; printf 'closed:x:1950:caf\\351\\n' >> /etc/group")
+        .succeeds();
+    shell(&host, 1050, "sudo -n id -un").succeeds().says("root");
+    host.write("/etc/jit/policy.toml", &(open.to_owned() + deny));
+    host.root().run("jit reload").succeeds();
+    shell(&host, 1050, "sudo -n id -un").fails().says("rule never forbids sudo");
+}
+
 /// Runs a line as somebody whose login uid is unset, after it has set it itself.
 fn with_login_uid(host: &Host, user: &str, login: u32, line: &str) -> jit_tests::Output {
     host.user(user).run(&format!("sh -c 'echo {login} > /proc/self/loginuid && {line}'"))

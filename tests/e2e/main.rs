@@ -53,4 +53,5 @@ mod syslog;
 mod systemd;
 mod tampering;
 mod told;
+mod way_back;
 mod world;

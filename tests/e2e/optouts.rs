@@ -234,6 +234,18 @@ expect = "grant"
     host.write("/tmp/cases.toml", &cases.replace("expect = \"grant\"", "expect = \"none\""));
     host.user("alice").run("jit policy test /tmp/cases.toml").succeeds().says("4 of 4");
     host.user("alice").run("jit policy explain frank").says("rule frank-rests forbids it");
+    // Hours without a zone are in the one that the cases name, and not in that of the machine that tries them.
+    let hours =
+        "version = 1\n[[grant]]\nname = \"day\"\nwho = [\"any\"]\non = [\"sudo\"]\nhours = [\"mon-fri 08:00-19:00\"]\napprove = []\n";
+    host.write("/tmp/hours.toml", hours);
+    let cases = "[[case]]\nuser = \"zoe\"\nat = \"2026-12-01T18:30:00Z\"\nexpect = ";
+    let tried = |cases: String| {
+        host.write("/tmp/cases.toml", &cases);
+        host.user("alice").run("jit policy test /tmp/cases.toml --policy /tmp/hours.toml")
+    };
+    tried(format!("zone = \"Europe/Berlin\"\n{cases}\"none\"\n")).succeeds();
+    tried(format!("zone = \"America/New_York\"\n{cases}\"request\"\n")).succeeds();
+    tried(format!("zone = \"Mars/Base\"\n{cases}\"none\"\n")).exits(1).says("no time zone");
     host.write("/tmp/cases.toml", "[[case]]\nusr = \"x\"\n");
     host.user("alice").run("jit policy test /tmp/cases.toml").exits(1).says("usr");
 }

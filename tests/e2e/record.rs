@@ -210,6 +210,33 @@ fn older_events_are_archived_and_both_parts_are_whole_and_nothing_is_forgotten()
 }
 
 #[test]
+fn an_archive_outlives_every_further_prune_that_names_the_same_file() {
+    let host = Host::with(|host| host.people().movable_clock()).start();
+    host.grant("alice", "sudo", "carol");
+    host.clock().advance(3600);
+    let prune = "jit audit prune --before 2036-01-01 --to";
+    host.root().run(&format!("{prune} /root/archive.jsonl")).succeeds();
+    host.root().run("cp /root/archive.jsonl /root/copy.jsonl").succeeds();
+    let is_as_before = || drop(host.root().run("cmp /root/archive.jsonl /root/copy.jsonl").succeeds());
+    host.root().run("jit audit prune --before 2001-01-01 --to /root/archive.jsonl").exits(1).says("no event from before that");
+    is_as_before();
+    host.jitd().stop();
+    host.root().run(&format!("{prune} /root/archive.jsonl")).exits(3);
+    is_as_before();
+    host.jitd().start();
+    host.user("erin").run("echo mine > mine.jsonl").succeeds();
+    host.user("erin").run(&format!("{prune} mine.jsonl")).exits(1).says("only root");
+    host.user("erin").run("cat mine.jsonl").succeeds().says("mine");
+    // An archive that cannot be finished leaves nothing, whatever its file is called.
+    host.root().run("mkdir /root/exists && mount -t tmpfs -o size=4k tmpfs /root/exists").succeeds();
+    let asks = "for n in $(seq 9); do jit request sudo --reason \"$(printf '%0600d' 1)\" && jit cancel || exit 1; done";
+    host.user("bob").run(asks).succeeds();
+    host.clock().advance(3600);
+    host.root().run(&format!("{prune} /root/exists/a.jsonl")).exits(1).says("No space left");
+    host.root().run("ls /root/exists").succeeds().does_not_say("a.jsonl");
+}
+
+#[test]
 fn on_a_full_disk_nothing_is_archived_and_nothing_is_changed() {
     let host = on_a_disk_of(6);
     host.grant("alice", "sudo", "carol");

@@ -57,10 +57,36 @@ fn what_fails_before_the_command_runs_is_125() {
         host.user("carol").run(&format!("jit deny {id} --note no")).succeeds();
         ran.join().unwrap().exits(125).says("Denied by carol: \"no\"").does_not_say("root\n");
     });
+    std::thread::scope(|scope| {
+        let ran = scope.spawn(|| host.user("bob").run("jit run --json --reason INC-43 -- id -un"));
+        let id = pending(&host);
+        host.user("carol").run(&format!("jit deny {id} --note no")).succeeds();
+        // One object, and no other.
+        assert_eq!(ran.join().unwrap().exits(125).json()["error"]["code"], "refused");
+    });
     host.grant("bob", "sudo", "carol");
     bob.run("PATH=/nowhere /usr/local/bin/jit run -- id").exits(125).says("sudo cannot be run");
     host.jitd().stop();
     bob.run("jit run --reason x -- id -un").exits(125).says("jitd cannot be reached");
+}
+
+#[test]
+fn where_sudo_would_let_somebody_in_jit_run_asks_nobody() {
+    let policy = "version = 1\n\
+        [[grant]]\nname = \"deploys\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\napprove = []\nstarts = \"login\"\n\
+        [[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\nnot = [\"user:bob\"]\non = [\"sudo\"]\napprove = [{ by = [\"group:leads\"] }]\n\
+        [[repetitive]]\nname = \"again\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nafter = { within = \"8h\", times = 2 }\n";
+    let host = Host::with(|host| host.people().movable_clock().policy(policy)).start();
+    host.user("bob").run("jit run -- id -un").succeeds().says("root");
+    host.user("bob").run("jit run -u carol -- id -un").exits(125).says("no rule lets bob");
+    host.user("alice").run("jit run -- id -un").exits(125).says("reason");
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("jit run -- id -un").succeeds().says("root");
+    host.clock().advance(3600);
+    // What carol approved is over; the rule gives the same again.
+    host.user("alice").run("jit run -- id -un").succeeds().says("root");
+    let asked = host.root().run("jit audit log --kind request.submitted --json").succeeds().json();
+    assert_eq!(asked["events"].as_array().unwrap().len(), 1, "only what carol approved");
 }
 
 #[test]

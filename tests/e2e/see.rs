@@ -137,7 +137,7 @@ fn what_others_write_on_the_screen_goes_with_ctrl_l_and_when_jitd_is_there_again
 #[test]
 fn a_signal_ends_the_screen_and_leaves_the_terminal_as_it_was() {
     let host = Host::with(plan).start();
-    for signal in ["TERM", "HUP", "INT"] {
+    for signal in ["TERM", "HUP", "INT", "QUIT"] {
         let carol = host.user("carol").screen(80, 24, "echo before; jit watch; stty -a");
         carol.shows("live");
         host.root().run(&format!("pkill -{signal} -x -u carol jit")).succeeds();
@@ -190,6 +190,15 @@ fn a_review_shows_who_held_what_and_is_for_auditors_alone() {
     terminal.expect(" % ");
     terminal.finish().succeeds();
     host.root().run("jit report --since 1d --html /nowhere/r.html").exits(1).says("/nowhere/r.html");
+    // The table alone needs no page, and what is no file is not replaced by one.
+    let said = host.user("erin").run("jit report --since 1d --csv alone.csv --json").succeeds().json();
+    assert_eq!((said["html"].is_null(), said["csv"].as_str()), (true, Some("alone.csv")));
+    host.user("erin").run("jit report --since 1d --csv alone.csv").succeeds().says("alone.csv: ");
+    assert!(host.read("/home/erin/alone.csv").contains("emergency-review,G-"));
+    host.user("erin").run("jit report --since 1d").exits(2).says("--html");
+    host.root().run("mkfifo /tmp/pipe; jit report --since 1d --html /tmp/pipe").exits(1).says("/tmp/pipe: it is no plain file");
+    host.root().run("jit metrics --textfile /tmp/pipe").exits(1).says("/tmp/pipe: it is no plain file");
+    host.root().run("test -p /tmp/pipe").succeeds();
 }
 
 #[test]

@@ -97,6 +97,27 @@ fn a_sudo_inside_a_log_in_ends_and_leaves_the_log_in() {
 }
 
 #[test]
+fn a_session_by_a_standing_exemption_outlives_its_day_and_ends_with_the_rule() {
+    let until = std::process::Command::new("date").args(["-u", "-d", "+2 days", "+%F"]).output().unwrap().stdout;
+    let until = String::from_utf8(until).unwrap();
+    let policy = "version = 1\n[[legacy]]\nname = \"backup\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nowner = \"group:leads\"\nreason = \"cron\"\nuntil = ";
+    let host = Host::with(|host| host.people().policy(&format!("{policy}{until}")).movable_clock()).start();
+    let mut ssh = host.ssh("bob").terminal();
+    ssh.type_line("sleep 9011");
+    wait_until("the log-in", || sleeping(&host).contains("9011").then_some(()));
+    host.clock().advance(86_400);
+    let _ = host.wait_for_log("grant.expired");
+    host.ssh("bob").run("true").succeeds();
+    assert!(sleeping(&host).contains("9011"), "its day is over, and it goes on");
+    host.clock().advance(3 * 86_400);
+    wait_until("the log-in to be ended", || (!sleeping(&host).contains("9011")).then_some(()));
+    let revoked = host.wait_for_log("grant.revoked");
+    assert!(revoked.contains("by=jitd") && revoked.contains("its rule has ended"), "{revoked}");
+    assert!(host.wait_for_log("session.ended").contains("because=revoked"));
+    host.ssh("bob").run("true").fails();
+}
+
+#[test]
 fn what_a_session_left_behind_ends_with_the_last_use_of_its_grant() {
     let policy = "version = 1\n[[grant]]\nname = \"once\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\nuses = { max = 1 }\napprove = []\n";
     let host = Host::with(|host| host.people().policy(policy)).start();

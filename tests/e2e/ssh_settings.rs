@@ -140,13 +140,14 @@ fn a_forged_pam_environment_is_not_believed() {
     let host = with("");
     // Debian's pam_env reads this file of the user's own, in the session phase.
     host.root().run("grep -q user_readenv=1 /etc/pam.d/sshd").succeeds();
-    let forged = "SSH_CONNECTION=10.6.6.6 1 10.0.0.1 22\nSSH_AUTH_INFO_0=publickey ssh-rsa FORGED\nSEEN=yes\n";
+    let forged =
+        "SSH_CONNECTION OVERRIDE=\"10.6.6.6 1 10.0.0.1 22\"\nSSH_AUTH_INFO_0 OVERRIDE=\"publickey ssh-rsa FORGED\"\nSEEN DEFAULT=yes\n";
     host.user("bob").input(forged).run("cat > .pam_environment").succeeds();
     let_in(&host, "bob");
     host.ssh("bob").run("echo $SEEN").succeeds().says("yes");
     let opened = host.wait_for_log("session.opened");
     assert!(opened.contains("from=127.0.0.1") && opened.contains("auth=\"publickey ssh-ed25519\""), "{opened}");
-    // With our line behind it, too, what is asked is the account phase's.
+    // Behind it what it has set is what PAM's environment says, and yet no address: that is an item of sshd's.
     let stock = host.read("/etc/pam.d/sshd");
     let session = stock.lines().find(|line| line.starts_with("session")).unwrap().to_owned();
     host.write(
@@ -155,7 +156,13 @@ fn a_forged_pam_environment_is_not_believed() {
     );
     host.ssh("bob").run("true").succeeds();
     let log = host.root().run("jit audit log --kind session.opened --json").succeeds().stdout;
-    assert!(!log.contains("10.6.6.6") && !log.contains("FORGED"), "{log}");
+    assert!(log.contains("publickey ssh-rsa"), "nothing was forged: {log}");
+    assert!(!log.contains("10.6.6.6") && log.matches("127.0.0.1").count() == 2, "{log}");
+    // So does sshd's own setcred, which reads it before any session line does.
+    host.write("/etc/pam.d/sshd", &format!("auth required pam_env.so user_readenv=1\n{stock}"));
+    host.ssh("bob").run("true").succeeds();
+    let log = host.root().run("jit audit log --kind session.opened --json").succeeds().stdout;
+    assert!(!log.contains("10.6.6.6") && log.matches("127.0.0.1").count() == 3, "{log}");
 }
 
 #[test]

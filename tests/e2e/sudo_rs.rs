@@ -1,5 +1,6 @@
 //! sudo-rs, which recent Ubuntu has in sudo's place: the same gate.
 
+use crate::away::OPEN_WHILE_AWAY;
 use jit_tests::{Host, PASSWORD};
 
 fn people() -> Host {
@@ -105,7 +106,7 @@ fn without_jitd_it_lets_nobody_in_and_root_goes_on() {
 fn one_that_is_stopped_and_continued_is_never_let_in() {
     let host = Host::with(|host| {
         let host = host.people().sudo_rs().file("jit/breakglass", 0o600, "alice sudo\n");
-        host.control("[success=ok authinfo_unavail=ignore default=die]").arguments("timeout=1s")
+        host.control(OPEN_WHILE_AWAY).arguments("timeout=1s")
     })
     .start();
     let attack = "for n in $(seq 10); do (for i in 1 2 3; do sudo -n id -un & p=$!; \

@@ -226,6 +226,7 @@ impl Plan {
         for (name, text) in UNITS {
             self = self.file(&format!("systemd/system/{name}"), 0o644, text);
         }
+        self = self.file("tmpfiles.d/jit.conf", 0o644, include_str!("../../packaging/tmpfiles.conf"));
         self.without_daemon()
     }
 

@@ -12,6 +12,7 @@ fn installed_used_upgraded_disabled_removed_and_purged_the_files_of_pam_are_byte
     // It starts, and lets nobody in; so nothing can be put behind it yet.
     host.root().run("systemctl is-active jitd.service jitd.socket jitd-user.socket jit-rollback.path").succeeds();
     host.root().run("systemctl is-enabled jitd.service jitd.socket jitd-user.socket jit-rollback.path").succeeds();
+    host.root().run("stat -c '%U %G %a' /var/log/jit-breakglass").says("root jitd 640");
     host.root().run("jit enable sudo").exits(1).says("no rule for sudo");
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 
@@ -63,6 +64,7 @@ fn installed_used_upgraded_disabled_removed_and_purged_the_files_of_pam_are_byte
     host.root().run("mkdir /root/r && tar -C /root/r -xzf /var/backups/pam-jit-*.tar.gz").succeeds();
     let jit = "$(echo /var/tmp/jit-world-*/built/jit)";
     host.root().run(&format!("{jit} audit verify --file /root/r/var/lib/jit/events.db")).succeeds();
+    assert_eq!(host.read("/root/r/etc/jit/policy.toml"), POLICY, "what the rules were");
     host.root().run("systemctl --failed --no-legend").does_not_say("jit");
 }
 
@@ -72,11 +74,14 @@ fn where_no_copy_of_the_record_can_be_made_a_purge_removes_nothing_of_it_and_say
     host.grant("alice", "sudo", "carol");
     host.root().run("mkdir -p /var/backups && mount -t tmpfs -o size=4k tmpfs /var/backups").succeeds();
     host.root().run("dpkg --purge pam-jit").fails().says("/var/lib/jit stays");
-    host.root().run("ls /var/lib/jit/events.db").succeeds();
+    host.root().run("ls /var/lib/jit/events.db /etc/jit/policy.toml").succeeds();
     host.root().run("umount /var/backups; dpkg --purge pam-jit").succeeds();
     host.root().run("ls /var/lib/jit").fails();
+    host.root().run("ls /etc/jit").fails();
     // Installed again it begins anew, as on the first day.
-    host.root().run("dpkg -i /root/pam-jit.deb && jit status").succeeds();
+    host.root().run("dpkg -i /root/pam-jit.deb && jit status && jit policy check").succeeds().says("it has no rule and lets nobody in");
+    // A policy that somebody took away stays away.
+    host.root().run("rm /etc/jit/policy.toml && dpkg -i /root/pam-jit.deb && ls /etc/jit/policy.toml").fails();
 }
 
 #[test]
@@ -131,7 +136,7 @@ fn what_the_package_holds_is_root_s_in_the_right_place_stripped_and_compressed()
         ("-rw-r--r--", "./usr/lib/systemd/system/jitd-user.socket"),
         ("-rw-r--r--", "./usr/lib/sysusers.d/jit.conf"),
         ("-rw-r--r--", "./usr/lib/tmpfiles.d/jit.conf"),
-        ("-rw-r--r--", "./etc/jit/policy.toml"),
+        ("-rw-r--r--", "./usr/share/pam-jit/policy.default.toml"),
         ("-rw-r--r--", "./usr/share/doc/pam-jit/examples/policy.example.toml"),
         ("-rw-r--r--", "./usr/share/doc/pam-jit/copyright"),
         ("-rw-r--r--", "./usr/share/doc/pam-jit/changelog.gz"),

@@ -27,9 +27,9 @@ pub struct ReportArgs {
     #[arg(long, value_name = "T")]
     pub since: When,
     /// Write the page to this file
-    #[arg(long, value_name = "FILE")]
-    pub html: PathBuf,
-    /// Write the same as a table to this file
+    #[arg(long, value_name = "FILE", required_unless_present = "csv")]
+    pub html: Option<PathBuf>,
+    /// Write the same as a table to this file; without --html the table alone
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 }

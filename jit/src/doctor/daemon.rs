@@ -55,7 +55,7 @@ fn policy_on_disk(now: WallTime) -> Check {
 }
 
 /// Whether the policy in force is the one on disk: an edit without a reload is an edit that does nothing.
-fn policy_in_force(talk: &Talk) -> Check {
+pub fn policy_in_force(talk: &Talk) -> Check {
     const NAME: &str = "policy in force";
     let in_force = || {
         let conversation = talk.ask(Act::PolicyShow)?;

@@ -4,6 +4,7 @@ use super::Check;
 use crate::gate::{Places, sound, stack};
 use chrono::{DateTime, Days, NaiveDate};
 use jit_core::time::WallTime;
+use jit_proto::pam::OBSERVE_DAYS;
 
 /// Services that people come in by, and what they are without lines of ours while the other has them.
 const PAIRS: [(&str, Option<&str>); 5] = [("sudo", None), ("sudo-i", Some("sudo")), ("su", None), ("su-l", Some("su")), ("sshd", None)];
@@ -70,8 +71,8 @@ fn understood(argument: &str, today: NaiveDate) -> Result<Option<i64>, String> {
         Some(("timeout", time)) if seconds(time).is_some_and(|time| (1..=60).contains(&time)) => Ok(None),
         Some(("wait", time)) if seconds(time).is_some_and(|time| (1..=3600).contains(&time)) => Ok(None),
         Some(("observe", day)) => match day.parse::<NaiveDate>() {
-            Ok(day) if today.checked_add_days(Days::new(90)).is_some_and(|latest| day > latest) => {
-                Err(format!("observe={day} is more than 90 days ahead: everybody is denied"))
+            Ok(day) if today.checked_add_days(Days::new(OBSERVE_DAYS)).is_some_and(|latest| day > latest) => {
+                Err(format!("observe={day} is more than {OBSERVE_DAYS} days ahead: everybody is denied"))
             }
             Ok(day) if day < today => Ok(None),
             Ok(day) => Ok(Some(day.signed_duration_since(today).num_days())),

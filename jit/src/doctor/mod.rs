@@ -7,6 +7,8 @@ mod lines;
 mod sockets;
 mod sudoers;
 
+pub use daemon::policy_in_force;
+
 use crate::gate::sound;
 use crate::talk::Talk;
 use jit_core::time::WallTime;

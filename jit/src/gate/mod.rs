@@ -1,12 +1,17 @@
 //! The gate's lines in `/etc/pam.d`: put in, proved, confirmed, put back, taken out.
 //!
-//! - `stack`: what a PAM file says, and the same with our lines or without them; pure.
+//! - `stack`: what a PAM file says, and the same with our lines or without them; `control`: what a line does with an answer; pure.
+//! - `plan`: what is changed for a service.
+//! - `lock`: one jit at a time.
 //! - `files`: a file is replaced as a whole, or not at all.
 //! - `pending`: what was changed and waits to be confirmed, and how it is put back.
 //! - `sound`: what must hold before a door may depend on us.
 
+mod control;
 pub mod files;
+pub mod lock;
 pub mod pending;
+pub mod plan;
 pub mod sound;
 pub mod stack;
 
@@ -19,11 +24,13 @@ pub struct Places {
     pub pam: PathBuf,
     /// What waits to be confirmed; root's alone: whoever can write there chooses what is put back.
     pub state: PathBuf,
+    /// Held by whoever changes the files of PAM; in /run, which is there and can be written when little else can.
+    pub lock: PathBuf,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        Self { pam: PathBuf::from("/etc/pam.d"), state: PathBuf::from("/var/lib/jit-enable") }
+        Self { pam: PathBuf::from("/etc/pam.d"), state: PathBuf::from("/var/lib/jit-enable"), lock: PathBuf::from("/run/jit-enable.lock") }
     }
 }
 

@@ -116,6 +116,20 @@ pub fn settle(places: &Places) -> io::Result<()> {
     files::remove(&note(places))
 }
 
+/// The change is over if all of its files are among these, which have no line of ours any more. Else it waits on, and is
+/// returned: what is still in place must still be put back.
+///
+/// # Errors
+/// What waits cannot be read, or it could not be made durable that it does not wait any more.
+pub fn settle_without(places: &Places, without: &[String]) -> io::Result<Option<Pending>> {
+    let Some(waiting) = read(places)? else { return Ok(None) };
+    if waiting.files.iter().all(|changed| without.contains(&changed.file)) {
+        settle(places)?;
+        return Ok(None);
+    }
+    Ok(Some(waiting))
+}
+
 /// Puts everything back, as far as that is possible, and then nothing waits any more. If a file could not be put back,
 /// the change goes on waiting, for the next try.
 ///
@@ -161,7 +175,7 @@ mod tests {
 
     fn change() -> (tempfile::TempDir, Places, Pending, Vec<u8>) {
         let folder = tempfile::tempdir().unwrap();
-        let places = Places { pam: folder.path().join("pam.d"), state: folder.path().join("state") };
+        let places = Places { pam: folder.path().join("pam.d"), state: folder.path().join("state"), lock: folder.path().join("lock") };
         std::fs::create_dir(&places.pam).unwrap();
         std::fs::write(places.pam.join("sudo"), SUDO).unwrap();
         let after = stack::add("sudo", SUDO, stack::Found::default(), &stack::Behind::default()).unwrap();
@@ -204,6 +218,17 @@ mod tests {
         std::fs::write(backup(&places, "sudo"), "auth sufficient pam_permit.so\n").unwrap();
         assert_eq!(put_back(&places, &pending).unwrap(), [("sudo".to_owned(), PutBack::LinesOut)]);
         assert_eq!(std::fs::read(places.pam.join("sudo")).unwrap(), SUDO);
+    }
+
+    #[test]
+    fn a_change_is_over_only_if_all_of_its_files_are_without_our_lines() {
+        let (_folder, places, pending, _) = change();
+        for other in [vec![], vec!["sshd".to_owned(), "sudo-i".to_owned()]] {
+            assert_eq!(settle_without(&places, &other).unwrap(), Some(pending.clone()));
+            assert_eq!(read(&places).unwrap(), Some(pending.clone()));
+        }
+        assert_eq!(settle_without(&places, &["sudo-i".to_owned(), "sudo".to_owned()]).unwrap(), None);
+        assert_eq!(read(&places).unwrap(), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What must hold before a door may depend on us.
 
-use crate::doctor::{Check, host};
-use jit_core::name::{Service, UserName};
+use crate::doctor::{Check, host, policy_in_force};
+use crate::talk::Talk;
+use jit_core::name::Service;
 use jit_core::policy::{GrantRule, Policy, Principal, load};
 use jit_core::time::WallTime;
 use jit_host::{accounts, policy_files};
+use jit_proto::breakglass;
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Who};
 use std::path::{Path, PathBuf};
@@ -13,13 +15,16 @@ use std::time::Duration;
 
 const POLICY: &str = "/etc/jit/policy.toml";
 const PAM_SOCKET: &str = "/run/jit/pam.sock";
-const BREAKGLASS: &str = "/etc/jit/breakglass";
+const BREAKGLASS: &str = breakglass::FILE;
 
 /// Everything that is looked at before this service gets our lines.
 #[must_use]
-pub fn before(service: &str, now: WallTime) -> Vec<Check> {
-    let mut checks = vec![module(), daemon(), at_boot(), policy(service, now), host::processes()];
-    checks.push(if service == "sshd" { use_pam() } else { another_way(service) });
+pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
+    let mut checks =
+        vec![module(), daemon(), at_boot(), policy(service, now), policy_in_force(talk), host::processes(), another_way(service)];
+    if service == "sshd" {
+        checks.push(use_pam());
+    }
     checks
 }
 
@@ -149,14 +154,28 @@ fn another_way(service: &str) -> Check {
     if password.is_some_and(|hash| hash.starts_with('$')) {
         return Check::fine(NAME, "root has a password, for the console");
     }
-    let exceptions = std::fs::read_to_string(BREAKGLASS).unwrap_or_default();
-    let mut named = exceptions.lines().filter_map(|line| line.split('#').next()?.trim().split_once(char::is_whitespace));
-    if named.any(|(user, door)| door.trim() == service && accounts::subject_by_name(&UserName::new(user)).is_ok()) {
-        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}"));
-    }
     let remedy =
         format!("give root a password (passwd root), or name somebody in {BREAKGLASS}: a line \"USER {service}\", root's, mode 0600");
+    // As the module will read it on that day: what it would refuse then is no way.
+    let text = match breakglass::read(Path::new(BREAKGLASS)) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(why) => return Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} lets nobody in: {why}"), &remedy),
+    };
+    if breakglass::named(&text, service).any(|user| comes_in(user, service)) {
+        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}"));
+    }
     Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} names nobody for {service}"), &remedy)
+}
+
+/// Whether this name is an account's, and the one that the module would find for whoever comes: sudo and su are called by a
+/// number, at other doors a name is given.
+fn comes_in(user: &str, service: &str) -> bool {
+    let named = breakglass::account(&Who::Name(user.to_owned()));
+    let found = match service {
+        "sudo" | "sudo-i" | "su" | "su-l" => named.and_then(|(_, uid)| breakglass::account(&Who::Uid(uid))),
+        _ => named,
+    };
+    found.is_some_and(|(name, _)| name == user)
 }
 
 /// Whether sshd asks PAM, and under the name that has our lines.

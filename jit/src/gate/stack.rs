@@ -1,6 +1,7 @@
 //! What a PAM file says (pam.d(5)), and the same file with our lines, or without them. Byte for byte: what is taken out
 //! leaves what was there before.
 
+use super::control;
 use std::fmt;
 
 /// The line before what `jit enable` wrote.
@@ -39,6 +40,8 @@ enum Ours {
     Account,
     Session,
     Enter,
+    /// In auth or password, where the module does nothing; without the module it would let nobody in.
+    Idle,
 }
 
 /// A kind of line that matters here.
@@ -53,8 +56,8 @@ enum Kind {
 enum Line<'a> {
     /// A comment, or nothing.
     Empty,
-    /// A module, ours or another, and what stands behind it.
-    Module(Kind, Option<Ours>, &'a str),
+    /// A module, ours or another.
+    Module(Step),
     /// Another file: for one kind, or for all.
     Include(Option<Kind>, &'a str),
 }
@@ -79,6 +82,7 @@ impl Found {
             Ours::Account => &mut self.account,
             Ours::Session => &mut self.session,
             Ours::Enter => &mut self.enter,
+            Ours::Idle => return,
         };
         *place = place.saturating_add(1);
     }
@@ -112,10 +116,11 @@ fn parse(line: &str) -> Result<Line<'_>, &'static str> {
     let (first, rest) = line.split_once(char::is_whitespace).ok_or("it is no line of pam.d(5)")?;
     let kind = kind(first).ok_or("it is no line of pam.d(5)")?;
     let rest = rest.trim_start();
-    let (control, rest) = match rest.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').ok_or("its [control] does not end")?,
-        None => rest.split_once(char::is_whitespace).ok_or("it names no module")?,
+    let end = match rest.strip_prefix('[') {
+        Some(inner) => inner.find(']').ok_or("its [control] does not end")?.saturating_add(2),
+        None => rest.find(char::is_whitespace).ok_or("it names no module")?,
     };
+    let (control, rest) = rest.split_at_checked(end).ok_or("its [control] does not end")?;
     let call = rest.trim();
     let mut words = call.split_whitespace();
     let module = words.next().ok_or("it names no module")?;
@@ -127,9 +132,10 @@ fn parse(line: &str) -> Result<Line<'_>, &'static str> {
         Kind::Account if is_ours => Some(Ours::Account),
         Kind::Session if is_ours && words.any(|word| word == "enter") => Some(Ours::Enter),
         Kind::Session if is_ours => Some(Ours::Session),
+        Kind::Other if is_ours => Some(Ours::Idle),
         Kind::Account | Kind::Session | Kind::Other => None,
     };
-    Ok(Line::Module(kind, ours, call))
+    Ok(Line::Module(Step { file: String::new(), kind, ours, control: control.to_owned(), call: call.to_owned() }))
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, NotUnderstood> {
@@ -146,8 +152,12 @@ fn lines<'a>(file: &'a str, text: &'a str) -> impl Iterator<Item = Result<Line<'
 /// One line that libpam would run for a service, includes resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
+    /// The file that it stands in.
+    file: String,
     kind: Kind,
     ours: Option<Ours>,
+    /// What becomes of the module's answers: a word, or `[...]`.
+    control: String,
     /// The module and what stands behind it.
     call: String,
 }
@@ -192,7 +202,21 @@ pub fn disorder(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result
     if let Some(last) = of(Kind::Session).next_back().filter(|last| found.enter == 1 && last.ours != Some(Ours::Enter)) {
         wrong.push(format!("{} stands behind our last session line", last.call));
     }
+    wrong.extend(wrong_controls(&steps));
     Ok(wrong)
+}
+
+/// What our lines in a service do with the module's answers and should not.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn controls(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<String>, NotUnderstood> {
+    Ok(wrong_controls(&steps(service, read)?))
+}
+
+fn wrong_controls(steps: &[Step]) -> Vec<String> {
+    let ours = steps.iter().filter(|step| step.ours.is_some_and(|ours| ours != Ours::Idle));
+    control::wrong(&ours.map(|step| step.control.as_str()).collect::<Vec<_>>())
 }
 
 /// The arguments of our lines in a service, line by line.
@@ -201,8 +225,18 @@ pub fn disorder(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result
 /// A file is not understood, or is missing.
 pub fn arguments(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Vec<String>>, NotUnderstood> {
     let steps = steps(service, read)?;
-    let ours = steps.iter().filter(|step| step.ours.is_some());
+    let ours = steps.iter().filter(|step| step.ours.is_some_and(|ours| ours != Ours::Idle));
     Ok(ours.map(|step| step.call.split_whitespace().skip(1).map(str::to_owned).collect()).collect())
+}
+
+/// The files in which a service has a line of ours, of whatever kind, includes resolved.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn files_of_ours(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<String>, NotUnderstood> {
+    let mut files: Vec<_> = steps(service, read)?.into_iter().filter(|step| step.ours.is_some()).map(|step| step.file).collect();
+    files.dedup();
+    Ok(files)
 }
 
 fn steps(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Step>, NotUnderstood> {
@@ -224,9 +258,9 @@ fn walk(
     for line in lines(file, text(file, &bytes)?) {
         match line? {
             Line::Empty => {}
-            Line::Module(kind, ours, call) => {
-                if wanted.is_none_or(|wanted| wanted == kind) {
-                    steps.push(Step { kind, ours, call: call.to_owned() });
+            Line::Module(step) => {
+                if wanted.is_none_or(|wanted| wanted == step.kind) {
+                    steps.push(Step { file: file.to_owned(), ..step });
                 }
             }
             Line::Include(kind, other) => match (wanted, kind) {
@@ -321,9 +355,9 @@ pub fn take_out(file: &str, bytes: &[u8]) -> Result<Vec<u8>, NotUnderstood> {
             (END, false) => return not("the mark of an end without its beginning"),
             (_, true) => {}
             (other, false) => match parse(other) {
-                Ok(Line::Module(_, Some(_), _)) => {}
+                Ok(Line::Module(Step { ours: Some(_), .. })) => {}
                 Err(_) if other.contains(MODULE) => return not("a line of pam-jit's that is not understood"),
-                Ok(Line::Empty | Line::Module(_, None, _) | Line::Include(..)) | Err(_) => kept.push_str(line),
+                Ok(Line::Empty | Line::Module(Step { ours: None, .. }) | Line::Include(..)) | Err(_) => kept.push_str(line),
             },
         }
     }

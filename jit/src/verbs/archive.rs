@@ -6,7 +6,7 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::times::When;
 use crate::show::{json, words};
-use crate::talk::{Pace, Part};
+use crate::talk::{Conversation, Pace, Part};
 use crate::whole_file::sync_directory_of;
 use jit_proto::time::Moment;
 use jit_proto::user::{Act, UserAnswer};
@@ -36,16 +36,7 @@ fn failed(path: &Path, error: impl std::fmt::Display) -> Failing {
 /// Writes all events before a moment to a file, proves that they are there, and has jitd take them out.
 pub fn prune(context: &Context, before: When, to: &Path) -> Ended {
     let before = before.begins(context.out.clock());
-    let (upto, events) = match write_archive(context, before, to) {
-        Ok(written) => written,
-        Err(failing) => {
-            if !matches!(&failing, Failing::Failed(failure) if failure.message.contains("exists")) {
-                // Half an archive is none, and nothing was taken out.
-                let _ = std::fs::remove_file(to);
-            }
-            return Err(failing);
-        }
-    };
+    let (upto, events) = write_archive(context, before, to)?;
     let conversation = context.talk.ask(Act::Prune { upto: upto.clone(), before })?;
     let UserAnswer::Archive { upto } = conversation.next()? else { return Err(conversation.unexpected()) };
     let file = to.to_string_lossy();
@@ -63,6 +54,13 @@ fn write_archive(context: &Context, before: Moment, to: &Path) -> Result<(String
     let conversation = context.talk.ask(Act::Archive { before })?;
     let UserAnswer::Archive { upto } = conversation.next()? else { return Err(conversation.unexpected()) };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|error| failed(to, error))?;
+    fill_archive(&conversation, file, to, upto).inspect_err(|_| {
+        // Half an archive is none, and nothing was taken out. It is this one: a file that was there before was not opened.
+        let _ = std::fs::remove_file(to);
+    })
+}
+
+fn fill_archive(conversation: &Conversation<'_>, file: File, to: &Path, upto: String) -> Result<(String, u64), Failing> {
     let mut file = BufWriter::new(file);
     conversation.record(Pace::Prompt, |part| write_part(&mut file, &part).map_err(|error| failed(to, error)))?;
     let file = file.into_inner().map_err(|error| failed(to, error.error()))?;

@@ -44,7 +44,11 @@ fn says_yes(context: &Context, id: &str, time: Option<Span>) -> Result<bool, Fai
     let (Shown::Request(request), _) = context.talk.show(id)? else {
         return Err(Failing::not_found(format!("{} is not a request", words::safe(id)), "see what waits: jit list --pending"));
     };
-    context.out.say(&full::request(context.out.clock(), &request))?;
+    match context.out.say(&full::request(context.out.clock(), &request)) {
+        // Nobody has seen it.
+        Err(Failing::ReaderGone) => return Ok(false),
+        said @ (Ok(()) | Err(Failing::Failed(_) | Failing::Unwritten(_))) => said?,
+    }
     let shorter = time.map(|time| format!(" for {time}")).unwrap_or_default();
     let answer = context.out.ask(&format!("Approve{shorter}? [y/N] "))?.unwrap_or_default();
     Ok(["y", "yes"].contains(&answer.to_lowercase().as_str()))

@@ -1,6 +1,6 @@
 //! `jit doctor`.
 
-use super::{Context, Ended};
+use super::{Context, Ended, verdict};
 use crate::doctor::{self, Check};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -19,11 +19,11 @@ pub fn doctor(context: &Context) -> Ended {
         return Err(Failing::refused("only root can examine the host", "sudo jit doctor"));
     }
     let checks = doctor::examine(&context.talk, context.out.clock().now());
-    match context.out.form() {
-        Form::Json => context.out.json(&Examined { checks: &checks })?,
-        Form::Human => checks.iter().try_for_each(|check| context.out.say(&line(check)))?,
-    }
-    Ok(if checks.iter().all(|check| check.ok) { Exit::Done } else { Exit::Refused })
+    let said = match context.out.form() {
+        Form::Json => context.out.json(&Examined { checks: &checks }),
+        Form::Human => checks.iter().try_for_each(|check| context.out.say(&line(check))),
+    };
+    verdict(if checks.iter().all(|check| check.ok) { Exit::Done } else { Exit::Refused }, said)
 }
 
 fn line(check: &Check) -> String {

@@ -3,14 +3,14 @@
 use super::{Context, Ended, verify};
 use crate::cli::ExportFormat;
 use crate::failing::{Exit, Failing};
-use crate::show::csv::{inert, row};
+use crate::show::csv::{inert, inert_json, row};
 use crate::show::json;
 use crate::talk::{Pace, Part};
 use jit_proto::user::{Act, EventFilter};
 use jit_proto::view::EventView;
 use serde_json::{Map, Value};
 
-/// The columns: where an event stands, what most events have, and all of it as it was hashed.
+/// The columns: where an event stands, what most events have, and all of it, as JSON.
 const COLUMNS: [&str; 12] = ["seq", "at", "event", "id", "user", "service", "as", "by", "reason", "data", "prev", "hash"];
 
 /// Prints the record.
@@ -50,7 +50,8 @@ fn cells(event: &EventView) -> String {
     let seq = event.seq.to_string();
     let names = ["id", "user", "service", "as", "by", "reason"].map(named);
     let first = [seq.as_str(), &event.at, &event.event];
-    let last = [event.data.as_str(), &event.prev, &event.hash];
+    let data = inert_json(&event.data);
+    let last = [data.as_str(), &event.prev, &event.hash];
     row(first.into_iter().chain(names.iter().map(String::as_str)).chain(last))
 }
 
@@ -66,5 +67,8 @@ mod tests {
         let row = cells(&event);
         assert!(row.contains(",alice,,,carol dave,\"'=cmd|' /C calc'!A0, \"\"now\"\"\\nand\","), "{row}");
         assert_eq!(row.matches('\n').count(), 1);
+        event.data = r#"{"reason":"x;=cmd|' /C calc'!A0;y"}"#.to_owned();
+        let row = cells(&event);
+        assert!(row.contains(";'=cmd") && !row.contains(";="), "{row}");
     }
 }

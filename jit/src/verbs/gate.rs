@@ -1,20 +1,25 @@
 //! `jit enable`, `jit confirm`, `jit disable`, and the roll-back behind them: the way a careful engineer changes a router.
 
+mod disable;
+
+pub use disable::disable;
+
 use super::{Context, Ended};
 use crate::cli::EnableArgs;
 use crate::doctor::Check;
 use crate::failing::{Exit, Failing};
+use crate::gate::lock::{self, NotLocked};
 use crate::gate::pending::{self, Changed, Pending, PutBack};
-use crate::gate::stack::{self, Behind, Found, NotUnderstood};
+use crate::gate::plan::{Asked, Edit, Observe, plan};
 use crate::gate::{Places, family, files, sound};
 use crate::out::Form;
 use crate::show::words;
-use chrono::{Days, Utc};
+use chrono::Utc;
 use jit_core::span::Span;
 use jit_host::process;
-use nix::fcntl::{Flock, FlockArg};
+use jit_proto::place;
+use nix::fcntl::Flock;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -23,19 +28,10 @@ use std::time::Duration;
 const UNIT: &str = "jit-rollback.path";
 /// How long somebody has, unless they say so.
 const CONFIRM_WITHIN_S: u64 = 300;
-/// How often, and how far apart, one looks for a change that is about to be noted.
-const LOOKS: u32 = 20;
-const LOOK: Duration = Duration::from_millis(100);
-/// How far ahead one observes, unless one says so.
-const OBSERVE_DAYS: u64 = 30;
-
-/// A file with and without our lines.
-struct Edit {
-    file: String,
-    before: Vec<u8>,
-    after: Vec<u8>,
-    lines: (Vec<String>, Vec<String>),
-}
+/// How often, and how far apart, the lock is tried by what puts back. Then it goes on without: a jit that was stopped, or
+/// hangs, must not keep everybody out.
+const TRIES: u32 = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// What was done to files, as JSON.
 #[derive(Debug, Serialize)]
@@ -49,56 +45,13 @@ fn root_only() -> Result<(), Failing> {
     if nix::unistd::geteuid().is_root() { Ok(()) } else { Err(Failing::refused("only root changes the files of PAM", "run it as root")) }
 }
 
-fn not_understood(not: &NotUnderstood) -> Failing {
-    Failing::refused(not.to_string(), "put the lines in by hand, as the README shows, or mend the file; it was not changed")
-}
-
 fn io(what: &str) -> impl Fn(std::io::Error) -> Failing + '_ {
     move |error| Failing::refused(format!("{what}: {error}"), "nothing else was changed")
 }
 
 /// One change at a time.
 fn lock(places: &Places) -> Result<Flock<File>, Failing> {
-    let folder = File::open(&places.pam).map_err(io("the folder of PAM files"))?;
-    Flock::lock(folder, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, errno)| Failing::refused(format!("another jit changes the files of PAM: {}", errno.desc()), "wait for it"))
-}
-
-/// What would be changed for this service.
-fn plan(places: &Places, service: &str, arguments: &Behind) -> Result<Vec<Edit>, Failing> {
-    let usual = |name: &str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter)) && !name.starts_with('.');
-    if !usual(service)
-        || service.is_empty()
-        || service.starts_with("common-")
-        || matches!(service, "other" | "system-auth" | "password-auth")
-    {
-        return Err(Failing::usage(
-            format!("{} is no service of its own", words::safe(service)),
-            "sudo, sshd, su, or another file of pam.d",
-        ));
-    }
-    let mut made: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut edits = Vec::new();
-    for file in family(service) {
-        let path = places.pam.join(file);
-        if !path.exists() && file != service && !(service == "ssh" && file == "sshd") {
-            continue;
-        }
-        let before = files::read(&path).map_err(io(&path.display().to_string()))?;
-        let read = |name: &str| made.get(name).cloned().or_else(|| std::fs::read(places.pam.join(name)).ok());
-        let found = stack::find(file, &read).map_err(|not| not_understood(&not))?;
-        let twice = Found { account: found.account.max(1), session: found.session.max(1), enter: found.enter.max(1) } != Found::WHOLE;
-        if twice {
-            return Err(Failing::refused(format!("pam.d/{file} has lines of ours more than once"), "jit disable, then enable again"));
-        }
-        if found == Found::WHOLE {
-            continue;
-        }
-        let after = stack::add(file, &before, found, arguments).map_err(|not| not_understood(&not))?;
-        made.insert(file.to_owned(), after.clone());
-        edits.push(Edit { file: file.to_owned(), before, after, lines: stack::block(found, arguments) });
-    }
-    Ok(edits)
+    lock::take(&places.lock).map_err(|not| Failing::refused(not.to_string(), "wait for it, or end it"))
 }
 
 fn show(context: &Context, places: &Places, edits: &[Edit]) -> Result<(), Failing> {
@@ -122,13 +75,9 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
         let help = "jit confirm keeps it, jit disable takes it out; then enable again";
         return Err(Failing::refused(format!("a change for {} waits to be confirmed", words::safe(&waiting.service)), help));
     }
-    let observe = match &args.observe {
-        None => String::new(),
-        Some(Some(day)) => format!(" observe={day}"),
-        Some(None) => format!(" observe={}", Utc::now().date_naive().checked_add_days(Days::new(OBSERVE_DAYS)).unwrap_or_default()),
-    };
-    let account = if args.ask { " ask".to_owned() } else { String::new() };
-    let edits = plan(&places, &args.service, &Behind { everywhere: observe, account })?;
+    let today = Utc::now().date_naive();
+    let asked = Asked { observe: Observe::read(args.observe, today)?, ask: args.ask, today };
+    let edits = plan(&places, &args.service, &asked)?;
     let within_s = args.confirm_within.map_or(CONFIRM_WITHIN_S, Span::as_secs);
     let told =
         |within| Told { service: &args.service, files: edits.iter().map(|edit| edit.file.clone()).collect(), confirm_within_s: within };
@@ -147,14 +96,16 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
             Form::Human => Ok(Exit::Done),
         };
     }
-    must_hold(&sound::before(family(&args.service).first().copied().unwrap_or_default(), context.out.clock().now()))?;
+    let gated = family(&args.service).first().copied().unwrap_or_default();
+    must_hold(&sound::before(&context.talk, gated, context.out.clock().now()))?;
     change(&places, &args.service, &edits, within_s)?;
     match context.out.form() {
         Form::Json => context.out.json(&told(Some(within_s)))?,
         Form::Human => {
             let door = if matches!(args.service.as_str(), "ssh" | "sshd") { "ssh log-in" } else { args.service.as_str() };
+            let done = if trials(&args.service).is_empty() { "Done." } else { "Done, and tried." };
             context.out.say(&format!(
-                "Done, and tried. Now come in anew through it, in another window, and run: jit confirm\n\
+                "{done} Now come in anew through it, in another window, and run: jit confirm\n\
                  Without that from a new {door} session everything is put back in {}.",
                 Span::from_secs(within_s)
             ))?;
@@ -187,19 +138,35 @@ fn change(places: &Places, service: &str, edits: &[Edit], within_s: u64) -> Resu
         until,
     };
     let before: Vec<_> = edits.iter().map(|edit| (edit.file.clone(), edit.before.clone())).collect();
-    prepare_roll_back()?;
     pending::write(places, &pending, &before).map_err(io("the way back"))?;
+    if let Err(failing) = start_roll_back() {
+        pending::settle(places).map_err(io("the way back"))?;
+        return Err(failing);
+    }
     let mut edited = edits.iter().map(|edit| files::replace(&places.pam.join(&edit.file), &edit.after).map_err(io(&edit.file)));
-    let done = edited.try_for_each(|edited| edited).and_then(|()| tried(service));
+    let done = edited.try_for_each(|edited| edited).and_then(|()| tried(service)).and_then(|()| in_time(places, &pending));
     if done.is_err() {
         pending::put_back(places, &pending).map_err(io("the way back"))?;
     }
     done
 }
 
-/// Sees to it that everything will be put back unless it is confirmed, before anything waits: a shipped unit watches for
-/// that, or a process of our own where there is no systemd.
-fn prepare_roll_back() -> Result<(), Failing> {
+/// Whether this change waits on: what puts back goes on without the lock in the end.
+fn waits_on(places: &Places, pending: &Pending) -> Result<bool, Failing> {
+    Ok(pending::read(places).map_err(io("what waits to be confirmed"))?.as_ref() == Some(pending))
+}
+
+fn in_time(places: &Places, pending: &Pending) -> Result<(), Failing> {
+    if waits_on(places, pending)? {
+        return Ok(());
+    }
+    let message = "its time was over before it was tried, so everything is as it was before";
+    Err(Failing::refused(message, "see what takes so long, or give it more: --confirm-within 10m"))
+}
+
+/// Sees to it that everything will be put back unless it is confirmed, once that is noted and before anything is changed: a
+/// shipped unit watches for that, or a process of our own where there is no systemd.
+fn start_roll_back() -> Result<(), Failing> {
     if std::path::Path::new("/run/systemd/system").exists() {
         let watched = Command::new("systemctl").args(["start", UNIT]).output().map_err(io("systemctl"))?;
         if watched.status.success() {
@@ -211,6 +178,12 @@ fn prepare_roll_back() -> Result<(), Failing> {
             "install the package again",
         ));
     }
+    if is_in_a_session() {
+        return Err(Failing::refused(
+            "nothing was changed: a grant let you in, and what puts back would end with it, as there is no systemd",
+            "run it as root at the console, or from a shell that needed no grant",
+        ));
+    }
     let this = std::env::current_exe().map_err(io("our own program"))?;
     let mut detached = Command::new("setsid");
     detached.arg("--fork").arg(this).args(["roll-back", "--when-due"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -218,14 +191,26 @@ fn prepare_roll_back() -> Result<(), Failing> {
     if started.success() { Ok(()) } else { Err(Failing::refused("nothing was changed: setsid failed", "install util-linux")) }
 }
 
-/// The real programs, through the new lines: root's own call is not ours to decide, so it must still work.
-fn tried(service: &str) -> Result<(), Failing> {
-    let calls: &[&[&str]] = match service {
+/// Whether this process is in the cgroup of a session of jitd's: what is in it ends with its grant, detached or not.
+fn is_in_a_session() -> bool {
+    let own = jit_host::kernel::read("/proc/self/cgroup").unwrap_or_default();
+    let own = String::from_utf8_lossy(&own);
+    let parts: Vec<_> = own.lines().filter_map(|line| line.strip_prefix("0::")).flat_map(|path| path.split('/')).collect();
+    parts.windows(2).any(|pair| matches!(pair, [folder, session] if place::is_folder(folder) && place::is_session(session)))
+}
+
+/// Root's own calls of the real programs, where there are any: they are not ours to decide, so they must still work.
+fn trials(service: &str) -> &'static [&'static [&'static str]] {
+    match service {
         "sudo" => &[&["sudo", "-n", "true"], &["sudo", "-n", "-i", "true"]],
         "su" => &[&["su", "root", "-c", "true"], &["su", "-", "root", "-c", "true"]],
         _ => &[],
-    };
-    for call in calls {
+    }
+}
+
+/// Through the new lines.
+fn tried(service: &str) -> Result<(), Failing> {
+    for call in trials(service) {
         let (Some(program), arguments) = (call.first(), call.get(1..).unwrap_or_default()) else { continue };
         let tried = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(io(program))?;
         if !tried.status.success() {
@@ -245,12 +230,14 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
     let places = Places::default();
     let _lock = lock(&places)?;
     let waiting = pending::read(&places).map_err(io("what waits to be confirmed"))?;
-    let Some(waiting) = waiting else {
-        return Err(Failing::refused("nothing waits to be confirmed", "jit enable sudo; or it was put back because the time was over"));
-    };
+    let nothing = || Failing::refused("nothing waits to be confirmed", "jit enable sudo; or it was put back because the time was over");
+    let waiting = waiting.ok_or_else(nothing)?;
     if !unproven && !came_in_through(context, &waiting)? {
         let message = format!("you did not come in through the new lines of {}", words::safe(&waiting.service));
         return Err(Failing::refused(message, "open another session through them and confirm there; --unproven insists"));
+    }
+    if !waits_on(&places, &waiting)? {
+        return Err(nothing());
     }
     pending::settle(&places).map_err(io("the confirmation"))?;
     let files = waiting.files.iter().map(|changed| changed.file.clone()).collect();
@@ -273,46 +260,6 @@ fn came_in_through(context: &Context, waiting: &Pending) -> Result<bool, Failing
     }))
 }
 
-/// Takes our lines out: of one service, or of all files.
-pub fn disable(context: &Context, service: Option<&str>) -> Ended {
-    root_only()?;
-    let places = Places::default();
-    let _lock = lock(&places)?;
-    let names: Vec<String> = match service {
-        Some(service) => family(service).into_iter().map(str::to_owned).collect(),
-        None => every_file(&places)?,
-    };
-    let mut changed = Vec::new();
-    for name in names {
-        let path = places.pam.join(&name);
-        let Ok(before) = std::fs::read(&path) else { continue };
-        if !before.windows(b"pam_jit.so".len()).any(|window| window == b"pam_jit.so") && !before.windows(5).any(|window| window == b">>> p")
-        {
-            continue;
-        }
-        let after = stack::take_out(&name, &before).map_err(|not| not_understood(&not))?;
-        if after != before {
-            files::replace(&path, &after).map_err(io(&path.display().to_string()))?;
-            changed.push(name);
-        }
-    }
-    pending::settle(&places).map_err(io("what waited to be confirmed"))?;
-    match context.out.form() {
-        Form::Json => context.out.json(&Told { service: service.unwrap_or("--all"), files: changed, confirm_within_s: None })?,
-        Form::Human if changed.is_empty() => context.out.say("No file of pam.d had our lines.")?,
-        Form::Human => context.out.say(&format!("Our lines are out of {}.", changed.join(", ")))?,
-    }
-    Ok(Exit::Done)
-}
-
-fn every_file(places: &Places) -> Result<Vec<String>, Failing> {
-    let entries = std::fs::read_dir(&places.pam).map_err(io("the folder of PAM files"))?;
-    let mut names: Vec<_> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| !name.starts_with('.')).collect();
-    names.sort();
-    Ok(names)
-}
-
 /// Whether the time of a change is over. After a boot it is.
 fn is_due(waiting: &Pending) -> bool {
     waiting.until <= pending::boot_seconds() || waiting.boot_id != pending::boot_id()
@@ -323,43 +270,45 @@ fn is_due(waiting: &Pending) -> bool {
 pub fn roll_back(context: &Context, when_due: bool) -> Ended {
     root_only()?;
     let places = Places::default();
-    let mut looks = 0_u32;
     loop {
-        let Some(waiting) = pending::read(&places).map_err(io("what waits to be confirmed"))? else {
-            // Without systemd this is started just before the change is noted.
-            looks = looks.saturating_add(1);
-            if !when_due || looks > LOOKS {
-                return Ok(Exit::Done);
-            }
-            std::thread::sleep(LOOK);
-            continue;
-        };
-        looks = LOOKS;
-        if when_due && !is_due(&waiting) {
-            let left = waiting.until.saturating_sub(pending::boot_seconds());
+        let Some(seen) = pending::read(&places).map_err(io("what waits to be confirmed"))? else { return Ok(Exit::Done) };
+        if when_due && !is_due(&seen) {
+            let left = seen.until.saturating_sub(pending::boot_seconds());
             // A sleep does not count the time of a suspend; what is left is asked anew.
             std::thread::sleep(Duration::from_secs(u64::try_from(left.min(30)).unwrap_or(1)));
             continue;
         }
-        let _lock = match lock(&places) {
-            Ok(lock) => lock,
-            Err(_) if when_due => {
-                std::thread::sleep(Duration::from_millis(200));
-                continue;
-            }
-            Err(failing) => return Err(failing),
-        };
-        let done = pending::put_back(&places, &waiting).map_err(io("the roll-back"))?;
-        for (file, outcome) in &done {
-            let what = match outcome {
-                PutBack::Done => "is what it was before".to_owned(),
-                PutBack::Untouched => "was not changed".to_owned(),
-                PutBack::LinesOut => "was edited meanwhile: our lines are out, the rest stays".to_owned(),
-                PutBack::Failed(why) => format!("could not be put back: {}", words::safe(why)),
-            };
-            context.out.say(&format!("pam.d/{file} {what}"))?;
+        let _lock = if when_due { lock_or_go_on(&places) } else { Some(lock(&places)?) };
+        // Whoever had the lock may have confirmed what was seen.
+        if pending::read(&places).map_err(io("what waits to be confirmed"))?.as_ref() == Some(&seen) {
+            return put_back(context, &places, &seen);
         }
-        let failed = done.iter().any(|(_, outcome)| matches!(outcome, PutBack::Failed(_)));
-        return Ok(if failed { Exit::Refused } else { Exit::Done });
     }
+}
+
+/// The lock, or none after a while: what is put back is what a file is by its digest, whoever is at work.
+fn lock_or_go_on(places: &Places) -> Option<Flock<File>> {
+    for _ in 0..TRIES {
+        match lock::take(&places.lock) {
+            Ok(lock) => return Some(lock),
+            Err(NotLocked::Held(_)) => std::thread::sleep(BETWEEN_TRIES),
+            Err(NotLocked::Failed(_)) => return None,
+        }
+    }
+    None
+}
+
+fn put_back(context: &Context, places: &Places, waiting: &Pending) -> Ended {
+    let done = pending::put_back(places, waiting).map_err(io("the roll-back"))?;
+    for (file, outcome) in &done {
+        let what = match outcome {
+            PutBack::Done => "is what it was before".to_owned(),
+            PutBack::Untouched => "was not changed".to_owned(),
+            PutBack::LinesOut => "was edited meanwhile: our lines are out, the rest stays".to_owned(),
+            PutBack::Failed(why) => format!("could not be put back: {}", words::safe(why)),
+        };
+        context.out.say(&format!("pam.d/{file} {what}"))?;
+    }
+    let failed = done.iter().any(|(_, outcome)| matches!(outcome, PutBack::Failed(_)));
+    Ok(if failed { Exit::Refused } else { Exit::Done })
 }

@@ -41,6 +41,9 @@ fn write(path: &Path, text: &str) -> Result<(), Failing> {
     // Whoever collects it is another user than whoever writes it, and it holds no name.
     let written = WholeFile::create(path, 0o644).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.finish()));
     written.map_err(|error| {
-        Failing::refused(format!("{}: {error}", words::safe(&path.to_string_lossy())), "name a file in a directory that is there")
+        Failing::refused(
+            format!("{}: {error}", words::safe(&path.to_string_lossy())),
+            "name a plain file, or a new one, in a directory that is there",
+        )
     })
 }

@@ -85,6 +85,15 @@ pub fn run(verb: Verb, context: &Context) -> Ended {
     }
 }
 
+/// How a verb ends that came to a verdict, once that was said. Whoever reads may have gone (`jit doctor | grep -q 'NOT OK'`): the
+/// exit code says it all the same.
+fn verdict(exit: Exit, said: Result<(), Failing>) -> Ended {
+    match said {
+        Ok(()) | Err(Failing::ReaderGone) => Ok(exit),
+        Err(failing @ (Failing::Failed(_) | Failing::Unwritten(_))) => Err(failing),
+    }
+}
+
 /// A whole id as somebody typed it, written as ids are written. One that cannot be an id is not there.
 fn whole_id<T: FromStr<Err: Display> + Display>(typed: &str) -> Result<String, Failing> {
     typed.parse::<T>().map(|id| id.to_string()).map_err(|why| {

@@ -1,6 +1,6 @@
 //! Opt-outs: `jit emergency`, `jit review`, `jit optouts`.
 
-use super::{Context, Ended, whole_id};
+use super::{Context, Ended, verdict, whole_id};
 use crate::cli::{EmergencyArgs, VerdictWord};
 use crate::failing::Exit;
 use crate::out::Form;
@@ -66,17 +66,17 @@ fn due(context: &Context) -> Ended {
 pub fn list(context: &Context) -> Ended {
     let conversation = context.talk.ask(Act::Optouts)?;
     let UserAnswer::Optouts(optouts) = conversation.next()? else { return Err(conversation.unexpected()) };
-    match context.out.form() {
-        Form::Json => context.out.json(&json::Optouts::of(&optouts))?,
-        Form::Human if optouts.is_empty() => context.out.say("The policy has no opt-out.")?,
+    let said = match context.out.form() {
+        Form::Json => context.out.json(&json::Optouts::of(&optouts)),
+        Form::Human if optouts.is_empty() => context.out.say("The policy has no opt-out."),
         Form::Human => {
             let header = ["RULE", "KIND", "OWNER", "ENDS", "USES", "LAST USED", "REVIEWS DUE"];
             let rows = optouts.iter().map(|optout| row(context, optout)).collect();
-            context.out.say(&table::rows(Some(&header), rows, &[], context.out.width()))?;
+            context.out.say(&table::rows(Some(&header), rows, &[], context.out.width()))
         }
-    }
+    };
     let unsettled = optouts.iter().any(|optout| optout.stale || optout.overdue > 0);
-    Ok(if unsettled { Exit::Refused } else { Exit::Done })
+    verdict(if unsettled { Exit::Refused } else { Exit::Done }, said)
 }
 
 fn row(context: &Context, optout: &OptoutView) -> Vec<String> {

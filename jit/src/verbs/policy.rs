@@ -1,6 +1,6 @@
 //! `jit policy check`, `jit policy explain`, `jit policy show`, and `jit reload`.
 
-use super::{Context, Ended};
+use super::{Context, Ended, verdict};
 use crate::cli::ExplainArgs;
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -28,8 +28,13 @@ fn read(file: Option<&Path>) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
     }
 }
 
-pub fn loaded(file: Option<&Path>, now: WallTime) -> Loaded {
-    load::load(&read(file)?, Around { now, zone: jit_host::zone::host_zone() })
+pub fn loaded(file: Option<&Path>, around: Around) -> Loaded {
+    load::load(&read(file)?, around)
+}
+
+/// What there is around a policy of this host.
+pub fn here(now: WallTime) -> Around {
+    Around { now, zone: jit_host::zone::host_zone() }
 }
 
 fn view(mistake: &Mistake) -> MistakeView {
@@ -56,7 +61,7 @@ fn say_mistakes(context: &Context, errors: &[MistakeView], warnings: &[MistakeVi
 
 /// Checks policy files, without jitd.
 pub fn check(context: &Context, file: Option<&Path>) -> Ended {
-    let (rules, errors, warnings) = match loaded(file, context.out.clock().now()) {
+    let (rules, errors, warnings) = match loaded(file, here(context.out.clock().now())) {
         Ok((policy, warnings)) => {
             let mut warnings = views(&warnings);
             warnings.extend(super::policy_check::here(context, &policy, file.unwrap_or(Path::new(USUAL_FILE))));
@@ -64,21 +69,23 @@ pub fn check(context: &Context, file: Option<&Path>) -> Ended {
         }
         Err(errors) => (0, views(&errors), Vec::new()),
     };
+    let name = file.unwrap_or(Path::new(USUAL_FILE)).to_string_lossy();
+    let words = match (errors.is_empty(), rules) {
+        (false, _) => format!("not valid: {}", counted(errors.len(), "mistake")),
+        (true, 0) => "valid, but it has no rule and lets nobody in".to_owned(),
+        (true, rules) => format!("valid, {}", counted(rules, "rule")),
+    };
+    say_checked(context, &errors, &warnings, &format!("{}: {words}", words::safe(&name)))
+}
+
+/// Says whether a policy is valid, and what is wrong with it.
+fn say_checked(context: &Context, errors: &[MistakeView], warnings: &[MistakeView], words: &str) -> Ended {
     let valid = errors.is_empty();
-    match context.out.form() {
-        Form::Json => context.out.json(&json::Checked { valid, errors: &errors, warnings: &warnings })?,
-        Form::Human => {
-            say_mistakes(context, &errors, &warnings)?;
-            let name = file.unwrap_or(Path::new(USUAL_FILE)).to_string_lossy();
-            let verdict = match (valid, rules) {
-                (false, _) => format!("not valid: {}", counted(errors.len(), "mistake")),
-                (true, 0) => "valid, but it has no rule and lets nobody in".to_owned(),
-                (true, rules) => format!("valid, {}", counted(rules, "rule")),
-            };
-            context.out.say(&format!("{}: {verdict}", words::safe(&name)))?;
-        }
-    }
-    Ok(if valid { Exit::Done } else { Exit::Refused })
+    let said = match context.out.form() {
+        Form::Json => context.out.json(&json::Checked { valid, errors, warnings }),
+        Form::Human => say_mistakes(context, errors, warnings).and_then(|()| context.out.say(words)),
+    };
+    verdict(if valid { Exit::Done } else { Exit::Refused }, said)
 }
 
 fn counted(number: usize, word: &str) -> String {
@@ -89,19 +96,13 @@ fn counted(number: usize, word: &str) -> String {
 pub fn reload(context: &Context) -> Ended {
     let conversation = context.talk.ask(Act::Reload)?;
     let UserAnswer::Reloaded { valid, errors, warnings } = conversation.next()? else { return Err(conversation.unexpected()) };
-    match context.out.form() {
-        Form::Json => context.out.json(&json::Checked { valid, errors: &errors, warnings: &warnings })?,
-        Form::Human => {
-            say_mistakes(context, &errors, &warnings)?;
-            let verdict = if valid {
-                "The policy was read again, and is in force."
-            } else {
-                "The policy is not valid; the old policy stays in force."
-            };
-            context.out.say(verdict)?;
-        }
-    }
-    Ok(if valid { Exit::Done } else { Exit::Refused })
+    let words =
+        if valid { "The policy was read again, and is in force." } else { "The policy is not valid; the old policy stays in force." };
+    let said = match context.out.form() {
+        Form::Json => context.out.json(&json::Checked { valid, errors: &errors, warnings: &warnings }),
+        Form::Human => say_mistakes(context, &errors, &warnings).and_then(|()| context.out.say(words)),
+    };
+    verdict(if valid { Exit::Done } else { Exit::Refused }, said)
 }
 
 /// Prints the policy in force.
@@ -135,7 +136,7 @@ pub fn show(context: &Context) -> Ended {
 /// Says what the policy answers somebody, and why, without jitd.
 pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
     let clock = context.out.clock();
-    let policy = match loaded(args.policy.as_deref(), clock.now()) {
+    let policy = match loaded(args.policy.as_deref(), here(clock.now())) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };

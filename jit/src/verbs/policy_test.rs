@@ -1,7 +1,7 @@
 //! `jit policy test`: cases in TOML, fit for a CI job that guards a policy.
 
-use super::policy::{explained, loaded, not_valid};
-use super::{Context, Ended};
+use super::policy::{explained, here, loaded, not_valid};
+use super::{Context, Ended, verdict};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::times::When;
@@ -21,6 +21,8 @@ use std::path::Path;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
+    /// The zone of the hosts that the policy is for, where a rule names none; none: this machine's.
+    zone: Option<String>,
     #[serde(default)]
     case: Vec<Case>,
 }
@@ -92,10 +94,15 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
     let shown = words::safe(&cases.to_string_lossy());
     let text = std::fs::read_to_string(cases).map_err(|error| Failing::refused(format!("{shown}: {error}"), "name a file of cases"))?;
     let cases: Cases = toml::from_str(&text).map_err(|error| {
-        let help = "a case has user, groups, service, as, from, at, expect (grant, request, emergency, deny, none, ignore) and rule";
+        let help = "before the cases there may be zone; a case has user, groups, service, as, from, at, expect (grant, request, emergency, deny, none, ignore) and rule";
         Failing::refused(format!("{shown}: {}", words::safe(&error.to_string())), help)
     })?;
-    let policy = match loaded(policy, clock.now()) {
+    let mut around = here(clock.now());
+    if let Some(zone) = &cases.zone {
+        let odd = |_| Failing::refused(format!("{shown}: `zone` is no time zone"), "for example zone = \"Europe/Berlin\", or \"UTC\"");
+        around.zone = Some(zone.parse().map_err(odd)?);
+    }
+    let policy = match loaded(policy, around) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
@@ -113,22 +120,23 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
         differences.extend(case.differs(number, &policy, at));
     }
     let count = cases.case.len();
-    match context.out.form() {
-        Form::Json => context.out.json(&Tested { cases: count, differences: &differences })?,
+    let said = match context.out.form() {
+        Form::Json => context.out.json(&Tested { cases: count, differences: &differences }),
         Form::Human => {
-            for Difference { case, what, expected, got } in &differences {
-                context.out.say(&format!(
-                    "case {case}: {}: expected {}, got {}",
-                    words::safe(what),
-                    words::safe(expected),
-                    words::safe(got)
-                ))?;
-            }
             let passed = count.saturating_sub(differences.len());
-            context.out.say(&format!("{passed} of {count} cases came out as expected"))?;
+            let mut lines: Vec<_> = differences.iter().map(Difference::line).collect();
+            lines.push(format!("{passed} of {count} cases came out as expected"));
+            context.out.say(&lines.join("\n"))
         }
+    };
+    verdict(if differences.is_empty() { Exit::Done } else { Exit::Refused }, said)
+}
+
+impl Difference {
+    fn line(&self) -> String {
+        let Self { case, what, expected, got } = self;
+        format!("case {case}: {}: expected {}, got {}", words::safe(what), words::safe(expected), words::safe(got))
     }
-    Ok(if differences.is_empty() { Exit::Done } else { Exit::Refused })
 }
 
 impl Case {

@@ -28,7 +28,7 @@ const LOOK_UPS: u32 = 5000;
 
 #[derive(Serialize)]
 struct Written<'a> {
-    html: &'a str,
+    html: Option<&'a str>,
     csv: Option<&'a str>,
     events: u64,
     grants: u64,
@@ -46,40 +46,38 @@ pub fn report(context: &Context, args: &ReportArgs) -> Ended {
     // Only whoever may read the record may make a review of it; this says so before any file is made.
     let before = metrics::ask(context)?.head;
     let mut table = Table::create(args.csv.as_deref())?;
-    let page = create(&args.html)?;
+    let page = args.html.as_deref().map(|path| create(path).map(|file| (file, path))).transpose()?;
     let facts = gather(context, period, before, &mut table)?;
-    let by = context.talk.status()?.user;
-    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let written = html::page(&facts, &About { host: &host, by: &by, clock });
-    finish(page, &args.html, written.as_bytes())?;
+    if let Some((file, path)) = page {
+        let by = context.talk.status()?.user;
+        let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let written = html::page(&facts, &About { host: &host, by: &by, clock });
+        finish(file, path, written.as_bytes())?;
+    }
     table.finish()?;
     say(context, args, &facts)
 }
 
 fn say(context: &Context, args: &ReportArgs, facts: &Facts) -> Ended {
-    let (page, table) = (args.html.to_string_lossy(), args.csv.as_ref().map(|path| path.to_string_lossy()));
+    let name = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let (page, table) = (name(&args.html), name(&args.csv));
     let overdue = facts.overdue().count();
     match context.out.form() {
         Form::Json => context.out.json(&Written {
-            html: &page,
+            html: page.as_deref(),
             csv: table.as_deref(),
             events: facts.sums.events,
             grants: facts.sums.grants,
             overdue,
         })?,
         Form::Human => {
-            let and = table.map(|table| format!(" and {}", words::safe(&table))).unwrap_or_default();
+            let files: Vec<_> = [page, table].into_iter().flatten().map(|name| words::safe(&name)).collect();
             let overdue = match overdue {
                 0 => "No review is overdue.".to_owned(),
                 1 => "1 review is overdue.".to_owned(),
                 many => format!("{many} reviews are overdue."),
             };
-            context.out.say(&format!(
-                "{}{and}: {} events, {} grants. {overdue}",
-                words::safe(&page),
-                facts.sums.events,
-                facts.sums.grants
-            ))?;
+            context.out.say(&format!("{}: {} events, {} grants. {overdue}", files.join(" and "), facts.sums.events, facts.sums.grants))?;
         }
     }
     Ok(Exit::Done)
@@ -123,7 +121,10 @@ fn optouts(context: &Context) -> Result<Vec<OptoutView>, Failing> {
 }
 
 fn failed(path: &Path, error: impl std::fmt::Display) -> Failing {
-    Failing::refused(format!("{}: {error}", words::safe(&path.to_string_lossy())), "name a file in a directory that you can write to")
+    Failing::refused(
+        format!("{}: {error}", words::safe(&path.to_string_lossy())),
+        "name a plain file, or a new one, in a directory that you can write to",
+    )
 }
 
 fn create(path: &Path) -> Result<WholeFile, Failing> {

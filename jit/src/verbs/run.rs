@@ -6,7 +6,7 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::lines::{self, Reader};
 use jit_core::span::Span;
-use jit_proto::user::{Act, Wish};
+use jit_proto::user::{Act, UserAnswer, Wish};
 use jit_proto::view::{GrantView, RequestView, StatusView};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -26,12 +26,15 @@ pub fn run(context: &Context, args: RunArgs) -> Ended {
     ))
 }
 
-/// Sees to it that sudo lets one in: by a grant that one holds, by a request that waits already, or by a new one.
+/// Sees to it that sudo lets one in: by a grant that one holds, by a rule that asks nobody, by a request that waits already, or by a new one.
 fn obtain(context: &Context, args: &RunArgs) -> Result<(), Failing> {
     let status = context.talk.status()?;
     let run_as = args.run_as(&status);
     if let Some(held) = status.grants.iter().find(|grant| is_good(grant, run_as)) {
         return say_held(context, held);
+    }
+    if may_enter(context, run_as) {
+        return Ok(());
     }
     let same = |request: &&RequestView| request.state == "pending" && request.service == SUDO && request.run_as == run_as;
     let filed = match status.requests.iter().find(same) {
@@ -40,6 +43,13 @@ fn obtain(context: &Context, args: &RunArgs) -> Result<(), Failing> {
     };
     let decided = if filed.state == "pending" { wait::decision(context, Some(&filed.id), None)? } else { filed };
     say(context, &decided)
+}
+
+/// Whether a rule lets one in without a grant that is held yet: from the log-in on, or because the same was approved before.
+fn may_enter(context: &Context, run_as: &str) -> bool {
+    let act = Act::MayEnter { service: SUDO.to_owned(), run_as: Some(run_as.to_owned()) };
+    // A jitd that does not know the question, or does not answer, is asked for a grant.
+    context.talk.ask(act).and_then(|conversation| conversation.next()).is_ok_and(|answer| answer == UserAnswer::MayEnter(true))
 }
 
 fn is_good(grant: &GrantView, run_as: &str) -> bool {
@@ -64,11 +74,11 @@ fn file(context: &Context, args: &RunArgs, run_as: &str) -> Result<RequestView, 
 
 /// The output is the command's: what we have to say goes beside it.
 fn say(context: &Context, decided: &RequestView) -> Result<(), Failing> {
-    if context.out.form() == Form::Json {
-        context.out.json(decided)?;
-    }
     if decided.state != "granted" {
         return Err(Failing::refused(lines::not_granted(context.out.clock(), decided), "nothing was run"));
+    }
+    if context.out.form() == Form::Json {
+        context.out.json(decided)?;
     }
     let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
     context.out.aside(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()));

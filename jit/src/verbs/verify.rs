@@ -1,6 +1,6 @@
 //! `jit audit verify`: jitd's record, an export of it, or a store, whether jitd runs on it or not.
 
-use super::{Context, Ended};
+use super::{Context, Ended, verdict};
 use crate::chain::{self, Chain, Known};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -33,14 +33,14 @@ pub fn verify(context: &Context, file: Option<&Path>, head: Option<Known>) -> En
     let broken = followed.and_then(|()| chain.end()).err();
     let (events, head) = (chain.seen(), chain::written(chain.head()));
     let valid = broken.is_none();
-    match (context.out.form(), broken) {
-        (Form::Json, broken) => context.out.json(&json::Verified { valid, events, head, broken })?,
-        (Form::Human, None) => context.out.say(&format!("{events} events, chain whole, head {head}"))?,
+    let said = match (context.out.form(), broken) {
+        (Form::Json, broken) => context.out.json(&json::Verified { valid, events, head, broken }),
+        (Form::Human, None) => context.out.say(&format!("{events} events, chain whole, head {head}")),
         (Form::Human, Some(broken)) => {
-            context.out.say(&format!("The chain is broken: {}\nWhole up to there: {events} events, head {head}", words::safe(&broken)))?;
+            context.out.say(&format!("The chain is broken: {}\nWhole up to there: {events} events, head {head}", words::safe(&broken)))
         }
-    }
-    Ok(if valid { Exit::Done } else { Exit::Refused })
+    };
+    verdict(if valid { Exit::Done } else { Exit::Refused }, said)
 }
 
 fn follow_daemon(chain: &mut Chain, context: &Context) -> Result<Followed, Failing> {

@@ -1,6 +1,6 @@
 //! `jit wait`: until a request is decided.
 
-use super::{Context, Ended, whole_id};
+use super::{Context, Ended, verdict, whole_id};
 use crate::failing::{Exit, Failing};
 use crate::out::{Form, Live};
 use crate::show::lines::{self, Reader};
@@ -81,6 +81,7 @@ impl Waiter<'_> {
                 | UserAnswer::Noted
                 | UserAnswer::Part { .. }
                 | UserAnswer::Archive { .. }
+                | UserAnswer::MayEnter(_)
                 | UserAnswer::Failed(_) => return Err(conversation.unexpected()),
             }
         }
@@ -155,16 +156,14 @@ impl Waiter<'_> {
 /// Says how a request of one's own was decided.
 pub fn say(context: &Context, decided: &RequestView) -> Ended {
     let granted = decided.state == "granted";
-    match context.out.form() {
-        Form::Json => context.out.json(decided)?,
+    let said = match context.out.form() {
+        Form::Json => context.out.json(decided),
         Form::Human if granted => {
             let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
-            context.out.say(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()))?;
-            if let Some(who) = lines::who_approved(decided) {
-                context.out.say(&who)?;
-            }
+            let said = context.out.say(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()));
+            said.and_then(|()| lines::who_approved(decided).map_or(Ok(()), |who| context.out.say(&who)))
         }
-        Form::Human => context.out.say(&lines::not_granted(context.out.clock(), decided))?,
-    }
-    Ok(if granted { Exit::Done } else { Exit::Refused })
+        Form::Human => context.out.say(&lines::not_granted(context.out.clock(), decided)),
+    };
+    verdict(if granted { Exit::Done } else { Exit::Refused }, said)
 }

@@ -56,7 +56,7 @@ impl Drop for Restored {
 pub fn run(talk: &Talk, colour: bool) -> Result<Exit, Failing> {
     let (heard, all) = channel();
     // Before any other thread is there, so that all of them leave these to the one that waits for them.
-    let signals: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT].into_iter().collect();
+    let signals: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
     let _ = signals.thread_block();
     let orders = start(talk, &heard, signals);
     on_a_screen(|terminal| {

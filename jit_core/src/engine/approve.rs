@@ -24,7 +24,7 @@ pub(super) fn approve(
     context: &mut Context<'_>,
 ) -> Handled {
     let policy = context.policy.ok_or(Refusal::NoPolicy)?;
-    let pending = visible_pending(state, actor, id, policy)?;
+    let pending = visible_pending(state, actor, id, policy, context.now)?;
     let approver = humans_behind(state, actor, policy)?;
     let subject = with_other_accounts(pending.ask.humans.clone(), policy);
     if subject.overlaps(&approver) {
@@ -40,7 +40,7 @@ pub(super) fn approve(
 /// Says no: anybody who may approve at some stage can.
 pub(super) fn deny(state: &State, actor: &Actor, id: RequestId, note: Option<String>, context: &mut Context<'_>) -> Handled {
     let policy = context.policy.ok_or(Refusal::NoPolicy)?;
-    let pending = visible_pending(state, actor, id, policy)?;
+    let pending = visible_pending(state, actor, id, policy, context.now)?;
     let stages: Vec<_> = pending.stages.iter().map(|progress| progress.stage.clone()).collect();
     if !actor.subject.uid.is_root() && !super::see::could_approve(&stages, &actor.subject) {
         return Err(not_approver(pending));
@@ -50,10 +50,14 @@ pub(super) fn deny(state: &State, actor: &Actor, id: RequestId, note: Option<Str
     Ok((Reply::Request(id), vec![denied.into()]))
 }
 
-fn visible_pending<'a>(state: &'a State, actor: &Actor, id: RequestId, policy: &Policy) -> Result<&'a PendingRequest, Refusal> {
+fn visible_pending<'a>(state: &'a State, actor: &Actor, id: RequestId, policy: &Policy, now: Now) -> Result<&'a PendingRequest, Refusal> {
     let viewer = Viewer { subject: &actor.subject, policy };
     let request = state.request(id).filter(|request| viewer.sees_request(request));
     match request.ok_or_else(|| Refusal::NoSuch { what: id.to_string() })? {
+        // That it lapsed is said in a moment, or once the disk takes it. What would make a grant longer lapses with the grant.
+        Request::Pending(pending) if pending.ask.extends.is_none() && pending.lapses.has_passed(now) => {
+            Err(Refusal::Decided { id, word: "lapsed", by: Vec::new() })
+        }
         Request::Pending(pending) => Ok(pending),
         Request::Decided(decided) => {
             let approvers = decided.stages.iter().flat_map(|stage| &stage.approvals).map(|approval| approval.by.to_string());
@@ -94,6 +98,12 @@ pub(super) fn approval(
     let earlier: Vec<_> = pending.stages.iter().flat_map(|stage| &stage.approvals).collect();
     if earlier.iter().any(|approval| approval.humans.overlaps(&humans)) {
         return Err(Refusal::ApprovedAlready { id });
+    }
+    // The policy may have come to know since whose accounts they are.
+    let policy = context.policy.ok_or(Refusal::NoPolicy)?;
+    let asker = with_other_accounts(pending.ask.humans.clone(), policy);
+    if let Some(own) = earlier.iter().find(|approval| asker.overlaps(&approval.humans)) {
+        return Err(Refusal::ApprovedByAsker { id, by: own.by.clone() });
     }
     let approved = event::RequestApproved {
         id,

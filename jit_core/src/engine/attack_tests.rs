@@ -137,6 +137,29 @@ fn whoever_approved_takes_away_what_repeats_it_while_it_runs_and_when_the_first_
 }
 
 #[test]
+fn what_can_be_repeated_can_be_taken_away_however_many_grants_are_over_since_the_first() {
+    for by_user in [false, true] {
+        let mut world = World::with(&format!("{POLICY}{AGAIN}"));
+        let first = approved(&mut world, wish());
+        world.pass(hours(1));
+        for _ in 0..20 {
+            world.state.begin();
+            world.request_of(&actor("bob"), Wish { service: Service::new("su"), ..wish() }).unwrap();
+            let _ = world.command(Command::Drop(actor("bob"), None)).unwrap();
+            world.pass(Span::from_secs(1));
+            world.state.keep();
+        }
+        assert!(world.state.grant(first).is_none() && lets_in(&world));
+        assert!(matches!(world.revoke("bob", first), Err(Refusal::NoSuch { .. })), "who may not see it learns nothing");
+        let target = if by_user { super::Target::User(UserName::new("alice")) } else { super::Target::Grant(first) };
+        let command = Command::Revoke { actor: actor("carol"), target, note: None, grace: super::Grace::Some };
+        assert!(world.command(command).is_ok());
+        assert!(!lets_in(&world));
+        assert!(matches!(world.revoke("carol", first), Err(Refusal::NoSuch { .. })), "nothing of it is left");
+    }
+}
+
+#[test]
 fn a_grant_for_tomorrow_is_made_longer_in_its_own_window() {
     let mut world = World::with(POLICY);
     let tomorrow = WallTime::parse("2026-11-24T10:00:00Z").unwrap();

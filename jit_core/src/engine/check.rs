@@ -4,12 +4,14 @@
 //! login, a legacy rule, and the same again as another person approved before. A deny comes before all of them.
 
 use super::see::approvers_in_words;
+use super::session::binds;
 use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
 use crate::name::{RuleName, RunAs, Service};
 use crate::optout::Basis;
 use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
 use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
+use crate::session::Bound;
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -173,14 +175,20 @@ pub(super) enum Way<'a> {
     Repetitive(&'a RepetitiveRule, &'a Basis),
 }
 
-/// The way in, or why there is none.
-pub(super) fn way_in<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'a Entry, now: Now) -> Result<Way<'a>, Denial> {
+/// The way in, or why there is none; and, once that is known, for a session that can be bound so.
+pub(super) fn way_in<'a>(
+    state: &'a State,
+    policy: Option<&'a Policy>,
+    entry: &'a Entry,
+    bound: Option<Bound>,
+    now: Now,
+) -> Result<Way<'a>, Denial> {
     let Some(policy) = policy else { return Err(Denial::plain(Why::NoPolicy)) };
     let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref(), at: now.wall };
     if let Some(rule) = policy.denied_by(question, Some(entry.remote)) {
         return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone())) });
     }
-    if let Some(grant) = best_grant(state, entry, now) {
+    if let Some(grant) = best_grant(state, entry, bound, now) {
         return Ok(Way::Grant(grant));
     }
     match policy.standing(question, entry.remote) {
@@ -205,11 +213,14 @@ fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: N
     })
 }
 
-/// Of the grants that admit the entry, one whose uses are not counted, and then the one that lasts longest.
-/// A legacy grant only records; its rule lets in, so that it stops when the rule does.
-fn best_grant<'a>(state: &'a State, entry: &'a Entry, now: Now) -> Option<&'a LiveGrant> {
+/// Of the grants that admit the entry, one whose session can be bound as it wants it, then one whose uses are not counted, and
+/// then the one that lasts longest. A legacy grant only records; its rule lets in, so that it stops when the rule does.
+fn best_grant<'a>(state: &'a State, entry: &'a Entry, bound: Option<Bound>, now: Now) -> Option<&'a LiveGrant> {
     let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
-    admitting.max_by_key(|grant| (grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now)))
+    admitting.max_by_key(|grant| {
+        let binds = bound.is_none_or(|bound| binds(&grant.terms.common.session, bound));
+        (binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
+    })
 }
 
 fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
@@ -229,7 +240,7 @@ fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
 
 /// May this subject come in now?
 pub(super) fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: Now) -> Admission {
-    match way_in(state, policy, entry, now) {
+    match way_in(state, policy, entry, None, now) {
         Ok(Way::Grant(grant)) => Admission::Grant(grant.terms.id),
         Ok(Way::Login(rule)) => Admission::Rule(rule.name.clone()),
         Ok(Way::Legacy(rule)) => Admission::Rule(rule.name.clone()),

@@ -130,19 +130,19 @@ fn over(state: &State, id: GrantId, grace: Grace) -> Vec<Effect> {
 
 /// The sessions of a grant that is over that go on.
 pub(super) fn still_open(state: &State, grant: &EndedGrant) -> Vec<SessionFacts> {
-    let session = |id: &SessionId| match state.session(*id) {
+    let session = |id: SessionId| match state.session(id) {
         Some(Session::Open(facts)) => Some(facts.clone()),
         Some(Session::Closed { .. } | Session::Ended { .. }) | None => None,
     };
-    grant.sessions.iter().filter_map(session).collect()
+    state.open_of(grant.terms.id).filter_map(session).collect()
 }
 
 /// What is to be ended when the daemon starts, because it was not there, or not done, when the grants were over. `found` are
 /// sessions of which processes were found.
 #[must_use]
 pub fn left_to_end(state: &State, found: &[SessionId]) -> Vec<Effect> {
-    let known = found.iter().filter_map(|id| state.session(*id).map(Session::facts));
-    let grants: std::collections::BTreeSet<_> = state.open_sessions().chain(known).map(|facts| facts.grant).collect();
+    let known = found.iter().filter_map(|id| state.grant_of(*id));
+    let grants: std::collections::BTreeSet<_> = state.open_sessions().map(|facts| facts.grant).chain(known).collect();
     let over = grants.iter().filter_map(|id| match state.grant(*id) {
         Some(Grant::Ended(grant)) if grant.ends_its_sessions() => Some(&**grant),
         Some(Grant::Ended(_) | Grant::Live(_)) | None => None,

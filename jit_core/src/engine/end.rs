@@ -4,7 +4,7 @@ use super::see::may_revoke;
 use super::{Context, Grace, Handled, Reply, Target, Viewer, note_of};
 use crate::actor::Actor;
 use crate::event::{self, Event};
-use crate::grant::{Grant, LiveGrant, Terms, Validity};
+use crate::grant::{Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId};
 use crate::name::UserName;
 use crate::optout::Basis;
@@ -111,11 +111,12 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
 }
 
 /// An approval whose grant is over, and which a rule would still let be repeated: to revoke it ends that.
-fn repeatable<'a>(state: &'a State, basis: &Basis, context: &Context<'_>) -> Option<&'a Terms> {
+fn repeatable<'a>(state: &State, basis: &'a Basis, context: &Context<'_>) -> Option<&'a Terms> {
     let mut rules = context.policy.into_iter().flat_map(|policy| &policy.repetitive);
-    match state.grant(basis.terms.id)? {
-        Grant::Ended(grant) if rules.any(|rule| basis.is_left(rule.after, context.now)) => Some(&grant.terms),
-        Grant::Ended(_) | Grant::Live(_) => None,
+    match state.grant(basis.terms.id) {
+        Some(Grant::Live(_)) => None,
+        // It may be forgotten by now, and its approval is not.
+        Some(Grant::Ended(_)) | None => rules.any(|rule| basis.is_left(rule.after, context.now)).then_some(&basis.terms),
     }
 }
 
@@ -131,11 +132,14 @@ fn outlived(state: &State) -> impl Iterator<Item = &Terms> {
 fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context<'_>) -> Result<&'a Terms, Refusal> {
     let no_policy = crate::policy::Policy::default();
     let viewer = Viewer { subject: &actor.subject, policy: context.policy.unwrap_or(&no_policy) };
-    let grant = state.grant(id).filter(|grant| viewer.sees_grant(grant.terms()));
-    match grant.ok_or_else(|| Refusal::NoSuch { what: id.to_string() })? {
+    let basis = state.bases().find(|basis| basis.terms.id == id && viewer.sees_grant(&basis.terms));
+    let left = basis.and_then(|basis| repeatable(state, basis, context));
+    let Some(grant) = state.grant(id).filter(|grant| viewer.sees_grant(grant.terms())) else {
+        let left = left.filter(|terms| may_revoke(&terms.common.stages, &actor.subject));
+        return left.ok_or_else(|| Refusal::NoSuch { what: id.to_string() });
+    };
+    match grant {
         Grant::Ended(grant) => {
-            let basis = state.bases().find(|basis| basis.terms.id == id);
-            let left = basis.and_then(|basis| repeatable(state, basis, context));
             let left = left.or_else(|| outlived(state).find(|terms| terms.id == id));
             left.filter(|terms| may_revoke(&terms.common.stages, &actor.subject)).ok_or(Refusal::Over { id, word: grant.word() })
         }
@@ -165,9 +169,39 @@ const DAY: Span = Span::from_secs(86_400);
 pub(super) fn tick(state: &State, context: &Context<'_>) -> (Reply, Vec<Event>) {
     let now = context.now;
     let all_due = state.overdue(now);
-    let mut events: Vec<Event> = all_due.iter().flat_map(|due| passed(state, due, &all_due, now)).collect();
+    let ruleless: BTreeMap<_, _> = ruleless(state, context.policy, now.wall).map(|(terms, why)| (terms.id, (terms, why))).collect();
+    let in_time = all_due.iter().filter(|due| !matches!(due, Due::Grant(id) if ruleless.contains_key(id)));
+    let mut events: Vec<Event> = in_time.flat_map(|due| passed(state, due, &all_due, now)).collect();
+    let by = UserName::new(OURSELVES);
+    events.extend(ruleless.into_values().map(|(terms, why)| revoked(terms, &by, Some(why.to_owned()), Grace::Some)));
     events.extend(stale(state, context));
     (Reply::Done, events)
+}
+
+/// By whom a grant is taken away that nobody takes away.
+const OURSELVES: &str = "jitd";
+
+/// Grants by standing exemptions of which a session goes on though the exemption is over, and why they are. One that was taken
+/// out of the policy is over when the grant of its day is: time to mend a slip.
+fn ruleless<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = (&'a Terms, &'static str)> {
+    let grants: BTreeSet<_> = state.open_sessions().filter(|_| policy.is_some()).map(|session| session.grant).collect();
+    grants.into_iter().filter_map(move |id| {
+        let grant = state.grant(id).filter(|grant| grant.terms().common.kind == Kind::Legacy)?;
+        let rule = policy?.legacy.iter().find(|rule| rule.name == grant.terms().common.rule);
+        let ended = "its rule has ended";
+        match (grant, rule) {
+            (Grant::Ended(over), _) if over.ends_its_sessions() => None,
+            (Grant::Ended(_) | Grant::Live(_), Some(rule)) => (rule.ends <= now).then_some((grant.terms(), ended)),
+            (Grant::Ended(_), None) => Some((grant.terms(), "its rule is not in the policy any more")),
+            (Grant::Live(_), None) => None,
+        }
+    })
+}
+
+/// Whether a session goes on by a standing exemption that is over.
+#[must_use]
+pub fn has_ruleless(state: &State, policy: Option<&Policy>, now: WallTime) -> bool {
+    ruleless(state, policy, now).next().is_some()
 }
 
 fn passed(state: &State, due: &Due, all_due: &BTreeSet<Due>, now: Now) -> Vec<Event> {
@@ -219,7 +253,7 @@ fn begun_or_expired(state: &State, id: GrantId, all_due: &BTreeSet<Due>, now: No
 fn warned(state: &State, id: GrantId, now: Now) -> Vec<Event> {
     let Some(Grant::Live(grant)) = state.grant(id) else { return Vec::new() };
     let Some(left_s) = grant.warning_due(now).filter(|_| !grant.validity.ends().has_passed(now)) else { return Vec::new() };
-    let open = grant.sessions.open().iter().filter_map(|session| state.session(*session).map(Session::facts));
+    let open = state.open_of(id).filter_map(|session| state.session(session).map(Session::facts));
     let warned = |facts: &SessionFacts| {
         let (user, service) = (facts.user.clone(), facts.service.clone());
         event::SessionWarned { id: facts.id, grant: id, user, service, left_s }.into()

@@ -1,11 +1,11 @@
 //! What holds whatever was done: for the property tests, and for fuzz/.
 
-use super::Admission;
 use super::fixture::{World, actor, entry};
 use super::scenario::{DOORS, PEOPLE, Parts, same_human};
+use super::{Admission, Command, Context, Grace, Target, handle};
 use crate::event::{self, Event};
 use crate::grant::{Grant, Kind, LiveGrant, Validity};
-use crate::id::GrantId;
+use crate::id::{Entropy, GrantId};
 use crate::name::{Service, UserName};
 use crate::policy::hours::Open;
 use crate::policy::judge::{Answer, Question, RequestRuling, Wanted};
@@ -250,10 +250,33 @@ pub fn deciding_and_explaining_agree(world: &World) {
     }
 }
 
+/// What takes something away needs no id.
+struct NoIds;
+
+impl Entropy for NoIds {
+    fn bits(&mut self) -> u64 {
+        unreachable!("an id was asked for")
+    }
+}
+
+/// What somebody might do once more can be taken away from them, whatever became of what it repeats.
+pub fn what_can_be_repeated_can_be_taken_away(world: &World) {
+    let policy = world.policy.as_ref().unwrap();
+    let rules = || policy.repetitive.iter();
+    for basis in world.state.bases().filter(|basis| rules().any(|rule| basis.is_left(rule.after, world.now))) {
+        let target = Target::Grant(basis.terms.id);
+        let revoke = Command::Revoke { actor: actor("root"), target, note: None, grace: Grace::Some };
+        let mut context = Context { now: world.now, policy: Some(policy), entropy: &mut NoIds };
+        assert!(handle(&world.state, revoke, &mut context).is_ok(), "{basis:?}");
+    }
+}
+
 /// Where nothing is left to warn of, nobody is; whoever is warned is warned before the end, and no moment twice.
 pub fn warnings_come_once_and_in_time(world: &World) {
-    for grant in world.state.live().filter(|grant| !grant.sessions.open().is_empty()) {
-        assert!(grant.sessions.open().iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
+    for grant in world.state.live() {
+        let open: Vec<_> = world.state.open_of(grant.terms.id).collect();
+        assert_eq!(open.len(), usize::try_from(grant.open).unwrap(), "{grant:?}");
+        assert!(open.iter().all(|id| world.state.has_open_session(*id)), "{grant:?}");
         assert!(grant.next_warning().is_none_or(|(moment, _)| !moment.has_passed(world.now)), "{grant:?}");
     }
     let warned = world.log.iter().filter_map(|(at, event)| match event {

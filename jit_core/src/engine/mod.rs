@@ -19,7 +19,7 @@ pub use ask::{Askable, askable};
 pub use check::{Admission, Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
-pub use end::{STALE, has_stale};
+pub use end::{STALE, has_ruleless, has_stale};
 pub use news::{News, news};
 pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
@@ -161,6 +161,8 @@ pub enum Command {
     Close(SessionId),
     /// A session was ended, and what became of its processes.
     Ended(SessionId, Tally),
+    /// Somebody came in by the break-glass file, as the module wrote down. What is on record already is not recorded again.
+    BrokeGlass(Vec<event::AccessBreakglass>),
     /// Time has passed: end what has ended.
     Tick,
     /// The wall clock was set, by so many milliseconds.
@@ -231,6 +233,7 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
         Command::Unbound(id, why) => Ok(session::unbound(state, id, why)),
         Command::Close(id) => Ok(session::close(state, id)),
         Command::Ended(id, tally) => Ok(session::ended(state, id, tally)),
+        Command::BrokeGlass(entries) => Ok(session::broke_glass(state, entries)),
         Command::Tick => Ok(end::tick(state, context)),
         Command::Stepped(by_ms) => Ok((Reply::Done, vec![event::ClockStepped { by_ms, boot_ms: context.now.boot }.into()])),
         Command::Start { version, boot, policy, bound } => Ok(session::start(state, version, boot, policy, bound, context.now)),

@@ -224,6 +224,36 @@ fn a_scheduled_grant_begins_by_itself_and_lets_nobody_in_before() {
 }
 
 #[test]
+fn who_has_something_for_tomorrow_can_ask_for_today_and_take_an_emergency_now() {
+    let mut world = world();
+    let tomorrow = || Wish { start: Some(WallTime::parse("2026-11-24T09:00:00Z").unwrap()), ..wish() };
+    let first = world.request_of(&actor("alice"), tomorrow()).unwrap();
+    let askable = |world: &World| {
+        let entry = entry("alice", "sudo", None);
+        matches!(
+            crate::engine::askable(&world.state, world.policy.as_ref(), &entry, &RunAs::root(), world.now),
+            crate::engine::Askable::Pending(_)
+        )
+    };
+    assert!(!askable(&world), "in the prompt nobody waits for tomorrow");
+    let second = world.request("alice").unwrap();
+    assert!(askable(&world));
+    assert!(matches!(world.request_of(&actor("alice"), tomorrow()), Err(Refusal::AlreadyPending { .. })));
+    world.approve("carol", first).unwrap();
+    let _ = world.command(Command::Cancel(actor("alice"), Some(second))).unwrap();
+    world.policy.as_mut().unwrap().repetitive = crate::policy::Rules::default();
+    assert!(!world.lets_in("alice", "sudo", Some("root")));
+    let taken = emergency(&mut world, "alice").unwrap();
+    assert!(world.lets_in("alice", "sudo", Some("root")));
+    assert!(matches!(world.request("alice"), Err(Refusal::AlreadyHeld { id }) if id == taken));
+    let mut world = self::world();
+    let first = world.request_of(&actor("alice"), tomorrow()).unwrap();
+    world.approve("carol", first).unwrap();
+    assert!(world.request("alice").is_ok(), "and what is asked for now is not held");
+    assert!(matches!(world.request_of(&actor("alice"), tomorrow()), Err(Refusal::AlreadyPending { .. } | Refusal::AlreadyHeld { .. })));
+}
+
+#[test]
 fn managers_may_approve_what_has_waited() {
     let mut world = world();
     let id = world.request("alice").unwrap();

@@ -3,8 +3,10 @@
 //! Nothing is granted that is not on record. But whoever takes access away must not be held up by a disk, nor must time;
 //! and whoever already holds a grant that needs no counting is let in by what is on record.
 
-use super::{Admission, Command, check};
-use crate::grant::{Grant, LiveGrant, Validity};
+use super::check::{Way, way_in};
+use super::session::todays;
+use super::{Arrival, Command};
+use crate::grant::{LiveGrant, Validity};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Now;
@@ -52,23 +54,32 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         | Command::Unbound(..)
         | Command::Close(_)
         | Command::Ended(..)
+        | Command::BrokeGlass(_)
         | Command::Tick
         | Command::Stepped(_) => Recording::A_FACT,
-        Command::Open(arrival) => match check(state, policy, &arrival.entry, now) {
-            Admission::Grant(id) if state.grant(id).is_some_and(needs_no_counting) => Recording::A_FACT,
-            Admission::Grant(_) | Admission::Rule(_) => Recording::STRICT,
-            // What is recorded of it is that it was denied.
-            Admission::Denied(_) => Recording::A_FACT,
-        },
+        Command::Open(arrival) => opening(state, policy, arrival, now),
+    }
+}
+
+fn opening(state: &State, policy: Option<&Policy>, Arrival { entry, bound, .. }: &Arrival, now: Now) -> Recording {
+    match way_in(state, policy, entry, Some(*bound), now) {
+        Ok(Way::Grant(grant)) if needs_no_counting(grant) => Recording::A_FACT,
+        // The grant of its day is there, and says so.
+        Ok(Way::Legacy(rule)) if entry.run_as.as_ref().is_some_and(|run_as| todays(state, entry, &rule.name, run_as, now).is_some()) => {
+            Recording::A_FACT
+        }
+        Ok(Way::Grant(_) | Way::Login(_) | Way::Legacy(_) | Way::Repetitive(..)) => Recording::STRICT,
+        // What is recorded of it is that it was denied.
+        Err(_) => Recording::A_FACT,
     }
 }
 
 /// Whether one more session changes nothing of what the grant is good for.
-fn needs_no_counting(grant: &Grant) -> bool {
-    match grant {
-        Grant::Live(LiveGrant { terms, validity: Validity::Active { .. }, .. }) => terms.common.max_uses.is_none(),
+fn needs_no_counting(grant: &LiveGrant) -> bool {
+    match grant.validity {
+        Validity::Active { .. } => grant.terms.common.max_uses.is_none(),
         // Its first use starts its time.
-        Grant::Live(LiveGrant { validity: Validity::Waiting { .. } | Validity::Scheduled { .. }, .. }) | Grant::Ended(_) => false,
+        Validity::Waiting { .. } | Validity::Scheduled { .. } => false,
     }
 }
 
@@ -115,6 +126,7 @@ mod tests {
             (Command::Deny { actor: actor("carol"), id: request, note: note() }, at_once),
             (Command::Cancel(actor("alice"), None), fact),
             (Command::NotifyFailed(actor("erin"), undelivered), fact),
+            (Command::BrokeGlass(Vec::new()), fact),
             (Command::Unbound(session, String::new()), fact),
             (Command::Close(session), fact),
             (Command::Ended(session, Tally::default()), fact),
@@ -148,5 +160,9 @@ mod tests {
         assert_eq!(opens(&world, by_ssh()), Recording::STRICT, "its time begins with its first use");
         world.open(by_ssh(), 7).unwrap();
         assert_eq!(opens(&world, by_ssh()), Recording::A_FACT, "now it runs");
+        let by_exemption = || entry("postgres", "sshd", Some("postgres"));
+        assert_eq!(opens(&world, by_exemption()), Recording::STRICT, "its day begins");
+        world.open(by_exemption(), 8).unwrap();
+        assert_eq!(opens(&world, by_exemption()), Recording::A_FACT, "the grant of its day says so already");
     }
 }

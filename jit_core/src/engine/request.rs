@@ -6,10 +6,10 @@ use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
 use crate::grant::{Kind, LiveGrant};
 use crate::id::{GrantId, RequestId};
-use crate::name::{RuleName, UserName};
+use crate::name::{RuleName, RunAs, UserName};
 use crate::policy::judge::{Question, RequestRuling, Wanted};
 use crate::policy::load::LONGEST_REASON;
-use crate::policy::{Fit, GrantRule, Pattern, Policy, Starts, may_approve};
+use crate::policy::{Fit, GrantRule, Pattern, Policy, Scope, Starts, any_fits, may_approve};
 use crate::refusal::Refusal;
 use crate::request::{Escalation, PendingRequest};
 use crate::span::Span;
@@ -47,6 +47,9 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     if humans.overlaps(&approver) {
         return Err(Refusal::Own { id: None });
     }
+    if state.has_acted_as(&approver, &subject.name) || may_act_as(state, policy, &actor.subject, &subject.name) {
+        return Err(Refusal::MayActAs { user: subject.name.clone() });
+    }
     let rule = ruling(policy, subject, wish, context.now)?;
     if rule.stages.is_empty() {
         return Err(Refusal::SelfService { user: subject.name.clone(), service: wish.service.clone() });
@@ -65,6 +68,17 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     let mut events = vec![Event::from(submitted)];
     events.extend(approve::approval(state, &pending, actor, approver, None, None, context)?);
     Ok((Reply::Request(id), events))
+}
+
+/// Whether somebody can come in as that account without anybody else's word: what they granted to it would be theirs.
+fn may_act_as(state: &State, policy: &Policy, who: &Subject, account: &UserName) -> bool {
+    let target = RunAs::User(account.clone());
+    let names = |scope: &Scope, run_as: &[RunAs]| {
+        run_as.contains(&target) && any_fits(&scope.who, who) != Fit::No && any_fits(&scope.not, who) != Fit::Yes
+    };
+    state.live_of(who).any(|grant| grant.terms.common.run_as == target)
+        || policy.grants.iter().any(|rule| rule.stages.is_empty() && names(&rule.scope, &rule.run_as))
+        || policy.legacy.iter().any(|rule| names(&rule.scope, &rule.run_as))
 }
 
 /// Whether somebody may approve in the first stage of a rule.
@@ -112,7 +126,10 @@ enum Repeat {
 }
 
 fn repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<Repeat> {
-    let same_ask = state.pending_of(subject).find(|request| request.ask.service == wish.service && request.ask.run_as == wish.run_as);
+    let same_ask = state.pending_of(subject).find(|request| {
+        let for_later = request.ask.is_for_later(now);
+        request.ask.service == wish.service && request.ask.run_as == wish.run_as && (!for_later || wish.start.is_some())
+    });
     let asked = same_ask.map(|request| Repeat::Asked(request.ask.id));
     asked.or_else(|| held(state, subject, wish, now).map(Repeat::Held))
 }
@@ -121,7 +138,7 @@ fn refuse_many(state: &State, subject: &Subject) -> Result<(), Refusal> {
     if state.pending_of(subject).count() >= MOST_PENDING { Err(Refusal::TooManyPending { most: MOST_PENDING }) } else { Ok(()) }
 }
 
-/// A grant that gives the same already.
+/// A grant that gives the same already. What begins later is none for whoever wants in now.
 pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<GrantId> {
     let same = |grant: &&LiveGrant| {
         let uses_left = grant.terms.common.max_uses.is_none_or(|most| grant.taken < most);
@@ -130,6 +147,7 @@ pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> O
             && grant.terms.common.service == wish.service
             && grant.terms.common.run_as == wish.run_as
             && uses_left
+            && (grant.has_begun() || wish.start.is_some())
             && !grant.validity.ends().has_passed(now)
     };
     state.live_of(subject).find(same).map(|grant| grant.terms.id)

@@ -16,6 +16,7 @@ use crate::span::Span;
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::{BootId, Deadline, Now};
+use std::collections::BTreeSet;
 
 /// How long a legacy rule's grant is good for: each day has a record of its own.
 const LEGACY_DAY: Span = Span::from_secs(86_400);
@@ -25,7 +26,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     let entry = &arrival.entry;
     let Some(run_as) = entry.run_as.clone() else { return Ok((Reply::Denied(Denial::plain(Why::NoRule)), Vec::new())) };
     let now = context.now;
-    let way = match way_in(state, context.policy, entry, now) {
+    let way = match way_in(state, context.policy, entry, Some(arrival.bound), now) {
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
         Ok(way) if session_rule(&way).is_some_and(|rule| !binds(rule, arrival.bound)) => {
             return Ok((Reply::Denied(Denial::plain(Why::Unbindable)), Vec::new()));
@@ -46,9 +47,8 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
             None => {
                 let until = Deadline::after(now, LEGACY_DAY).or_earlier(Deadline::at(now, rule.ends));
                 let until = super::cut(until, rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
-                // Each day's grant is a record, not a limit: only with the rule do its sessions end.
-                let at_expiry = if until.wall < rule.ends { AtExpiry::Keep } else { AtExpiry::End };
-                let session = SessionRule { at_expiry, ..SessionRule::default() };
+                // Each day's grant is a record, not a limit: its sessions end with the rule.
+                let session = SessionRule { at_expiry: AtExpiry::Keep, ..SessionRule::default() };
                 let minted = Minted {
                     kind: Kind::Legacy,
                     rule: &rule.name,
@@ -109,7 +109,7 @@ fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
 }
 
 /// Whether a session that can be bound so is let in by this rule.
-fn binds(rule: &SessionRule, bound: Bound) -> bool {
+pub(super) fn binds(rule: &SessionRule, bound: Bound) -> bool {
     match (rule.require, bound) {
         (Require::Any, Bound::Cgroup | Bound::Tree) | (Require::Cgroup, Bound::Cgroup) => true,
         (Require::Cgroup, Bound::Tree) => false,
@@ -135,7 +135,7 @@ fn started(grant: &LiveGrant, now: Now) -> Result<Vec<Event>, Refusal> {
     }
 }
 
-fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &RunAs, now: Now) -> Option<GrantId> {
+pub(super) fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &RunAs, now: Now) -> Option<GrantId> {
     let same = |grant: &&LiveGrant| {
         let common = &grant.terms.common;
         let admits = grant.admits(entry, now);
@@ -236,7 +236,7 @@ pub(super) fn close(state: &State, id: SessionId) -> (Reply, Vec<Event>) {
 fn used_up(state: &State, facts: &SessionFacts) -> Vec<Event> {
     let Some(Grant::Live(grant)) = state.grant(facts.grant) else { return Vec::new() };
     let all_taken = grant.terms.common.max_uses.is_some_and(|most| grant.taken >= most);
-    let others_run = grant.sessions.open().iter().any(|other| *other != facts.id);
+    let others_run = state.open_of(grant.terms.id).any(|other| other != facts.id);
     if !all_taken || others_run {
         return Vec::new();
     }
@@ -288,6 +288,13 @@ pub(super) fn unbound(state: &State, id: SessionId, why: String) -> (Reply, Vec<
 
 fn closed(facts: &SessionFacts) -> Event {
     event::SessionClosed { id: facts.id, grant: facts.grant, user: facts.user.clone(), service: facts.service.clone() }.into()
+}
+
+/// The entries that are not on record yet. One is known by its whole line: it holds a nonce.
+pub(super) fn broke_glass(state: &State, mut entries: Vec<event::AccessBreakglass>) -> (Reply, Vec<Event>) {
+    let mut met = BTreeSet::new();
+    entries.retain(|entry| !state.knows_breakglass(&entry.line) && met.insert(entry.line.clone()));
+    (Reply::Done, entries.into_iter().map(Event::from).collect())
 }
 
 /// The daemon begins: sessions of another boot are over.

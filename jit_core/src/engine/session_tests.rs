@@ -106,6 +106,10 @@ fn whoever_comes_in_late_is_told_of_what_is_yet_to_come() {
     let id = world.request("alice").unwrap();
     world.approve("carol", id).unwrap();
     world.pass(minutes(27));
+    assert!(
+        world.state.live().all(|grant| grant.next_warning().is_none()),
+        "there is nobody to be told: no deadline passes again and again"
+    );
     let _ = world.open(entry("alice", "sudo", Some("root")), 77).unwrap();
     assert_eq!(passes(&mut world, minutes(1)), []);
     assert!(matches!(passes(&mut world, minutes(1))[..], [Effect::Warn { left, .. }] if left == minutes(1)));
@@ -279,14 +283,94 @@ fn where_no_cgroup_can_be_had_nobody_comes_in_by_a_rule_that_wants_one() {
 }
 
 #[test]
+fn where_no_cgroup_can_be_had_a_grant_that_wants_none_lets_in_beside_one_that_does_and_lasts_longer() {
+    let rule = |more: &str| {
+        World::with(&format!("version = 1\n[[grant]]\nname = \"x\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n{more}"))
+    };
+    let arrives = |bound| Command::Open(Arrival { entry: entry("alice", "sudo", Some("root")), process: None, bound, auth: None });
+    let mut world = rule("starts = \"login\"\nfor = { default = \"2h\" }\nsession = { require = \"cgroup\" }\n");
+    let Reply::Session(_, held, _) = world.command(arrives(Bound::Cgroup)).unwrap() else { panic!() };
+    world.policy = rule("").policy;
+    assert!(matches!(world.command(arrives(Bound::Tree)).unwrap(), Reply::Denied(_)), "there is that one alone");
+    let id = world.request("alice").unwrap();
+    let Reply::Session(_, by, _) = world.command(arrives(Bound::Tree)).unwrap() else { panic!() };
+    assert_eq!(by, world.grant_of(id));
+    let Reply::Session(_, by, _) = world.command(arrives(Bound::Cgroup)).unwrap() else { panic!() };
+    assert_eq!(by, held, "where both can be, the longer one");
+}
+
+#[test]
 fn a_standing_exemption_outlives_its_days_and_ends_with_its_rule() {
     let mut world = World::with(POLICY);
     let (session, _) = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
     assert_eq!(passes(&mut world, minutes(24 * 60 + 1)), [], "a day is over, the rule is not");
-    assert!(world.state.has_open_session(session));
-    let _ = world.open(entry("postgres", "sshd", Some("postgres")), 78).unwrap();
+    assert!(world.state.has_open_session(session) && !super::has_ruleless(&world.state, world.policy.as_ref(), world.now.wall));
+    let (of_today, _) = world.open(entry("postgres", "sshd", Some("postgres")), 78).unwrap();
     let over = passes(&mut world, minutes(12 * 60));
-    assert!(matches!(over.last(), Some(Effect::End { .. })), "{over:?}");
+    let ended = over.iter().filter_map(|effect| match effect {
+        Effect::End { sessions, grace: Grace::Some, .. } => Some(ids(sessions)),
+        Effect::End { .. } | Effect::Warn { .. } | Effect::Over(_) | Effect::Closed { .. } => None,
+    });
+    let mut ended: Vec<_> = ended.flatten().collect();
+    ended.sort();
+    let mut both = vec![session, of_today];
+    both.sort();
+    assert_eq!(ended, both, "that of yesterday too: {over:?}");
+    assert_eq!(passes(&mut world, minutes(1)), [], "and that is said once");
+    assert_eq!(ids(&left_to_end_of(&world)).len(), 2, "also if jitd dies before it is done");
+}
+
+#[test]
+fn a_standing_exemption_that_is_renewed_keeps_its_sessions_and_one_that_is_taken_out_ends_them_after_its_day() {
+    let renewed = POLICY.replace("until = 2026-11-24", "until = 2026-12-31");
+    assert_ne!(renewed, POLICY);
+    let without = World::with(POLICY.split_once("[[legacy]]").unwrap().0).policy;
+    let mut world = World::with(POLICY);
+    let (session, _) = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
+    world.policy = World::with(&renewed).policy;
+    assert_eq!(passes(&mut world, minutes(3 * 24 * 60)), []);
+    world.policy = None;
+    assert_eq!(passes(&mut world, minutes(1)), [], "a slip in the policy ends nothing");
+    world.policy = without;
+    assert!(super::has_ruleless(&world.state, world.policy.as_ref(), world.now.wall));
+    let over = passes(&mut world, minutes(1));
+    assert!(matches!(&over[..], [Effect::End { sessions, .. }] if ids(sessions) == [session]), "{over:?}");
+
+    let without = std::mem::take(&mut world.policy);
+    let mut world = World::with(POLICY);
+    let _ = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
+    world.policy = without;
+    assert_eq!(passes(&mut world, minutes(23 * 60)), [], "there is a day to mend it");
+    assert_eq!(passes(&mut world, minutes(61)), [], "the day is over");
+    assert!(matches!(&passes(&mut world, minutes(0))[..], [Effect::End { .. }]), "and with it the session, at the next look");
+}
+
+#[test]
+fn whose_a_session_was_is_known_while_its_grant_is_however_many_others_have_closed_since() {
+    let mut world = World::with(POLICY);
+    let (first, grant) = in_session(&mut world, "alice", "root");
+    for pid in 0..20 {
+        world.state.begin();
+        let (session, _) = world.open(entry("alice", "sudo", Some("root")), 100 + pid).unwrap();
+        let _ = world.command(Command::Close(session)).unwrap();
+        world.state.keep();
+        if pid == 0 {
+            let _ = world.command(Command::Close(first)).unwrap();
+        }
+        world.pass(Span::from_secs(1));
+    }
+    assert!(world.state.session(first).is_none(), "it is forgotten");
+    assert_eq!(world.state.grant_of(first), Some(grant));
+    let mut within = actor("alice");
+    within.within = Some(vec![first]);
+    let behind = world.state.behind(&within, world.policy.as_ref().unwrap());
+    assert_eq!(behind, world.state.behind(&actor("alice"), world.policy.as_ref().unwrap()), "what it left running acts for her");
+    let _ = world.command(Command::Drop(actor("alice"), Some(grant))).unwrap();
+    let found = left_to_end(&world.state, &[first]);
+    assert!(matches!(&found[..], [Effect::End { grant: of, .. }] if *of == grant), "and ends with her grant after a restart: {found:?}");
+    let unknown = "S-7F3KQ2ZD".parse().unwrap();
+    within.within = Some(vec![unknown]);
+    assert_eq!(world.state.behind(&within, world.policy.as_ref().unwrap()), crate::actor::Behind::Anybody);
 }
 
 #[test]

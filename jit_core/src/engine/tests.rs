@@ -138,6 +138,70 @@ fn whoever_acted_as_an_account_may_be_behind_it_until_its_own_log_in_stands_abov
 }
 
 #[test]
+fn whoever_acted_as_somebody_may_be_behind_whom_that_one_acted_as_and_no_sudo_of_ones_own_is_a_log_in() {
+    let policy = super::fixture::POLICY.replace(r#"as = ["root", "postgres"]"#, r#"as = ["root", "bob", "dave", "self"]"#);
+    let mut world = World::with(&policy);
+    let mut acts_as = |who: &str, whom: &str, pid| {
+        let id = world.request_of(&actor(who), Wish { run_as: RunAs::as_typed(whom), ..wish() }).unwrap();
+        world.approve("carol", id).unwrap();
+        world.open(entry(who, "sudo", Some(whom)), pid).unwrap();
+    };
+    acts_as("alice", "bob", 1);
+    acts_as("bob", "dave", 2);
+    let id = world.request("alice").unwrap();
+    let mut dave = actor("dave");
+    assert_eq!(world.approve_of(dave.clone(), id), Err(Refusal::Own { id: Some(id) }), "bob may be behind dave, and alice behind bob");
+    // What leads from dave to dave says nothing of who began it.
+    world.policy.as_mut().unwrap().grants = World::with(
+        "version = 1\n[[grant]]\nname = \"x\"\nwho = [\"user:dave\"]\non = [\"sudo\", \"sshd\"]\nas = [\"self\"]\napprove = []\nstarts = \"login\"\n",
+    )
+    .policy
+    .unwrap()
+    .grants;
+    let mut by = |service, pid| {
+        world.open(entry("dave", service, Some("dave")), pid).unwrap();
+        dave.ancestry = Ancestry::Known(vec![Process { pid, started: 1 }, Process { pid: 1, started: 0 }]);
+        let Behind::Known(humans) = world.state.behind(&dave, world.policy.as_ref().unwrap()) else { panic!() };
+        humans.names.contains(&UserName::new("alice"))
+    };
+    assert!(by("sudo", 5001));
+    assert!(!by("sshd", 5002), "his own log-in does");
+}
+
+#[test]
+fn nobody_grants_to_an_account_that_they_may_act_as_before_or_after_they_have() {
+    let own = "[[grant]]\nname = \"own\"\nwho = [\"user:carol\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\n";
+    let grant_by = |world: &mut World, who| world.command(Command::GrantTo(actor(who), subject("bob"), wish())).map(drop);
+    let mine = Err(Refusal::MayActAs { user: UserName::new("bob") });
+    let mut world = World::with(&format!("{}{own}", super::fixture::POLICY));
+    assert_eq!(grant_by(&mut world, "carol"), mine, "she could act as him whenever she likes");
+    world.request_of(&actor("carol"), Wish { run_as: RunAs::as_typed("bob"), ..wish() }).unwrap();
+    world.policy = World::new().policy;
+    assert_eq!(grant_by(&mut world, "carol"), mine, "the rule is gone, and what it gave is not");
+    let (session, held) = world.open(entry("carol", "sudo", Some("bob")), 1).unwrap();
+    let _ = world.command(Command::Close(session)).unwrap();
+    let _ = world.command(Command::Drop(actor("carol"), Some(held))).unwrap();
+    assert_eq!(grant_by(&mut world, "carol"), mine, "she has been him, and may have left something running");
+    assert_eq!(grant_by(&mut world, "dave"), Ok(()));
+    let standing = own.replace("grant", "legacy").replace("approve = []", "owner = \"user:erin\"\nreason = \"x\"\nuntil = 2026-12-31");
+    let mut world = World::with(&format!("{}{standing}", super::fixture::POLICY));
+    assert_eq!(grant_by(&mut world, "carol"), mine);
+}
+
+#[test]
+fn an_approval_that_turns_out_to_be_the_askers_own_makes_no_grant() {
+    let stages = r#"approve = [ { by = ["group:leads"] }, { by = ["group:managers"] } ]"#;
+    let text = super::fixture::POLICY.replace(r#"approve = [ { by = ["group:leads"], count = 1 } ]"#, stages);
+    let mut world = World::with(&text.replace(r#"["alice", "alice-adm"]"#, r#"["bob", "alice"]"#));
+    let id = world.request("alice").unwrap();
+    world.approve("alice-adm", id).unwrap();
+    // Now somebody tells the policy whose account that is.
+    world.policy = World::with(&text).policy;
+    assert_eq!(world.approve("erin", id), Err(Refusal::ApprovedByAsker { id, by: UserName::new("alice-adm") }));
+    assert_eq!(world.outcome(id), "pending");
+}
+
+#[test]
 fn whoever_acted_as_an_account_is_remembered_by_each_name_of_their_number() {
     let policy = super::fixture::POLICY.replace(r#"as = ["root", "postgres"]"#, r#"as = ["root", "dave"]"#);
     let mut world = World::with(&policy);
@@ -272,7 +336,10 @@ fn a_request_without_its_reason_is_refused() {
 fn an_unanswered_request_lapses() {
     let mut world = World::new();
     let id = world.request("alice").unwrap();
-    world.pass(HOUR);
+    world.now = crate::time::Now { wall: world.now.wall.plus(HOUR), boot: world.now.boot.plus(HOUR) };
+    assert_eq!(world.outcome(id), "pending", "nobody has looked at the clock since");
+    assert!(matches!(world.approve("carol", id), Err(Refusal::Decided { word: "lapsed", .. })));
+    world.pass(Span::from_secs(0));
     assert_eq!(world.outcome(id), "lapsed");
     assert!(matches!(world.approve("carol", id), Err(Refusal::Decided { word: "lapsed", .. })));
 }

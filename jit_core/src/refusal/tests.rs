@@ -46,6 +46,8 @@ fn every() -> Vec<Refusal> {
         Refusal::Over { id: grant, word: "expired" },
         Refusal::Own { id: Some(request) },
         Refusal::Own { id: None },
+        Refusal::MayActAs { user: user.clone() },
+        Refusal::ApprovedByAsker { id: request, by: UserName::new("alice-adm") },
         Refusal::Unreadable,
         Refusal::NotApprover { id: Some(request), approvers: vec!["carol".to_owned()] },
         Refusal::NotApprover { id: None, approvers: Vec::new() },

@@ -5,7 +5,7 @@
 
 use super::{Marks, State};
 use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEscalated, SessionOpened, SessionWarned};
-use crate::grant::{Common, EndedGrant, Ending, Grant, Kind, LiveGrant, Sessions, Terms, Validity};
+use crate::grant::{Common, EndedGrant, Ending, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RunAs, Uid, UserName};
 use crate::optout::{Basis, Breaker, Emergency, ReviewState};
@@ -72,9 +72,7 @@ impl State {
             Event::SessionClosed(event) => self.close_session(at, event.id),
             Event::SessionEnded(event) => self.end_session(at, event.id),
             Event::AccessBreakglass(event) => {
-                let mut marks = self.marks.clone();
-                marks.breakglass.insert(event.line.clone());
-                self.put_marks(marks);
+                self.put_breakglass(&event.line);
             }
             Event::PolicyLoaded(event) => {
                 let marks = Marks { policy: event.files.clone(), ..self.marks.clone() };
@@ -100,10 +98,7 @@ impl State {
             | Event::DaemonStopped(_) => {}
         }
         self.common.pass();
-        if self.marks.newest != Some(at) {
-            let marks = Marks { newest: Some(at), ..self.marks.clone() };
-            self.put_marks(marks);
-        }
+        self.put_newest(at);
     }
 
     fn approve(&mut self, at: WallTime, event: &RequestApproved) {
@@ -157,7 +152,7 @@ impl State {
             let basis = Basis { terms: Arc::clone(&terms), in_this_boot: true, begun, taken: 0, broken: None };
             self.put_basis(&terms, Some(basis));
         }
-        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, sessions: Sessions::default(), warned: 0 };
+        let grant = LiveGrant { terms, validity, taken: 0, extended: 0, open: 0, warned: 0 };
         self.put_grant(event.id, Some(Grant::Live(grant)));
     }
 
@@ -234,8 +229,12 @@ impl State {
     }
 
     fn break_basis_of_grant(&mut self, id: GrantId) {
-        let basis = self.grant(id).and_then(|grant| self.bases.get(grant.terms().key())).cloned();
-        self.break_basis(basis, Breaker::Grant(id));
+        let basis = match self.grant(id) {
+            Some(grant) => self.bases.get(grant.terms().key()),
+            // Its grant is forgotten.
+            None => self.bases.iter().find(|basis| basis.terms.id == id),
+        };
+        self.break_basis(basis.cloned(), Breaker::Grant(id));
     }
 
     fn break_basis(&mut self, basis: Option<Basis>, by: Breaker) {
@@ -251,13 +250,13 @@ impl State {
 
     fn end_grant(&mut self, at: WallTime, id: GrantId, ending: Ending) {
         let Some(grant) = self.live_grant(id).cloned() else { return };
-        let LiveGrant { terms, validity, taken, extended: _, sessions, warned: _ } = grant;
+        let LiveGrant { terms, validity, taken, extended: _, open: _, warned: _ } = grant;
         let (since, until) = match validity {
             Validity::Scheduled { until, .. } => (None, until.wall),
             Validity::Waiting { start_by, .. } => (None, start_by.wall),
             Validity::Active { since, until } => (Some(since), until.wall),
         };
-        let ended = EndedGrant { terms, since, until, taken, sessions: sessions.into_all(), ending, at };
+        let ended = EndedGrant { terms, since, until, taken, ending, at };
         self.put_grant(id, Some(Grant::Ended(Box::new(ended))));
     }
 
@@ -279,10 +278,10 @@ impl State {
         self.note_who_acts_as(event);
         if let Some(mut grant) = self.live_grant(event.grant).cloned() {
             grant.taken = grant.taken.saturating_add(1);
-            if grant.sessions.open().is_empty() {
+            if grant.open == 0 {
                 grant.warned = grant.warnings_passed(grant.validity.ends(), at);
             }
-            grant.sessions.add(event.id);
+            grant.open = grant.open.saturating_add(1);
             self.put_grant(event.grant, Some(Grant::Live(grant)));
         }
     }
@@ -305,15 +304,21 @@ impl State {
 
     /// One that had closed by itself, and left something running, was ended too.
     fn end_session(&mut self, at: WallTime, id: SessionId) {
-        let Some(Session::Open(facts) | Session::Closed { facts, .. }) = self.sessions.get(&id).cloned() else { return };
-        self.no_longer_open(&facts);
+        let facts = match self.sessions.get(&id).cloned() {
+            Some(Session::Open(facts)) => {
+                self.no_longer_open(&facts);
+                facts
+            }
+            Some(Session::Closed { facts, .. }) => facts,
+            Some(Session::Ended { .. }) | None => return,
+        };
         self.put_session(id, Some(Session::Ended { facts, at }));
     }
 
     fn no_longer_open(&mut self, facts: &SessionFacts) {
-        let Some(mut grant) = self.live_grant(facts.grant).cloned() else { return };
-        if grant.sessions.close(facts.id) {
-            self.put_grant(facts.grant, Some(Grant::Live(grant)));
+        if let Some(grant) = self.live_grant(facts.grant).cloned() {
+            let open = grant.open.saturating_sub(1);
+            self.put_grant(facts.grant, Some(Grant::Live(LiveGrant { open, ..grant })));
         }
     }
 
@@ -337,7 +342,7 @@ impl State {
             self.move_to_clock(now);
             return;
         }
-        let newest = self.marks.newest.unwrap_or(now.wall);
+        let newest = self.newest.unwrap_or(now.wall);
         self.move_deadlines(now, |deadline| deadline.after_boot(now, newest));
         self.put_acted_as(BTreeMap::new());
         let of_this_boot: Vec<_> = self.bases.iter().filter(|basis| basis.in_this_boot).cloned().collect();

@@ -5,7 +5,7 @@ use super::deadlines::Due;
 use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::grant::{Grant, LiveGrant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
-use crate::name::{RuleName, RunAs, Uid};
+use crate::name::{RuleName, RunAs, Uid, UserName};
 use crate::optout::{Basis, Emergency};
 use crate::policy::{FileDigest, Policy};
 use crate::request::{PendingRequest, Request};
@@ -117,6 +117,23 @@ impl State {
         self.open.iter().filter_map(|id| self.sessions.get(id).map(Session::facts))
     }
 
+    /// The sessions that a grant which is at hand has let in, those too that are forgotten by now.
+    pub fn let_in(&self, grant: GrantId) -> impl Iterator<Item = SessionId> {
+        of_grant(&self.let_in, grant)
+    }
+
+    /// The sessions of a grant that run.
+    pub fn open_of(&self, grant: GrantId) -> impl Iterator<Item = SessionId> {
+        of_grant(&self.open_of, grant)
+    }
+
+    /// By which grant a session came in, if one of the two is at hand: what it has left running may outlive what is known of it.
+    #[must_use]
+    pub fn grant_of(&self, session: SessionId) -> Option<GrantId> {
+        let known = self.sessions.get(&session).map(|session| session.facts().grant);
+        known.or_else(|| self.let_in.iter().find(|(_, id)| *id == session).map(|(grant, _)| *grant))
+    }
+
     /// Every emergency that is remembered.
     pub fn emergencies(&self) -> impl Iterator<Item = &Emergency> {
         self.emergencies.values()
@@ -183,13 +200,13 @@ impl State {
     /// The wall time of the newest event.
     #[must_use]
     pub fn newest(&self) -> Option<WallTime> {
-        self.marks.newest
+        self.newest
     }
 
     /// Whether a line of the break-glass log is in the record.
     #[must_use]
     pub fn knows_breakglass(&self, line: &str) -> bool {
-        self.marks.breakglass.contains(line)
+        self.breakglass.contains(line)
     }
 
     /// The humans who could be behind an actor.
@@ -208,21 +225,42 @@ impl State {
         humans.include(worn);
         let (Ancestry::Known(processes), Some(within)) = (&actor.ancestry, &actor.within) else { return Behind::Anybody };
         for id in within {
-            // One that is not at hand any more may have been anybody's.
-            let Some(session) = self.sessions.get(id).map(Session::facts) else { return Behind::Anybody };
-            humans.add(session.uid, &session.user);
+            // One that is not at hand any more may have been anybody's, unless its grant still says whose.
+            let Some(grant) = self.grant_of(*id) else { return Behind::Anybody };
+            match (self.session(*id).map(Session::facts), self.grant(grant).map(Grant::terms)) {
+                (Some(session), _) => humans.add(session.uid, &session.user),
+                (None, Some(terms)) => humans.add(terms.uid, &terms.user),
+                (None, None) => return Behind::Anybody,
+            }
         }
-        let mut by_own_log_in = false;
+        let mut logged_in = BTreeSet::new();
         for session in self.sessions_above(processes) {
-            by_own_log_in |= session.run_as == RunAs::Oneself && session.uid == actor.subject.uid && session.user == actor.subject.name;
+            let same = session.user != actor.subject.name || session.uid == actor.subject.uid;
+            if same && session.run_as == RunAs::Oneself && !session.service.is_switch() {
+                logged_in.insert(session.user.clone());
+            }
             humans.add(session.uid, &session.user);
         }
-        // A process that left its session is nobody's child any more, and one without a login uid can set it. So whoever
-        // acted as this account may still be behind it, unless its own log-in stands above it.
-        if let (false, Some(others)) = (by_own_log_in, self.acted_as.get(&actor.subject.name)) {
-            humans.include(others);
-        }
+        self.add_who_acted_as_them(&mut humans, &logged_in);
         Behind::Known(with_other_accounts(humans, policy))
+    }
+
+    /// A process that left its session is nobody's child any more, and one without a login uid can set it. So whoever acted as
+    /// one of these accounts may still be behind it, and whoever acted as those; unless its own log-in stands above.
+    fn add_who_acted_as_them(&self, humans: &mut Humans, logged_in: &BTreeSet<UserName>) {
+        let mut looked_at = logged_in.clone();
+        while let Some(account) = humans.names.difference(&looked_at).next().cloned() {
+            if let Some(others) = self.acted_as.get(&account) {
+                humans.include(others);
+            }
+            looked_at.insert(account);
+        }
+    }
+
+    /// Whether one of these humans has acted as that account since the machine booted.
+    #[must_use]
+    pub fn has_acted_as(&self, humans: &Humans, account: &UserName) -> bool {
+        self.acted_as.get(account).is_some_and(|others| others.overlaps(humans))
     }
 
     /// The sessions that these processes, or one above them, opened.
@@ -235,6 +273,11 @@ impl State {
     pub fn has_open_session(&self, id: SessionId) -> bool {
         self.open.contains(&id)
     }
+}
+
+/// The sessions of a grant in such pairs.
+fn of_grant(pairs: &BTreeSet<(GrantId, SessionId)>, grant: GrantId) -> impl Iterator<Item = SessionId> {
+    pairs.range((grant, SessionId::FIRST)..=(grant, SessionId::LAST)).map(|(_, session)| *session)
 }
 
 /// Everything behind this one; none: everything.

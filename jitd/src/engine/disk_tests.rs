@@ -40,6 +40,11 @@ async fn what_the_state_rests_on_is_not_stored_while_the_state_is_ahead_of_the_r
         let store = rusqlite::Connection::open(file_in(&bench.directory)).unwrap();
         store.query_row("SELECT count(*) FROM base", [], |row| row.get::<_, i64>(0)).unwrap()
     };
+    // One that is on its way is waited for.
+    let (asked, ()) = tokio::join!(bench.request(), bench.engine.base());
+    assert!(asked.is_ok());
+    assert_eq!(bases(), 1);
+    bench.sql("DELETE FROM base");
     let hung = bench.hang();
     assert!(matches!(bench.bob_drops().await, Kept::NotYet(_)));
     let base = tokio::spawn({

@@ -12,7 +12,7 @@ use crate::keeper::Keeper;
 use crate::notices::Notices;
 use crate::settings::RecordChecks;
 use crate::writer::{Kept, Writer, fresh};
-use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_stale};
+use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_ruleless, has_stale};
 use jit_core::event::{self, Event};
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
@@ -120,6 +120,8 @@ pub struct Task<C> {
     /// The last event of the base, and when it was last looked for.
     based: u64,
     base_tried: Option<Now>,
+    /// Who waits for one that is made once the batch on its way has landed.
+    base_wanted: Vec<oneshot::Sender<()>>,
 }
 
 impl<C: Clock> Task<C> {
@@ -159,6 +161,7 @@ impl<C: Clock> Task<C> {
             based: begun.based,
             // A jitd that keeps dying needs short starts most.
             base_tried: None,
+            base_wanted: Vec::new(),
         };
         (handle, task)
     }
@@ -209,6 +212,9 @@ impl<C: Clock> Task<C> {
         if self.swept.boot.until(now.boot) >= SWEEP {
             self.swept = now;
             self.close_dead_sessions();
+            if has_ruleless(&self.state, self.policy.as_deref(), now.wall) {
+                self.waiting.push_back(Waiting::Own(Command::Tick));
+            }
         }
         if self.counted.boot.until(now.boot) >= Span::from_secs(1) {
             self.counted = now;
@@ -222,6 +228,11 @@ impl<C: Clock> Task<C> {
             self.keep_record(now);
         }
         self.last = now;
+        if self.flight.is_none() {
+            for done in std::mem::take(&mut self.base_wanted) {
+                self.begin_base(now, done);
+            }
+        }
         self.take_off(now);
     }
 
@@ -307,10 +318,7 @@ impl<C: Clock> Task<C> {
                 Some(_) | None => drop(changed.send(())),
             },
             Job::Writer { answer } => drop(answer.send((self.writer.clone(), self.clock.now().wall))),
-            Job::Base { done } => {
-                let now = self.clock.now();
-                self.begin_base(now, done);
-            }
+            Job::Base { done } => self.base_wanted.push(done),
             Job::Adopt { begun, writer } => self.adopt(*begun, writer),
             // Handled where the loop can end.
             Job::Stop { done } => drop(done),

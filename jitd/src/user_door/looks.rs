@@ -1,10 +1,12 @@
 //! What only looks.
 
+use super::acts::{for_whom, wish_of};
 use super::events::{not_read, read, send_events};
 use super::parts::PART;
 use super::{About, Gone, Line, views};
 use crate::engine::Snapshot;
 use jit_core::actor::Actor;
+use jit_core::engine::{Admission, check};
 use jit_core::event::{AccessDenied, Event};
 use jit_core::grant::Grant;
 use jit_core::id::{GrantId, IdPrefix, RequestId};
@@ -12,8 +14,8 @@ use jit_core::policy::Policy;
 use jit_core::record::Record;
 use jit_core::refusal::Refusal;
 use jit_core::request::{Progress, Request};
-use jit_core::subject::Subject;
-use jit_proto::user::UserAnswer;
+use jit_core::subject::{Entry, Phase, Remote, Subject};
+use jit_proto::user::{self, UserAnswer};
 use jit_proto::view::{DaemonView, DenialView, FileView, RequestView, Shown};
 use jit_proto::{frame, time::Moment};
 use jit_store::{Filter, ids_beginning, open_to_read};
@@ -195,6 +197,25 @@ pub async fn policy(about: &About, line: &mut Line, actor: Actor) -> Result<(), 
         }
     }
     line.send(&UserAnswer::PolicyFile { part: FileView { file: String::new(), text: String::new() }, more: false }).await
+}
+
+/// Whether somebody would be let in now. Nothing is recorded of it: nobody has come.
+pub async fn may_enter(about: &About, line: &mut Line, actor: Actor, service: String, run_as: Option<String>) -> Result<(), Gone> {
+    let wish = user::Wish { service, run_as, for_s: None, uses: None, start: None, reason: None };
+    let wish = for_whom(wish_of(wish), &actor.subject.name);
+    let entry = Entry {
+        subject: actor.subject,
+        service: wish.service,
+        run_as: Some(wish.run_as),
+        remote: Remote::Unknown,
+        tty: None,
+        phase: Phase::Session,
+    };
+    let look = move |snapshot: &Snapshot<'_>| check(snapshot.state, snapshot.policy, &entry, snapshot.now);
+    match about.engine.query(look).await {
+        Ok(admission) => line.send(&UserAnswer::MayEnter(!matches!(admission, Admission::Denied(_)))).await,
+        Err(refusal) => line.refuse(&refusal).await,
+    }
 }
 
 pub async fn version(about: &About, line: &mut Line) -> Result<(), Gone> {

@@ -18,7 +18,6 @@ use jit_proto::time::Moment;
 use jit_proto::view::{
     ApprovalView, DecisionView, EndView, GrantView, MayView, MistakeView, RequestView, ReviewView, SessionView, StageView, UsesView,
 };
-use std::collections::BTreeSet;
 
 /// How many of a grant's sessions are named. A frame holds a few thousand.
 const MOST_SESSIONS: usize = 100;
@@ -88,15 +87,15 @@ pub fn request(request: &Request) -> RequestView {
 
 /// The newest of these sessions, newest first. A service account opens thousands by one grant: how many it were is `taken`,
 /// and the record has them all.
-fn newest(sessions: &BTreeSet<SessionId>, state: &State) -> Vec<String> {
-    let mut known: Vec<_> = sessions.iter().filter_map(|id| Some((state.session(*id)?.facts().opened, *id))).collect();
+fn newest(sessions: impl Iterator<Item = SessionId>, state: &State) -> Vec<String> {
+    let mut known: Vec<_> = sessions.filter_map(|id| Some((state.session(id)?.facts().opened, id))).collect();
     known.sort_unstable_by(|a, b| b.cmp(a));
     known.iter().take(MOST_SESSIONS).map(|(_, id)| id.to_string()).collect()
 }
 
 fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
     let terms = grant.terms();
-    let (state, starts, until, left_s, taken, sessions, ended) = match grant {
+    let (state, starts, until, left_s, taken, ended) = match grant {
         Grant::Live(live) => {
             let starts = match live.validity {
                 Validity::Waiting { .. } => None,
@@ -104,7 +103,7 @@ fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
                 Validity::Active { since, .. } => Some(since),
             };
             let ends = live.validity.ends();
-            (live.word(), starts, ends.wall, ends.left(now).as_secs(), live.taken, live.sessions.all(), None)
+            (live.word(), starts, ends.wall, ends.left(now).as_secs(), live.taken, None)
         }
         Grant::Ended(over) => {
             let (by, note) = match &over.ending {
@@ -113,7 +112,7 @@ fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
                 Ending::Revoked { by, note } => (Some(by.to_string()), note.clone()),
             };
             let end = EndView { at: moment(over.at), by, note };
-            (over.word(), over.since, over.until, 0, over.taken, &over.sessions, Some(end))
+            (over.word(), over.since, over.until, 0, over.taken, Some(end))
         }
     };
     GrantView {
@@ -133,7 +132,7 @@ fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
         until: moment(until),
         left_s,
         uses: UsesView { max: terms.common.max_uses, taken },
-        sessions: newest(sessions, at_hand),
+        sessions: newest(at_hand.let_in(terms.id), at_hand),
         review: None,
         ended,
     }

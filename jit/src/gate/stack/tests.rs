@@ -36,6 +36,20 @@ fn lines_that_somebody_wrote_by_hand_are_taken_out_too_and_others_stay() {
     let text = "account required /usr/lib/security/pam_jit.so quiet\nsession required pam_jit.so\n# pam_jit.so was here\naccount required pam_jitter.so\n";
     let left = String::from_utf8(take_out("x", text.as_bytes()).unwrap()).unwrap();
     assert_eq!(left, "# pam_jit.so was here\naccount required pam_jitter.so\n");
+    let idle = "auth required pam_jit.so\n-password [success=ok default=die] pam_jit.so\nauth required pam_unix.so\n";
+    assert_eq!(take_out("x", idle.as_bytes()).unwrap(), b"auth required pam_unix.so\n");
+    assert_eq!(find("x", &files(&[("x", idle)])), Ok(Found::default()), "they gate nothing");
+}
+
+#[test]
+fn the_file_that_has_a_line_of_ours_is_named_wherever_it_is() {
+    let read = files(&[
+        ("su", "auth include /etc/mine\n@include common\n"),
+        ("/etc/mine", "auth required pam_jit.so\n"),
+        ("common", "account required pam_jit.so\n"),
+    ]);
+    assert_eq!(files_of_ours("su", &read).unwrap(), ["/etc/mine", "common"]);
+    assert_eq!(files_of_ours("x", &files(&[("x", DEBIAN_SU_L), ("su", "auth required x.so\n")])).unwrap(), [""; 0]);
 }
 
 #[test]
@@ -118,6 +132,9 @@ fn disorder_is_named_line_by_line() {
     let only = "account required pam_jit.so quiet\nsession required pam_unix.so\n";
     assert_eq!(said(only), ["the line \"session\" is missing", "the line \"session ... enter\" is missing"]);
     assert_eq!(arguments("x", &files(&[("x", only)])), Ok(vec![vec!["quiet".to_owned()]]));
+    let weak = whole.replacen("required  pam_jit.so", "[success=ok authinfo_unavail=ignore default=die]  pam_jit.so", 1);
+    let said = said(&weak);
+    assert!(said.len() == 2 && said[0].contains("no ignore=ignore") && said[1].contains("not all of our lines"), "{said:?}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ struct Made {
 
 fn made() -> impl Strategy<Value = Made> {
     let who = || prop::sample::select(vec!["group:ops", "group:leads", "user:alice", "user:bob", "any"]);
-    let whom = (who(), prop::option::weighted(0.3, who()), prop::sample::select(vec!["sudo", "sudo-i", "sshd"]), any::<bool>());
+    let whom = (who(), prop::option::weighted(0.3, who()), prop::sample::select(vec!["sudo", "su", "sshd"]), any::<bool>());
     let how = (0..3_u32, 1..4_u64, prop::option::weighted(0.3, 1..3_u32), prop::bool::weighted(0.2), prop::bool::weighted(0.3));
     (whom, how).prop_map(|((who, not, on, as_root), (approvers, max_h, uses, at_login, zone))| Made {
         who,

@@ -38,7 +38,17 @@ pub fn read_name(table: &mut Table<'_>) -> Option<RuleName> {
     table.parsed("name", &value, plain, "use letters, digits, - _ and ., at most 64")
 }
 
+/// What `sudo` and `su` cover is no service of its own where something is given: it could not be asked for.
 pub fn read_scope(table: &mut Table<'_>, around: Around) -> Scope {
+    read_scope_on(table, around, whole_service)
+}
+
+/// The same where it is taken away.
+pub fn read_scope_of_deny(table: &mut Table<'_>, around: Around) -> Scope {
+    read_scope_on(table, around, service)
+}
+
+fn read_scope_on(table: &mut Table<'_>, around: Around, service: fn(&str) -> Result<Service, String>) -> Scope {
     let who = table.require("who", "who = [\"group:ops\"]");
     let who = who.map(|value| {
         let who = principals(table, "who", &value);
@@ -126,6 +136,12 @@ fn service(text: &str) -> Result<Service, String> {
     }
 }
 
+fn whole_service(text: &str) -> Result<Service, String> {
+    let service = service(text)?;
+    let family = service.family();
+    if family == service { Ok(service) } else { Err(format!("covered by {family}, and cannot be asked for by itself: write {family}")) }
+}
+
 fn network(text: &str) -> Result<IpNet, String> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address.to_canonical())));
     let net = unmapped(net.map_err(|_| "neither an address nor a network".to_owned())?);
@@ -168,6 +184,19 @@ pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
         table.wrong(&value.span, "as", "empty: as nobody", "for example [\"root\"], the default");
     }
     run_as
+}
+
+/// `as` of a `[[deny]]`.
+pub fn read_denied_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<RunAs>> {
+    let value = table.take("as")?;
+    let run_as = table.list("as", &value, run_as, RUN_AS);
+    if on.iter().any(Service::is_sshd) && !run_as.contains(&RunAs::Oneself) {
+        let why = "not possible for sshd, where it is always oneself: no log-in would be denied";
+        table.wrong(&value.span, "as", why, "give sshd a [[deny]] of its own, without `as`");
+    } else if value.is_empty_list() {
+        table.wrong(&value.span, "as", "empty: as nobody", "leave it out for anybody");
+    }
+    Some(run_as)
 }
 
 /// `as` where there need not be one.

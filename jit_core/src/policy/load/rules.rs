@@ -1,9 +1,11 @@
 //! Each kind of rule, as it is read from TOML.
 
 use super::parts::{
-    Around, PRINCIPALS, account, deciders, principal, principals, read_any_run_as, read_escalate, read_extend, read_for, read_name,
-    read_reason, read_run_as, read_scope, read_session, read_span, read_stages, read_starts, read_until, read_uses, span,
+    Around, PRINCIPALS, account, deciders, principal, principals, read_any_run_as, read_denied_run_as, read_escalate, read_extend,
+    read_for, read_name, read_reason, read_run_as, read_scope, read_scope_of_deny, read_session, read_span, read_stages, read_starts,
+    read_until, read_uses, span,
 };
+use crate::optout::REPEATABLE;
 use crate::policy::reader::Table;
 use crate::policy::{After, DenyRule, EmergencyRule, GrantRule, LegacyRule, Limit, Person, RepetitiveRule, Review, Starts};
 use crate::span::Span;
@@ -80,7 +82,13 @@ pub fn read_repetitive(table: &mut Table<'_>, around: Around) -> Option<Repetiti
     let after = table.require("after", "after = { within = \"8h\", times = 4 }");
     let after = after.and_then(|value| {
         table.table("after", "`after`", &value, |inner| {
-            let within = inner.require("within", "within = \"8h\"").and_then(|value| span(inner, "within", &value));
+            let within = inner.require("within", "within = \"8h\"").and_then(|value| {
+                let within = span(inner, "within", &value);
+                if within.is_some_and(|within| within > REPEATABLE) {
+                    inner.wrong(&value.span, "within", "too long", "an approval can be repeated for at most 31d");
+                }
+                within
+            });
             let times = inner.require("times", "times = 4").and_then(|value| inner.number("times", &value, 1, 1000));
             Some(After { within: within?, times: times? })
         })?
@@ -109,7 +117,7 @@ pub fn read_legacy(table: &mut Table<'_>, around: Around) -> Option<LegacyRule> 
 pub fn read_deny(table: &mut Table<'_>, around: Around) -> Option<DenyRule> {
     let place = table.place();
     let name = read_name(table);
-    let scope = read_scope(table, around);
-    let run_as = read_any_run_as(table, &scope.on);
+    let scope = read_scope_of_deny(table, around);
+    let run_as = read_denied_run_as(table, &scope.on);
     Some(DenyRule { name: name?, place, scope, run_as })
 }

@@ -1,0 +1,113 @@
+//! `jit disable`: what it takes out, and what it leaves waiting.
+
+use super::{Told, io, lock, root_only};
+use crate::failing::{Exit, Failing};
+use crate::gate::plan::not_understood;
+use crate::gate::{Places, family, files, pending, stack};
+use crate::out::Form;
+use crate::show::words;
+use crate::verbs::{Context, Ended};
+
+/// Takes our lines out: of one service, or of all files.
+pub fn disable(context: &Context, service: Option<&str>) -> Ended {
+    root_only()?;
+    let places = Places::default();
+    let _lock = lock(&places)?;
+    let names = match service {
+        Some(service) => files_of(&places, service)?,
+        None => every_file(&places)?,
+    };
+    let mut changed = Vec::new();
+    let mut without = Vec::new();
+    for name in names {
+        match take_out(&places, &name)? {
+            Taken::Out => changed.push(name.clone()),
+            Taken::None => {}
+            Taken::Unread => continue,
+        }
+        without.push(name);
+    }
+    let waiting = match pending::settle_without(&places, &without) {
+        // Nothing of ours is left that it could be about.
+        Err(_) if service.is_none() => pending::settle(&places).map(|()| None),
+        settled => settled,
+    };
+    let waiting = waiting.map_err(io("what waits to be confirmed"))?;
+    let left = if service.is_none() { nothing_is_left(&places) } else { Ok(Exit::Done) };
+    match context.out.form() {
+        Form::Json if left.is_err() => {}
+        Form::Json => context.out.json(&Told { service: service.unwrap_or("--all"), files: changed, confirm_within_s: None })?,
+        Form::Human if changed.is_empty() => context.out.say("No file of pam.d had our lines.")?,
+        Form::Human => context.out.say(&format!("Our lines are out of {}.", changed.join(", ")))?,
+    }
+    if let Some(waiting) = waiting {
+        let other = words::safe(&waiting.service);
+        context.out.aside(&format!(
+            "The change for {other} waits on: jit confirm keeps it, jit disable {other} takes it out; else it is put back."
+        ));
+    }
+    left
+}
+
+/// What became of a file's lines.
+enum Taken {
+    Out,
+    /// There were none.
+    None,
+    /// Nobody can say: it is a folder, perhaps.
+    Unread,
+}
+
+fn take_out(places: &Places, name: &str) -> Result<Taken, Failing> {
+    // A link stays one: it is what it leads to that has our lines.
+    let path = match std::fs::canonicalize(places.pam.join(name)) {
+        Ok(path) => path,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Taken::None),
+        Err(_) => return Ok(Taken::Unread),
+    };
+    let Ok(before) = std::fs::read(&path) else { return Ok(Taken::Unread) };
+    let holds = |what: &[u8]| before.windows(what.len()).any(|window| window == what);
+    if !holds(b"pam_jit.so") && !holds(b">>> p") {
+        return Ok(Taken::None);
+    }
+    let after = stack::take_out(name, &before).map_err(|not| not_understood(&not))?;
+    if after == before {
+        return Ok(Taken::None);
+    }
+    files::replace(&path, &after).map_err(io(&path.display().to_string()))?;
+    Ok(Taken::Out)
+}
+
+/// The files of a service, of which one at least must be there: a name that was misspelt would else look done.
+fn files_of(places: &Places, service: &str) -> Result<Vec<String>, Failing> {
+    let names: Vec<String> = family(service).into_iter().map(str::to_owned).collect();
+    let is_there = |name: &String| !name.is_empty() && !name.contains('/') && places.pam.join(name).exists();
+    if names.iter().any(is_there) {
+        return Ok(names);
+    }
+    Err(Failing::refused(
+        format!("{} has no file for {}", places.pam.display(), words::safe(service)),
+        "sudo, sshd, su, or another file of pam.d",
+    ))
+}
+
+/// Refuses where a service still has lines of ours, from a file elsewhere that is included by its whole path.
+fn nothing_is_left(places: &Places) -> Ended {
+    let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
+    let mut left: Vec<_> = every_file(places)?.iter().filter_map(|name| stack::files_of_ours(name, &read).ok()).flatten().collect();
+    left.sort();
+    left.dedup();
+    if left.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let message = format!("lines of ours are left in {}, which files of pam.d include", words::safe(&left.join(", ")));
+    Err(Failing::refused(message, "take them out by hand; without the module they let nobody in"))
+}
+
+fn every_file(places: &Places) -> Result<Vec<String>, Failing> {
+    let entries = std::fs::read_dir(&places.pam).map_err(io("the folder of PAM files"))?;
+    let mut names: Vec<_> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    Ok(names)
+}

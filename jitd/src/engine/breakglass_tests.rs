@@ -1,0 +1,64 @@
+//! What the module wrote down reaches the record, each line once.
+
+use super::tests::Bench;
+use crate::breakglass::Log;
+use jit_store::{Filter, events, file_in, open_to_read};
+use std::fs::{OpenOptions, metadata};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+fn write(log: &Path, text: &str) {
+    OpenOptions::new().append(true).create(true).open(log).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn line(nonce: u32) -> String {
+    format!("2026-11-23T12:00:00Z user=alice service=sudo phase=account nonce={nonce}\n")
+}
+
+fn count(bench: &Bench) -> usize {
+    let all = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 1000).unwrap();
+    all.iter().filter(|record| record.event == "access.breakglass").count()
+}
+
+fn recorded(bench: &Bench) -> Vec<String> {
+    let all = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 1000).unwrap();
+    let mine = all.iter().filter(|record| record.event == "access.breakglass");
+    mine.map(|record| record.data.split("nonce=").nth(1).unwrap().trim_end_matches("\"}").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn each_line_is_recorded_once_and_what_comes_later_without_a_restart() {
+    let bench = Bench::new("breakglass");
+    let path = bench.directory.join("breakglass");
+    let owner = metadata(&bench.directory).unwrap().uid();
+    let mut log = Log::new(&path, owner);
+    log.hand_over(&bench.engine).await;
+    assert_eq!(recorded(&bench), [""; 0], "there is no such file");
+    write(&path, &(line(1) + &line(2) + "\n\n\n\n" + &line(3) + &line(4) + &line(4) + "2026-11-23T12:00:01Z us"));
+    log.hand_over(&bench.engine).await;
+    assert_eq!(recorded(&bench), ["1", "2", "3", "4"]);
+    write(&path, &("\n".to_owned() + &line(5)));
+    log.hand_over(&bench.engine).await;
+    log.hand_over(&bench.engine).await;
+    assert_eq!(count(&bench), 6, "with what had been cut off");
+    // Another jitd, at its start.
+    Log::new(&path, owner).hand_over(&bench.engine).await;
+    assert_eq!(count(&bench), 6);
+    // One that was begun anew.
+    std::fs::remove_file(&path).unwrap();
+    write(&path, &line(7));
+    log.hand_over(&bench.engine).await;
+    assert_eq!(count(&bench), 7);
+}
+
+#[tokio::test]
+async fn a_record_that_is_put_in_the_place_of_another_gets_what_it_does_not_have() {
+    let (bench, older) = (Bench::new("breakglass-newer"), Bench::new("breakglass-older"));
+    let path = bench.directory.join("breakglass");
+    let mut log = Log::new(&path, metadata(&bench.directory).unwrap().uid());
+    write(&path, &(line(1) + &line(2)));
+    log.hand_over(&bench.engine).await;
+    log.hand_over(&older.engine).await;
+    assert_eq!((recorded(&bench), recorded(&older)), (vec!["1".to_owned(), "2".to_owned()], vec!["1".to_owned(), "2".to_owned()]));
+}
