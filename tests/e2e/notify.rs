@@ -38,7 +38,7 @@ pub fn start(host: &Host) {
 }
 
 pub fn run(host: &Host) {
-    host.user("jit-notify").run("jit-notify </dev/null >>/tmp/said 2>&1 &").succeeds();
+    host.user("jit-notify").run("touch /tmp/said; jit-notify </dev/null >>/tmp/said 2>&1 &").succeeds();
 }
 
 pub fn signal(host: &Host, name: &str) {

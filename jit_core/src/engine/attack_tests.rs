@@ -151,6 +151,8 @@ fn what_can_be_repeated_can_be_taken_away_however_many_grants_are_over_since_the
         }
         assert!(world.state.grant(first).is_none() && lets_in(&world));
         assert!(matches!(world.revoke("bob", first), Err(Refusal::NoSuch { .. })), "who may not see it learns nothing");
+        let another = "G-7F3KQ2ZD".parse().unwrap();
+        assert!(matches!(world.revoke("carol", another), Err(Refusal::NoSuch { .. })), "it is that one, and no other");
         let target = if by_user { super::Target::User(UserName::new("alice")) } else { super::Target::Grant(first) };
         let command = Command::Revoke { actor: actor("carol"), target, note: None, grace: super::Grace::Some };
         assert!(world.command(command).is_ok());
