@@ -39,6 +39,8 @@ pub fn start(host: &Host) {
 
 pub fn run(host: &Host) {
     host.user("jit-notify").run("touch /tmp/said; jit-notify </dev/null >>/tmp/said 2>&1 &").succeeds();
+    // Until then it is a shell, which nobody finds by its name.
+    wait_until("it to run", || (host.root().run("pgrep -x jit-notify").code == 0).then_some(()));
 }
 
 pub fn signal(host: &Host, name: &str) {
