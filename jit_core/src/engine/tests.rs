@@ -169,6 +169,27 @@ fn whoever_acted_as_somebody_may_be_behind_whom_that_one_acted_as_and_no_sudo_of
 }
 
 #[test]
+fn whose_log_in_stands_above_a_process_is_themselves_whoever_acted_as_them_before() {
+    let policy = super::fixture::POLICY.replace(r#"as = ["root", "postgres"]"#, r#"as = ["root", "alice", "dave"]"#);
+    let login = "[[grant]]\nname = \"x\"\nwho = [\"user:alice\"]\non = [\"sshd\"]\napprove = []\nstarts = \"login\"\n";
+    let mut world = World::with(&format!("{policy}{login}"));
+    for (who, whom, pid) in [("bob", "alice", 1), ("alice", "dave", 2)] {
+        let id = world.request_of(&actor(who), Wish { run_as: RunAs::as_typed(whom), ..wish() }).unwrap();
+        world.approve("carol", id).unwrap();
+        world.open(entry(who, "sudo", Some(whom)), pid).unwrap();
+    }
+    world.open(entry("alice", "sshd", Some("alice")), 3).unwrap();
+    let mut dave = actor("dave");
+    let mut behind = |above: &[u32]| {
+        dave.ancestry = Ancestry::Known(above.iter().map(|pid| Process { pid: *pid, started: 1 }).collect());
+        let Behind::Known(humans) = world.state.behind(&dave, world.policy.as_ref().unwrap()) else { panic!() };
+        ["alice", "bob"].map(|name| humans.names.contains(&UserName::new(name)))
+    };
+    assert_eq!(behind(&[2, 1]), [true, true], "bob may be behind alice");
+    assert_eq!(behind(&[2, 3]), [true, false], "alice has logged in herself");
+}
+
+#[test]
 fn nobody_grants_to_an_account_that_they_may_act_as_before_or_after_they_have() {
     let own = "[[grant]]\nname = \"own\"\nwho = [\"user:carol\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\n";
     let grant_by = |world: &mut World, who| world.command(Command::GrantTo(actor(who), subject("bob"), wish())).map(drop);
