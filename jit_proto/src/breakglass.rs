@@ -121,10 +121,20 @@ mod tests {
         assert_eq!(read(&path), Ok(Some("alice sudo\n".to_owned())));
         std::fs::write(&path, "alice sudo\n".repeat(6_000)).unwrap();
         assert_eq!(read(&path), Err("it is longer than 65536 bytes".to_owned()), "a line that is cut off says something else");
+        std::fs::write(&path, "alice sudo\n").unwrap();
+        std::os::unix::fs::chown(&path, Some(1001), None).unwrap();
+        assert_eq!(read(&path), Err("it belongs to uid 1001".to_owned()));
         let link = directory.join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(read(&link).is_err());
         assert!(read(&directory).is_err());
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn an_account_is_the_one_that_its_number_leads_back_to() {
+        let root = Some(("root".to_owned(), 0));
+        assert_eq!((account(&Who::Uid(0)), account(&Who::Name("root".to_owned()))), (root.clone(), root));
+        assert_eq!((account(&Who::Uid(4_000_000_000)), account(&Who::Name("nobody-of-that-name".to_owned()))), (None, None));
     }
 }

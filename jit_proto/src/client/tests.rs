@@ -54,6 +54,23 @@ fn a_message_is_received_whole_even_in_pieces() {
 }
 
 #[test]
+fn an_answer_of_the_user_socket_is_received_in_its_parts_or_is_none() {
+    let receive = |frames: &[Vec<u8>]| {
+        let (connection, mut daemon) = pair();
+        frames.iter().for_each(|frame| daemon.write_all(frame).unwrap());
+        connection.answer(&mut short())
+    };
+    let whole = UserAnswer::Remark("x".repeat(70_000));
+    let frames = whole.frames().unwrap();
+    assert_eq!((frames.len(), receive(&frames)), (2, Ok(whole)));
+    let noted = frame::encode(&UserAnswer::Noted).unwrap();
+    assert_eq!(receive(std::slice::from_ref(&noted)), Ok(UserAnswer::Noted));
+    let torn = receive(&[frames[0].clone(), noted]);
+    assert!(matches!(torn, Err(Trouble::Away(Away::Nonsense(_)))), "{torn:?}");
+    assert!(matches!(receive(&frames[..1]), Err(Trouble::Away(_))), "the rest does not come");
+}
+
+#[test]
 fn silence_half_a_frame_garbage_and_an_early_end_each_prove_the_daemon_away() {
     let (silent, _daemon) = pair();
     assert_eq!(receive(&silent), Err(Trouble::Away(Away::Silence)));
