@@ -31,7 +31,7 @@ fn from(own: &str, line: &str) -> String {
 #[test]
 fn a_session_that_its_user_moved_into_a_place_of_theirs_is_moved_on_and_ends() {
     let (host, mount, folder) = host();
-    let own = format!("{mount}/alice-{}", std::process::id());
+    let own = format!("{mount}/alice-moves-{}", std::process::id());
     host.root().run(&format!("mkdir {own} && chown -R alice {own}")).succeeds();
     // What alice does while sudo is held still between our two lines.
     let move_it = format!(
@@ -76,7 +76,7 @@ fn a_place_that_a_user_made_under_a_sessions_name_hides_no_session_from_a_jitd_t
 #[test]
 fn no_name_of_ones_own_cgroup_keeps_a_session_out_of_one() {
     let (host, mount, _) = host();
-    let own = format!("{mount}/alice-{}", std::process::id());
+    let own = format!("{mount}/alice-names-{}", std::process::id());
     // The last is deeper than the kernel can tell.
     let nest = format!(
         "{own}/deep; cd -P {own}/deep; n=0; while test $n != 18; do mkdir $(printf %0250d) && cd -P $(printf %0250d); n=$((n + 1)); done"
