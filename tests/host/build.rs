@@ -265,7 +265,7 @@ impl Plan {
     pub fn start(self) -> Host {
         let place = World::place();
         etc::write(&self, place.path(), &if self.systemd { boot::base() } else { PathBuf::from("/") });
-        std::fs::write(place.path().join("clock"), "+0\n").unwrap();
+        std::fs::write(place.path().join("clock"), crate::clock::BEGINS).unwrap();
         let syslog = Syslog::listen(&place.path().join("log"));
         let world = if self.systemd { boot::boot(place, &built_directory(), self.bare) } else { World::make(place, &built_directory()) };
         if self.sudo_rs {

@@ -2,6 +2,7 @@
 
 use crate::Host;
 use crate::build::FakeClock;
+use crate::clock;
 use crate::wait::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -76,12 +77,13 @@ impl<'a> Jitd<'a> {
         let mut command = host.world.enter();
         command.arg("env").args(["-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TZ=UTC"]);
         if let Some(clock) = host.plan.clock {
-            command.arg(format!("LD_PRELOAD={}", libfaketime()));
-            command.arg(format!("FAKETIME_TIMESTAMP_FILE={}", shared.join("clock").display()));
-            command.args([
-                "FAKETIME_NO_CACHE=1",
-                if clock == FakeClock::Wall { "FAKETIME_DONT_FAKE_MONOTONIC=1" } else { "FAKETIME_DONT_FAKE_MONOTONIC=0" },
-            ]);
+            let library = shared.join("clock.so");
+            if !library.exists() {
+                clock::compile(&library);
+            }
+            command.arg(format!("LD_PRELOAD={}", library.display()));
+            command.arg(format!("JIT_CLOCK={}", shared.join("clock").display()));
+            command.args((clock == FakeClock::Wall).then_some("JIT_CLOCK_WALL=1"));
         }
         if let Some(library) = &host.plan.preload {
             command.arg(format!("LD_PRELOAD={library}"));
@@ -148,10 +150,4 @@ impl<'a> Jitd<'a> {
     pub fn stderr(&self) -> String {
         std::fs::read_to_string(self.host.world.shared().join("jitd.err")).unwrap_or_default()
     }
-}
-
-fn libfaketime() -> String {
-    let libraries = std::fs::read_dir("/usr/lib").unwrap().flatten();
-    let found = libraries.map(|entry| entry.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
-    found.expect("libfaketime is installed").display().to_string()
 }
