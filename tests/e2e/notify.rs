@@ -46,8 +46,9 @@ pub fn run(host: &Host) {
 pub fn signal(host: &Host, name: &str) {
     host.root().run(&format!("pkill -{name} -x jit-notify")).succeeds();
     if name == "KILL" {
-        // Another one may not begin before it has gone: the state is one jit-notify's.
-        wait_until("it to have gone", || host.root().run("pgrep -x jit-notify; true").stdout.trim().is_empty().then_some(()));
+        // Another one may not begin before it has gone: the state is one jit-notify's. The program that it had begun goes too, as
+        // systemd sees to it: it would tell what it was given at some later time.
+        wait_until("all of it to have gone", || (host.root().run("pkill -KILL -u jit-notify").code != 0).then_some(()));
     }
 }
 
