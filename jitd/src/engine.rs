@@ -3,6 +3,7 @@
 pub mod access;
 mod batch;
 mod flight;
+mod record;
 mod task;
 
 pub(crate) use task::policy_event;

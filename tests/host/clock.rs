@@ -11,7 +11,8 @@ pub(crate) const BEGINS: [u8; 8] = [0; 8];
 /// Makes what is loaded into jitd.
 pub(crate) fn compile(library: &Path) {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/host/clock.c");
-    let compiled = Command::new("cc").args(["-O1", "-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(library).arg(source).output().unwrap();
+    let compiled =
+        Command::new("cc").args(["-O1", "-shared", "-fPIC", "-Wall", "-Werror", "-o"]).arg(library).arg(source).output().unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
 }
 
