@@ -32,6 +32,23 @@ pub enum Ancestry {
     Unreadable,
 }
 
+/// What somebody at the door is inside of, as the kernel describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The process that PAM runs in, and those above it, where sessions are known by them.
+    pub ancestry: Ancestry,
+    /// The sessions in whose cgroups it is. None: it could not be read, and may be in any.
+    pub within: Option<Vec<SessionId>>,
+}
+
+impl Inside {
+    /// Nothing: who logs in comes from elsewhere, and what sshd's own processes are part of says nothing of them.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { ancestry: Ancestry::Known(Vec::new()), within: Some(Vec::new()) }
+    }
+}
+
 /// Somebody who acts through the user socket, as the kernel describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {

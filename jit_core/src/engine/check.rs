@@ -3,15 +3,15 @@
 //! There are four ways in, and no other: a live grant that admits the entry, a rule whose grant starts at
 //! login, a legacy rule, and the same again as another person approved before. A deny comes before all of them.
 
+use super::Arrival;
 use super::see::approvers_in_words;
 use super::session::binds;
 use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
-use crate::name::{RuleName, RunAs, Service};
+use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::optout::Basis;
 use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
-use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
-use crate::session::Bound;
+use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule, SessionRule};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -54,6 +54,8 @@ pub enum Why {
     NotRecorded,
     /// The rule wants sessions in a cgroup, and this one cannot have any.
     Unbindable,
+    /// What would let them in was approved by somebody in whose session they are.
+    OwnApproval,
     /// The daemon cannot see processes, so it could not hold the session's.
     Unseen,
 }
@@ -72,6 +74,7 @@ impl fmt::Display for Why {
             Self::Busy => "busy",
             Self::NotRecorded => "not recorded",
             Self::Unbindable => "no cgroup",
+            Self::OwnApproval => "own approval",
             Self::Unseen => "process unseen",
         })
     }
@@ -144,6 +147,9 @@ impl Denial {
             Why::AccountUnknown => "the account cannot be looked up. Try again, or tell your administrator".to_owned(),
             Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
             Why::Unbindable => "the rule wants a session in a cgroup, and none can be made here. Tell your administrator".to_owned(),
+            Why::OwnApproval => {
+                format!("the grant for {service}{target} was approved by whoever's session this is. Somebody else must approve it")
+            }
             Why::Unseen => {
                 "the access daemon cannot see who is at the door: is /proc mounted with hidepid? Tell your administrator".to_owned()
             }
@@ -175,12 +181,13 @@ pub(super) enum Way<'a> {
     Repetitive(&'a RepetitiveRule, &'a Basis),
 }
 
-/// The way in, or why there is none; and, once that is known, for a session that can be bound so.
+/// The way in, or why there is none; and, once it is known how one arrives, for a session that can be bound so and is in no
+/// session of an approver's.
 pub(super) fn way_in<'a>(
     state: &'a State,
     policy: Option<&'a Policy>,
     entry: &'a Entry,
-    bound: Option<Bound>,
+    arrival: Option<&Arrival>,
     now: Now,
 ) -> Result<Way<'a>, Denial> {
     let Some(policy) = policy else { return Err(Denial::plain(Why::NoPolicy)) };
@@ -188,18 +195,49 @@ pub(super) fn way_in<'a>(
     if let Some(rule) = policy.denied_by(question, Some(entry.remote)) {
         return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone())) });
     }
-    if let Some(grant) = best_grant(state, entry, bound, now) {
-        return Ok(Way::Grant(grant));
-    }
-    match policy.standing(question, entry.remote) {
-        Some(Standing::Login(rule)) => return Ok(Way::Login(rule)),
-        Some(Standing::Legacy(rule)) => return Ok(Way::Legacy(rule)),
-        None => {}
-    }
-    match repetition(state, policy, entry, now) {
-        Some((rule, basis)) => Ok(Way::Repetitive(rule, basis)),
+    let ways = || {
+        let standing = match policy.standing(question, entry.remote) {
+            Some(Standing::Login(rule)) => Some(Way::Login(rule)),
+            Some(Standing::Legacy(rule)) => Some(Way::Legacy(rule)),
+            None => None,
+        };
+        let repeated = repetition(state, policy, entry, now).map(|(rule, basis)| Way::Repetitive(rule, basis));
+        best_grant(state, entry, arrival, policy, now).map(Way::Grant).into_iter().chain(standing).chain(repeated)
+    };
+    let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| session_rule(way).is_none_or(|rule| binds(rule, arrival.bound)));
+    let is_own = |way: &Way<'_>| arrival.is_some_and(|arrival| state.is_inside_of(&arrival.inside, approvers(state, way), policy));
+    match ways().find(|way| !is_own(way) && can_be_bound(way)) {
+        Some(way) => Ok(way),
+        None if ways().any(|way| is_own(&way)) => Err(Denial::plain(Why::OwnApproval)),
+        None if ways().next().is_some() => Err(Denial::plain(Why::Unbindable)),
         None => Err(denial(policy, question, entry)),
     }
+}
+
+/// What the rule by which one comes in says of sessions.
+pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
+    match way {
+        Way::Grant(grant) => Some(&grant.terms.common.session),
+        Way::Login(rule) => Some(&rule.session),
+        Way::Repetitive(rule, _) => Some(&rule.session),
+        Way::Legacy(_) => None,
+    }
+}
+
+/// Upon whose word one comes in.
+fn approvers<'a>(state: &'a State, way: &Way<'a>) -> &'a [UserName] {
+    match way {
+        Way::Grant(grant) => approvers_of(state, grant),
+        Way::Repetitive(_, basis) => &basis.terms.common.by,
+        Way::Login(_) | Way::Legacy(_) => &[],
+    }
+}
+
+/// Who approved a grant, or what it repeats.
+fn approvers_of<'a>(state: &'a State, grant: &'a LiveGrant) -> &'a [UserName] {
+    let repeats = grant.terms.common.kind == Kind::Repetitive;
+    let basis = repeats.then(|| state.basis(grant.terms.key())).flatten();
+    basis.map_or(&grant.terms.common.by, |basis| &basis.terms.common.by)
 }
 
 /// An approval that a rule lets be repeated by this entry.
@@ -213,13 +251,15 @@ fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: N
     })
 }
 
-/// Of the grants that admit the entry, one whose session can be bound as it wants it, then one whose uses are not counted, and
-/// then the one that lasts longest. A legacy grant only records; its rule lets in, so that it stops when the rule does.
-fn best_grant<'a>(state: &'a State, entry: &'a Entry, bound: Option<Bound>, now: Now) -> Option<&'a LiveGrant> {
+/// Of the grants that admit the entry, one by whose approver's own session it does not come, then one whose session can be bound
+/// as it wants it, then one whose uses are not counted, and then the one that lasts longest. A legacy grant only records; its rule
+/// lets in, so that it stops when the rule does.
+fn best_grant<'a>(state: &'a State, entry: &'a Entry, arrival: Option<&Arrival>, policy: &Policy, now: Now) -> Option<&'a LiveGrant> {
     let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
     admitting.max_by_key(|grant| {
-        let binds = bound.is_none_or(|bound| binds(&grant.terms.common.session, bound));
-        (binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
+        let is_anothers = arrival.is_none_or(|arrival| !state.is_inside_of(&arrival.inside, approvers_of(state, grant), policy));
+        let binds = arrival.is_none_or(|arrival| binds(&grant.terms.common.session, arrival.bound));
+        (is_anothers, binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
     })
 }
 
@@ -289,6 +329,11 @@ mod tests {
                 Why::Unseen,
                 "process unseen",
                 "the access daemon cannot see who is at the door: is /proc mounted with hidepid? Tell your administrator",
+            ),
+            (
+                Why::OwnApproval,
+                "own approval",
+                "the grant for sudo was approved by whoever's session this is. Somebody else must approve it",
             ),
             (Why::Unbindable, "no cgroup", "the rule wants a session in a cgroup, and none can be made here. Tell your administrator"),
         ] {

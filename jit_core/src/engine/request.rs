@@ -47,7 +47,7 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     if humans.overlaps(&approver) {
         return Err(Refusal::Own { id: None });
     }
-    if state.has_acted_as(&approver, &subject.name) || may_act_as(state, policy, &actor.subject, &subject.name) {
+    if state.may_be_behind(&approver, subject) || may_act_as(state, policy, &actor.subject, &subject.name) {
         return Err(Refusal::MayActAs { user: subject.name.clone() });
     }
     let rule = ruling(policy, subject, wish, context.now)?;
@@ -70,7 +70,8 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     Ok((Reply::Request(id), events))
 }
 
-/// Whether somebody can come in as that account without anybody else's word: what they granted to it would be theirs.
+/// Whether somebody can come in as that account without anybody else's word: what they granted to it would be theirs. Where it is
+/// more roundabout, by another account of theirs or over another one's, they are refused when they come with it.
 fn may_act_as(state: &State, policy: &Policy, who: &Subject, account: &UserName) -> bool {
     let target = RunAs::User(account.clone());
     let names = |scope: &Scope, run_as: &[RunAs]| {
@@ -79,6 +80,7 @@ fn may_act_as(state: &State, policy: &Policy, who: &Subject, account: &UserName)
     state.live_of(who).any(|grant| grant.terms.common.run_as == target)
         || policy.grants.iter().any(|rule| rule.stages.is_empty() && names(&rule.scope, &rule.run_as))
         || policy.legacy.iter().any(|rule| names(&rule.scope, &rule.run_as))
+        || policy.emergencies.iter().any(|rule| names(&rule.scope, &rule.run_as))
 }
 
 /// Whether somebody may approve in the first stage of a rule.

@@ -230,6 +230,8 @@ impl State {
 
     fn break_basis_of_grant(&mut self, id: GrantId) {
         let basis = match self.grant(id) {
+            // A standing exemption rests on no approval.
+            Some(grant) if grant.terms().common.kind == Kind::Legacy => None,
             Some(grant) => self.bases.get(grant.terms().key()),
             // Its grant is forgotten.
             None => self.bases.iter().find(|basis| basis.terms.id == id),
