@@ -3,13 +3,13 @@
 //! There are four ways in, and no other: a live grant that admits the entry, a rule whose grant starts at
 //! login, a legacy rule, and the same again as another person approved before. A deny comes before all of them.
 
-use super::see::approvers_in_words;
+use super::remedy::Remedy;
 use super::session::binds;
 use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
 use crate::name::{RuleName, RunAs, Service};
 use crate::optout::Basis;
-use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
+use crate::policy::judge::{Question, Standing};
 use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
 use crate::session::Bound;
 use crate::state::State;
@@ -82,45 +82,23 @@ impl fmt::Display for Why {
 pub struct Denial {
     /// Why.
     pub why: Why,
-    /// The rule under which the subject may ask, if there is one.
+    /// The rule that forbids it, or under which the subject may ask, if there is one.
     pub rule: Option<RuleName>,
-    /// Who approves what is asked under it, in words.
-    pub approvers: Option<String>,
-    /// Nothing can be asked for, but an emergency can be taken.
-    pub emergency: bool,
+    /// What the subject can do about it.
+    pub remedy: Option<Remedy>,
 }
 
 impl Denial {
-    /// A no without a rule to ask under.
+    /// A no about which nothing can be done.
     #[must_use]
     pub fn plain(why: Why) -> Self {
-        Self { why, rule: None, approvers: None, emergency: false }
+        Self { why, rule: None, remedy: None }
     }
 
     /// What to do, if there is something: a command only where it can be typed.
     #[must_use]
-    pub fn ask(&self, service: &Service, run_as: Option<&RunAs>) -> Option<String> {
-        if self.emergency && !service.is_sshd() {
-            return Some(format!("In an emergency: jit emergency {} --reason \"...\"", service.family().as_str()));
-        }
-        let approvers = self.approvers.as_ref()?;
-        if service.is_sshd() {
-            return Some(if approvers.is_empty() {
-                format!("Request it from a log-in on this host: jit request {}", service.as_str())
-            } else {
-                format!("Ask an approver ({approvers}) to grant it")
-            });
-        }
-        let named = match service.family().as_str() {
-            "sudo" => " sudo".to_owned(),
-            other => format!(" {other}"),
-        };
-        let target = match run_as {
-            Some(run_as) if *run_as != RunAs::root() => format!(" --as {run_as}"),
-            Some(_) | None => String::new(),
-        };
-        let approves = if approvers.is_empty() { String::new() } else { format!(". Approves: {approvers}") };
-        Some(format!("Ask: jit request{named}{target} --reason \"...\"{approves}"))
+    pub fn ask(&self, service: &Service) -> Option<String> {
+        self.remedy.as_ref()?.words(service)
     }
 
     /// The one line that the user reads, under 200 bytes.
@@ -151,7 +129,7 @@ impl Denial {
         };
         let tail = format!(". {id}");
         let mut line = format!("jit: {said}");
-        for part in self.ask(&entry.service, entry.run_as.as_ref()).iter().flat_map(|ask| ask.split_inclusive(". ")) {
+        for part in self.ask(&entry.service).iter().flat_map(|ask| ask.split_inclusive(". ")) {
             let part = part.strip_suffix(". ").unwrap_or(part);
             let with_part = line.len().saturating_add(part.len()).saturating_add(tail.len()).saturating_add(2);
             if with_part <= MOST {
@@ -224,18 +202,15 @@ fn best_grant<'a>(state: &'a State, entry: &'a Entry, bound: Option<Bound>, now:
 }
 
 fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
-    match policy.rule_for_request(question, Wanted::default()) {
-        RequestRuling::By(rule) | RequestRuling::TooLong { rule } | RequestRuling::TooManyUses { rule, .. } => {
-            let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
-            Denial { why: Why::NoGrant, rule: Some(rule.name.clone()), approvers: Some(approvers), emergency: false }
-        }
-        RequestRuling::None if matches!(policy.rule_for_emergency(question, None), EmergencyRuling::By(_)) => {
-            Denial { emergency: true, ..Denial::plain(Why::NoGrant) }
-        }
-        RequestRuling::None if !policy.names_service(&entry.service) => Denial::plain(Why::NoRuleForService),
-        RequestRuling::None if !entry.subject.groups.are_known() => Denial::plain(Why::GroupsUnknown),
-        RequestRuling::None => Denial::plain(Why::NoRule),
+    if let Some(remedy) = Remedy::of(policy, question, entry.remote) {
+        return Denial { why: Why::NoGrant, rule: remedy.rule().cloned(), remedy: Some(remedy) };
     }
+    let groups_known = entry.subject.groups.are_known();
+    Denial::plain(match policy.names_service(&entry.service) {
+        false => Why::NoRuleForService,
+        true if groups_known => Why::NoRule,
+        true => Why::GroupsUnknown,
+    })
 }
 
 /// May this subject come in now?
@@ -366,13 +341,17 @@ mod tests {
     fn a_line_that_would_be_too_long_says_less_and_never_half() {
         let mut denial = Denial::plain(Why::NoGrant);
         let at = entry("alice", "sudo", None);
+        let approved_by = |length: usize| {
+            let (rule, run_as) = (RuleName::new("ops-root"), RunAs::root());
+            Remedy::Request { rule, run_as, approvers: "x".repeat(length) }
+        };
         let longest = (1..200).rev().find_map(|length| {
-            denial.approvers = Some("x".repeat(length));
+            denial.remedy = Some(approved_by(length));
             let said = line(&denial, &at);
             said.contains("Approves").then_some(said.len())
         });
         assert_eq!(longest, Some(199));
-        denial.approvers = Some("x".repeat(300));
+        denial.remedy = Some(approved_by(300));
         assert_eq!(line(&denial, &at), "jit: no grant for sudo. Ask: jit request sudo --reason \"...\". D-7F3KQ2ZD");
     }
 }
