@@ -9,7 +9,7 @@ use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
 use crate::name::{RuleName, RunAs, Service};
 use crate::optout::Basis;
-use crate::policy::judge::{Question, Standing};
+use crate::policy::judge::{Forbidden, Question, Standing, Unknown};
 use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
 use crate::session::Bound;
 use crate::state::State;
@@ -34,16 +34,16 @@ pub enum Admission {
 pub enum Why {
     /// The daemon has no valid policy.
     NoPolicy,
-    /// A rule forbids it.
-    Forbidden(RuleName),
+    /// A rule forbids it; or it may, for want of this knowledge.
+    Forbidden(RuleName, Option<Unknown>),
     /// No rule is about the service; our line in its PAM file says that it is ours.
     NoRuleForService,
     /// No rule lets this user use the service, as that user, from there.
     NoRule,
     /// A rule could, but there is no grant.
     NoGrant,
-    /// The user's groups could not be looked up.
-    GroupsUnknown,
+    /// A rule might let them in or ask, if this were known.
+    Unknown(Unknown),
     /// There is no such account.
     NoAccount,
     /// The name service did not say whose account it is.
@@ -58,15 +58,45 @@ pub enum Why {
     Unseen,
 }
 
+impl Why {
+    /// What is not known, where that is why.
+    fn unknown(&self) -> Option<Unknown> {
+        match self {
+            Self::Forbidden(_, unknown) => *unknown,
+            Self::Unknown(unknown) => Some(*unknown),
+            Self::NoPolicy
+            | Self::NoRuleForService
+            | Self::NoRule
+            | Self::NoGrant
+            | Self::NoAccount
+            | Self::AccountUnknown
+            | Self::Busy
+            | Self::NotRecorded
+            | Self::Unbindable
+            | Self::Unseen => None,
+        }
+    }
+}
+
+/// What to do where something is not known.
+fn advice(unknown: Unknown) -> &'static str {
+    match unknown {
+        Unknown::Groups => "Try again, or tell your administrator",
+        Unknown::Address => "Tell your administrator",
+        Unknown::Time => "Try again when it is over",
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Forbidden(_) => "forbidden",
+            Self::Forbidden(_, Some(unknown)) => return write!(f, "forbidden, {unknown} unknown"),
+            Self::Unknown(unknown) => return write!(f, "{unknown} unknown"),
+            Self::Forbidden(_, None) => "forbidden",
             Self::NoPolicy => "no valid policy",
             Self::NoRuleForService => "no rule names the service",
             Self::NoRule => "no rule matches",
             Self::NoGrant => "no grant",
-            Self::GroupsUnknown => "groups unknown",
             Self::NoAccount => "no account",
             Self::AccountUnknown => "account unknown",
             Self::Busy => "busy",
@@ -113,11 +143,21 @@ impl Denial {
         };
         let said = match &self.why {
             Why::NoPolicy => "there is no valid policy, so nobody is let in. Tell your administrator".to_owned(),
-            Why::Forbidden(rule) => format!("rule {rule} forbids {service} to {user}"),
+            Why::Forbidden(rule, None) => format!("rule {rule} forbids {service} to {user}"),
+            Why::Forbidden(rule, Some(unknown)) => {
+                let rule = crate::text::printable(rule.as_str(), 56);
+                match unknown {
+                    Unknown::Groups => format!("rule {rule} forbids {service} to some; the groups of {user} are unknown"),
+                    Unknown::Address => format!("rule {rule} forbids {service} from some addresses; that of {user} is unknown"),
+                    Unknown::Time => format!("rule {rule} forbids {service} at some hours; this one runs twice, as clocks go back"),
+                }
+            }
             Why::NoRuleForService => format!("no rule names the service {service}, so nobody may use it. Tell your administrator"),
             Why::NoRule => format!("no rule lets {user} use {service}{target}"),
             Why::NoGrant => format!("no grant for {service}{target}"),
-            Why::GroupsUnknown => format!("the groups of {user} cannot be looked up. Try again, or tell your administrator"),
+            Why::Unknown(Unknown::Groups) => format!("the groups of {user} cannot be looked up"),
+            Why::Unknown(Unknown::Address) => format!("the address that {user} comes from is unknown, and a rule asks for it"),
+            Why::Unknown(Unknown::Time) => format!("{service} is let in at some hours; this one runs twice, as clocks go back"),
             Why::NoAccount => "no such account".to_owned(),
             Why::AccountUnknown => "the account cannot be looked up. Try again, or tell your administrator".to_owned(),
             Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
@@ -129,7 +169,8 @@ impl Denial {
         };
         let tail = format!(". {id}");
         let mut line = format!("jit: {said}");
-        for part in self.ask(&entry.service).iter().flat_map(|ask| ask.split_inclusive(". ")) {
+        let next = self.ask(&entry.service).or_else(|| self.why.unknown().map(|unknown| advice(unknown).to_owned()));
+        for part in next.iter().flat_map(|next| next.split_inclusive(". ")) {
             let part = part.strip_suffix(". ").unwrap_or(part);
             let with_part = line.len().saturating_add(part.len()).saturating_add(tail.len()).saturating_add(2);
             if with_part <= MOST {
@@ -163,8 +204,8 @@ pub(super) fn way_in<'a>(
 ) -> Result<Way<'a>, Denial> {
     let Some(policy) = policy else { return Err(Denial::plain(Why::NoPolicy)) };
     let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref(), at: now.wall };
-    if let Some(rule) = policy.denied_by(question, Some(entry.remote)) {
-        return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone())) });
+    if let Some(Forbidden { rule, unknown }) = policy.denied_by(question, Some(entry.remote)) {
+        return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone(), unknown)) });
     }
     if let Some(grant) = best_grant(state, entry, bound, now) {
         return Ok(Way::Grant(grant));
@@ -205,12 +246,10 @@ fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
     if let Some(remedy) = Remedy::of(policy, question, entry.remote) {
         return Denial { why: Why::NoGrant, rule: remedy.rule().cloned(), remedy: Some(remedy) };
     }
-    let groups_known = entry.subject.groups.are_known();
-    Denial::plain(match policy.names_service(&entry.service) {
-        false => Why::NoRuleForService,
-        true if groups_known => Why::NoRule,
-        true => Why::GroupsUnknown,
-    })
+    if !policy.names_service(&entry.service) {
+        return Denial::plain(Why::NoRuleForService);
+    }
+    Denial::plain(policy.unknown_at_the_door(question, entry.remote).map_or(Why::NoRule, Why::Unknown))
 }
 
 /// May this subject come in now?
@@ -247,7 +286,22 @@ mod tests {
         let line = |why| line(&Denial::plain(why), &entry("alice", "sudo", None));
         for (why, word, said) in [
             (Why::NoPolicy, "no valid policy", "there is no valid policy, so nobody is let in. Tell your administrator"),
-            (Why::Forbidden(RuleName::new("not-now")), "forbidden", "rule not-now forbids sudo to alice"),
+            (Why::Forbidden(RuleName::new("not-now"), None), "forbidden", "rule not-now forbids sudo to alice"),
+            (
+                Why::Forbidden(RuleName::new("not-now"), Some(Unknown::Groups)),
+                "forbidden, groups unknown",
+                "rule not-now forbids sudo to some; the groups of alice are unknown. Try again, or tell your administrator",
+            ),
+            (
+                Why::Forbidden(RuleName::new("not-now"), Some(Unknown::Address)),
+                "forbidden, address unknown",
+                "rule not-now forbids sudo from some addresses; that of alice is unknown. Tell your administrator",
+            ),
+            (
+                Why::Forbidden(RuleName::new("not-now"), Some(Unknown::Time)),
+                "forbidden, local time unknown",
+                "rule not-now forbids sudo at some hours; this one runs twice, as clocks go back. Try again when it is over",
+            ),
             (
                 Why::NoRuleForService,
                 "no rule names the service",
@@ -255,7 +309,21 @@ mod tests {
             ),
             (Why::NoRule, "no rule matches", "no rule lets alice use sudo"),
             (Why::NoGrant, "no grant", "no grant for sudo"),
-            (Why::GroupsUnknown, "groups unknown", "the groups of alice cannot be looked up. Try again, or tell your administrator"),
+            (
+                Why::Unknown(Unknown::Groups),
+                "groups unknown",
+                "the groups of alice cannot be looked up. Try again, or tell your administrator",
+            ),
+            (
+                Why::Unknown(Unknown::Address),
+                "address unknown",
+                "the address that alice comes from is unknown, and a rule asks for it. Tell your administrator",
+            ),
+            (
+                Why::Unknown(Unknown::Time),
+                "local time unknown",
+                "sudo is let in at some hours; this one runs twice, as clocks go back. Try again when it is over",
+            ),
             (Why::NoAccount, "no account", "no such account"),
             (Why::AccountUnknown, "account unknown", "the account cannot be looked up. Try again, or tell your administrator"),
             (Why::Busy, "busy", "the access daemon is busy. Try again in a moment"),
@@ -310,9 +378,49 @@ mod tests {
         let mut unknown = entry("erin", "sudo", None);
         assert_eq!(denied(&world, &unknown).why, Why::NoRule);
         unknown.subject.groups = Groups::unknown();
-        assert_eq!(denied(&world, &unknown).why, Why::GroupsUnknown);
+        assert_eq!(denied(&world, &unknown).why, Why::Unknown(Unknown::Groups));
         unknown.service = Service::new("cron");
         assert_eq!(denied(&world, &unknown).why, Why::NoRuleForService, "which no group would change");
+    }
+
+    #[test]
+    fn who_is_forbidden_something_for_want_of_knowledge_is_told_that_and_a_rule_that_forbids_it_for_sure_comes_first() {
+        let deny = |name: &str, on: &str, more: &str| format!("[[deny]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"{on}\"]\n{more}\n");
+        let contractors = deny("contractors", "sudo", "").replace("any", "group:contractors");
+        let night = deny("night", "sudo", "hours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let abroad = deny("abroad", "sshd", "from = [\"192.0.2.0/24\"]");
+        let world = World::with(&format!("{POLICY}{contractors}{night}{abroad}"));
+        let why = |entry: &Entry| denied(&world, entry).why.to_string();
+        let mut alice = entry("alice", "sudo", None);
+        assert_eq!(why(&alice), "no grant");
+        alice.subject.groups = Groups::unknown();
+        assert_eq!(why(&alice), "forbidden, groups unknown");
+        assert_eq!(denied(&world, &alice).rule, Some(RuleName::new("contractors")));
+        let carol = Entry { remote: crate::subject::Remote::Unknown, ..entry("carol", "sshd", Some("carol")) };
+        assert_eq!(why(&carol), "forbidden, address unknown");
+        let sure = World::with(&format!("{POLICY}{contractors}{}", deny("nobody", "sudo", "")));
+        let denial = denied(&sure, &alice);
+        assert_eq!((denial.why.to_string().as_str(), denial.rule), ("forbidden", Some(RuleName::new("nobody"))));
+        let mut twice = world;
+        twice.now.wall = crate::time::WallTime::parse("2026-10-25T00:30:00Z").unwrap();
+        assert_eq!(denied(&twice, &entry("alice", "sudo", None)).why.to_string(), "forbidden, local time unknown");
+        let refused = twice.request("alice").unwrap_err();
+        assert_eq!(refused.to_string(), "rule night forbids it at some hours, and this one runs twice, as clocks go back");
+    }
+
+    #[test]
+    fn whom_a_rule_might_let_in_if_something_were_known_is_told_what() {
+        let hours = POLICY.replace("name = \"ops-root\"", "name = \"ops-root\"\nhours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let mut world = World::with(&hours);
+        let nowhere = |name: &str| Entry { remote: crate::subject::Remote::Unknown, ..entry(name, "sshd", Some(name)) };
+        assert_eq!(denied(&world, &nowhere("postgres")).why, Why::Unknown(Unknown::Address));
+        assert_eq!(denied(&world, &nowhere("bob")).why, Why::Unknown(Unknown::Address), "no grant would be good from there");
+        assert_eq!(denied(&world, &nowhere("erin")).why, Why::NoRule);
+        assert_eq!(denied(&world, &entry("alice", "sudo", None)).why, Why::NoRule, "at noon");
+        world.now.wall = crate::time::WallTime::parse("2026-10-25T00:30:00Z").unwrap();
+        assert_eq!(denied(&world, &entry("alice", "sudo", None)).why, Why::Unknown(Unknown::Time));
+        let refused = world.request("alice").unwrap_err();
+        assert_eq!(refused.to_string(), "a rule gives this at some hours, and this one runs twice, as clocks go back");
     }
 
     #[test]
@@ -351,6 +459,11 @@ mod tests {
             said.contains("Approves").then_some(said.len())
         });
         assert_eq!(longest, Some(199));
+        let longest = Denial::plain(Why::Forbidden(RuleName::new("r".repeat(64)), Some(Unknown::Groups)));
+        let mut somebody = entry("alice", "sudo", None);
+        (somebody.subject.name, somebody.service) = (crate::name::UserName::new("u".repeat(64)), Service::new("s".repeat(64)));
+        let said = line(&longest, &somebody);
+        assert!(said.len() < 200 && said.ends_with(" are unknown. D-7F3KQ2ZD"), "{said}");
         denial.remedy = Some(approved_by(300));
         assert_eq!(line(&denial, &at), "jit: no grant for sudo. Ask: jit request sudo --reason \"...\". D-7F3KQ2ZD");
     }

@@ -43,8 +43,8 @@ pub(super) fn extend(
         run_as: Some(&terms.common.run_as),
         at: begins(grant, context.now),
     };
-    if let Some(rule) = policy.denied_by(question, None) {
-        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    if let Some(forbidden) = policy.denied_by(question, None) {
+        return Err(forbidden.into());
     }
     // Where nobody else says yes, the policy must: the subject may have left the group since.
     if terms.common.stages.is_empty() && !is_self_service(policy, question) {

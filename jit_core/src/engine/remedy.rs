@@ -2,8 +2,8 @@
 
 use super::see::approvers_in_words;
 use crate::name::{RuleName, RunAs, Service};
-use crate::policy::Policy;
 use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Wanted};
+use crate::policy::{Policy, Scope};
 use crate::subject::Remote;
 use std::iter::once;
 
@@ -73,14 +73,15 @@ impl Remedy {
     }
 }
 
-fn is_open(policy: &Policy, question: Question<'_>, remote: Remote) -> bool {
-    policy.denied_by(question, Some(remote)).is_none()
+/// Whether what such a rule gives could be used: nothing forbids it, and the address that it asks for is known.
+fn is_open(policy: &Policy, question: Question<'_>, scope: &Scope, remote: Remote) -> bool {
+    policy.denied_by(question, Some(remote)).is_none() && (scope.from.is_empty() || remote != Remote::Unknown)
 }
 
 /// By a request as that user.
 fn request(policy: &Policy, question: Question<'_>, remote: Remote) -> Option<Remedy> {
     match policy.rule_for_request(question, Wanted::default()) {
-        RequestRuling::By(rule) if is_open(policy, question, remote) => {
+        RequestRuling::By(rule) if is_open(policy, question, &rule.scope, remote) => {
             let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
             Some(Remedy::Request { rule: rule.name.clone(), run_as: question.run_as?.clone(), approvers })
         }
@@ -91,7 +92,9 @@ fn request(policy: &Policy, question: Question<'_>, remote: Remote) -> Option<Re
 /// By an emergency as that user.
 fn emergency(policy: &Policy, question: Question<'_>, remote: Remote) -> Option<Remedy> {
     match policy.rule_for_emergency(question, None) {
-        EmergencyRuling::By(_) if is_open(policy, question, remote) => Some(Remedy::Emergency { run_as: question.run_as?.clone() }),
+        EmergencyRuling::By(rule) if is_open(policy, question, &rule.scope, remote) => {
+            Some(Remedy::Emergency { run_as: question.run_as?.clone() })
+        }
         EmergencyRuling::By(_) | EmergencyRuling::TooLong { .. } | EmergencyRuling::None => None,
     }
 }
