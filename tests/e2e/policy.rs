@@ -80,6 +80,7 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
     };
     assert!(!check(&good).stdout.contains("warning"));
     check(&own).says("carol can be acted as, and approves as one of group:leads (take carol out of one of the two)");
+    check(&own.replace("by = [\"group:leads\"]", "by = [\"uid:1003\"]")).says("carol can be acted as, and approves as one of uid:1003");
     check(&good.replace("group:leads", "group:leadz")).says("group:leadz is nobody on this host (check the spelling)");
     let id = host.user("alice").run("jit request --reason INC-42 --for 2h --json").succeeds().json();
     host.user("carol").run(&format!("jit approve {}", id["id"].as_str().unwrap())).succeeds();
