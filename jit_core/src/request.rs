@@ -10,6 +10,7 @@ use crate::span::Span;
 use crate::time::{BootTime, Deadline, Now, WallTime};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// What was asked for, by whom, and under which terms. It keeps the terms of the rule that it was made
 /// under, whatever the policy says later.
@@ -49,6 +50,8 @@ pub struct Ask {
     pub session: SessionRule,
     /// Within which time it must be first used, if its time begins only then.
     pub use_within: Option<Span>,
+    /// From which address it was asked for, where that is known.
+    pub asked_from: Option<IpAddr>,
     /// When it was made.
     pub submitted: WallTime,
 }
@@ -149,6 +152,7 @@ impl PendingRequest {
             hours: event.hours.clone(),
             session: event.session.clone(),
             use_within: event.use_within_s,
+            asked_from: event.asked_from,
             submitted: at,
         };
         let stages = event.stages.iter().map(|stage| StageProgress { stage: stage.clone(), approvals: Vec::new() });

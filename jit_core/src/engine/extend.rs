@@ -66,7 +66,8 @@ pub(super) fn extend(
     };
     let words = reason_within(&terms.common.rule, true, 1, None, &wish)?;
     let request = RequestId::random(context.entropy);
-    let submitted = submit_extension(request, grant, humans, by, words, context.now);
+    let mut submitted = submit_extension(request, grant, humans, by, words, context.now);
+    submitted.asked_from = state.address_of(actor);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if grant.terms.common.stages.is_empty() {

@@ -30,7 +30,8 @@ pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut C
     }
     let reason = reason_of(rule, wish)?;
     let id = RequestId::random(context.entropy);
-    let submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
+    let mut submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
+    submitted.asked_from = state.address_of(actor);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if rule.stages.is_empty() {
@@ -220,6 +221,7 @@ fn submit(
         extend: rule.extend,
         escalate,
         start_boot_ms: start.map(|start| start.boot),
+        asked_from: None,
     }
 }
 
@@ -261,5 +263,6 @@ pub(super) fn submit_extension(
         extend: terms.common.extend,
         escalate: None,
         start_boot_ms: None,
+        asked_from: None,
     }
 }

@@ -74,7 +74,7 @@ pub fn request(request: &Request) -> RequestView {
         for_s: request.shortened().as_secs(),
         uses: ask.uses,
         start: ask.start.map(|start| moment(start.wall)),
-        from: None,
+        from: ask.asked_from.map(|from| from.to_string()),
         submitted: moment(ask.submitted),
         lapses: moment(lapses),
         stages: stages.collect(),
