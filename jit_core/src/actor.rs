@@ -7,7 +7,7 @@
 use crate::id::SessionId;
 use crate::name::{Uid, UserName};
 use crate::session::Process;
-use crate::subject::Subject;
+use crate::subject::{Remote, Subject};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
@@ -54,6 +54,8 @@ impl Inside {
 pub struct Actor {
     /// The account.
     pub subject: Subject,
+    /// The address that they come from, where they are at a door that says so.
+    pub remote: Remote,
     /// Its login uid.
     pub login: LoginUid,
     /// Its process and those above it.

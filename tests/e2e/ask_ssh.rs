@@ -55,6 +55,7 @@ fn who_cannot_log_in_yet_asks_in_the_log_in_and_goes_on_when_it_is_approved() {
     let host = Host::with(asking).start();
     let mut client = at_the_question(&host, "bob");
     let id = file(&host, &mut client);
+    host.user("carol").run(&format!("jit show {id}")).succeeds().says("127.0.0.1");
     client.type_line("");
     client.expect(&format!("{id} waits for alice-adm, carol or dave. Enter: look again"));
     approve(&host, &id);

@@ -1,6 +1,6 @@
 //! The policy on disk: missing, broken, mended.
 
-use jit_tests::Host;
+use jit_tests::{Host, POLICY};
 
 #[test]
 fn without_a_policy_the_gate_stays_shut_and_root_gets_by() {
@@ -80,6 +80,7 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
     };
     assert!(!check(&good).stdout.contains("warning"));
     check(&own).says("carol can be acted as, and approves as one of group:leads (take carol out of one of the two)");
+    check(&own.replace("by = [\"group:leads\"]", "by = [\"uid:1003\"]")).says("carol can be acted as, and approves as one of uid:1003");
     check(&good.replace("group:leads", "group:leadz")).says("group:leadz is nobody on this host (check the spelling)");
     let id = host.user("alice").run("jit request --reason INC-42 --for 2h --json").succeeds().json();
     host.user("carol").run(&format!("jit approve {}", id["id"].as_str().unwrap())).succeeds();
@@ -87,4 +88,21 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
     check(&good.replacen("max = \"4h\"", "max = \"1h\"", 1)).says("lives, and this policy would not give it: alice sudo as root");
     host.jitd().stop();
     assert!(!check(&good.replace("group:leads", "group:leadz")).stdout.contains("warning"), "without jitd it may be another host");
+}
+
+#[test]
+fn hours_without_a_zone_are_those_of_the_host_whether_its_zone_is_a_file_of_its_own_or_none_at_all() {
+    let policy = POLICY.replacen("approve = [", "hours = [\"mon-fri 08:00-19:00\"]\napprove = [", 1);
+    let host = Host::with(|host| host.people().policy(&policy)).start();
+    let explained = |zone: &str| {
+        host.root().run("jit reload").succeeds();
+        host.root().run("jit policy check").succeeds();
+        host.root().run("jit policy explain alice sudo --at 2026-11-22T12:00:00Z").succeeds().says(&format!("08:00-19:00 ({zone})"));
+    };
+    host.root().run("rm -f /etc/localtime /etc/timezone").succeeds();
+    explained("UTC");
+    host.root().run("cp -L /usr/share/zoneinfo/Europe/Berlin /etc/localtime").succeeds();
+    explained("Europe/Berlin");
+    host.root().run("ln -sf /usr/share/zoneinfo/posix/Asia/Tokyo /etc/localtime").succeeds();
+    explained("Asia/Tokyo");
 }

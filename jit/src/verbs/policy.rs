@@ -224,7 +224,7 @@ impl Explanation {
                 format!("{user} may {may} after a request: rule {rule}.\nThey type: {command}")
             }
             "emergency" => {
-                let command = format!("jit emergency {} --reason \"...\"", question.service.as_str());
+                let command = words::emergency_command(question.service.as_str(), &run_as);
                 format!("{user} may {may} in an emergency alone: rule {rule}.\nThey type: {command}")
             }
             "deny" => format!("{user} may not {may}: rule {rule} forbids it."),
@@ -259,6 +259,14 @@ who = ["group:ops"]
 on = ["sudo"]
 as = ["postgres"]
 approve = []
+
+[[emergency]]
+name = "oncall"
+who = ["group:oncall"]
+on = ["sudo"]
+as = ["postgres"]
+limit = { times = 3, per = "7d" }
+review = { by = ["group:leads"], within = "24h" }
 "#;
 
     fn policy() -> Policy {
@@ -283,6 +291,13 @@ approve = []
         assert_eq!(sentence, "alice may sudo as root after a request: rule ops-root.\nThey type: jit request sudo --reason \"...\"");
         assert_eq!(row(&explanation.why[1]), ["dba", "grant", "p.toml:8", "", "as: only postgres"]);
         assert!(explanation.why[0].matched);
+    }
+
+    #[test]
+    fn the_command_that_is_told_is_about_the_user_who_was_asked_about() {
+        let typed = |group: &str| explanation(1001, group, &RunAs::as_typed("postgres")).1.lines().last().unwrap().to_owned();
+        assert_eq!(typed("ops"), "They type: jit request sudo --as postgres --reason \"...\"");
+        assert_eq!(typed("oncall"), "They type: jit emergency sudo --as postgres --reason \"...\"");
     }
 
     #[test]

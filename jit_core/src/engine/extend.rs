@@ -43,8 +43,8 @@ pub(super) fn extend(
         run_as: Some(&terms.common.run_as),
         at: begins(grant, context.now),
     };
-    if let Some(rule) = policy.denied_by(question, None) {
-        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    if let Some(forbidden) = policy.denied_by(question, None) {
+        return Err(forbidden.into());
     }
     // Where nobody else says yes, the policy must: the subject may have left the group since.
     if terms.common.stages.is_empty() && !is_self_service(policy, question) {
@@ -66,7 +66,8 @@ pub(super) fn extend(
     };
     let words = reason_within(&terms.common.rule, true, 1, None, &wish)?;
     let request = RequestId::random(context.entropy);
-    let submitted = submit_extension(request, grant, humans, by, words, context.now);
+    let mut submitted = submit_extension(request, grant, humans, by, words, context.now);
+    submitted.asked_from = state.address_of(actor);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if grant.terms.common.stages.is_empty() {

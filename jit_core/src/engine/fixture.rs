@@ -112,6 +112,7 @@ pub fn actor(name: &str) -> Actor {
         ancestry: Ancestry::Known(vec![Process { pid: 90_000 + subject.uid.0, started: 1 }]),
         worn: Behind::Known(Humans::default()),
         within: Some(Vec::new()),
+        remote: Remote::Unknown,
         subject,
     }
 }

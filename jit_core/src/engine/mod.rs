@@ -11,6 +11,7 @@ mod extend;
 mod news;
 mod notify;
 mod recording;
+mod remedy;
 mod request;
 mod see;
 mod session;
@@ -23,6 +24,7 @@ pub use end::{STALE, has_ruleless, has_stale};
 pub use news::{News, news};
 pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
+pub use remedy::Remedy;
 
 pub use see::{Viewer, approvers_in_words, could_approve_something};
 pub use session::must_bind;

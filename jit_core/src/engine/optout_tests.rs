@@ -328,7 +328,7 @@ fn a_request_to_make_a_grant_longer_lapses_with_it_however_it_ends_and_the_same_
 fn a_deny_beats_a_live_grant_and_is_said_by_its_name() {
     let mut world = world();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() });
-    assert_eq!(id, Err(Refusal::Forbidden { rule: RuleName::new("not-postgres") }));
+    assert_eq!(id, Err(Refusal::Forbidden { rule: RuleName::new("not-postgres"), unknown: None }));
     world.policy.as_mut().unwrap().denies = crate::policy::Rules::default();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).unwrap();
     world.approve("carol", id).unwrap();

@@ -313,7 +313,7 @@ fn a_grant_is_made_longer_only_once_it_runs_as_its_rule_says_and_while_nothing_f
     assert!(matches!(refused(&mut world, silent), Refusal::ReasonMissing { .. }));
     let forbidden = format!("{POLICY}[[deny]]\nname = \"no-su\"\nwho = [\"user:alice\"]\non = [\"su\"]\n");
     let allowed = std::mem::replace(&mut world.policy, World::with(&forbidden).policy);
-    assert_eq!(refused(&mut world, by(hour)), Refusal::Forbidden { rule: RuleName::new("no-su") });
+    assert_eq!(refused(&mut world, by(hour)), Refusal::Forbidden { rule: RuleName::new("no-su"), unknown: None });
     world.policy = allowed;
     assert!(world.command(by(hour)).is_ok());
     assert_eq!(refused(&mut world, by(hour)), Refusal::ExtendedEnough { id: grant, times: 1 });

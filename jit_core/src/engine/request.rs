@@ -7,7 +7,7 @@ use crate::event::{self, Event};
 use crate::grant::{Kind, LiveGrant};
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, UserName};
-use crate::policy::judge::{Question, RequestRuling, Wanted};
+use crate::policy::judge::{Question, RequestRuling, Unknown, Wanted};
 use crate::policy::load::LONGEST_REASON;
 use crate::policy::{Fit, GrantRule, Pattern, Policy, Scope, Starts, any_fits, may_approve};
 use crate::refusal::Refusal;
@@ -30,7 +30,8 @@ pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut C
     }
     let reason = reason_of(rule, wish)?;
     let id = RequestId::random(context.entropy);
-    let submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
+    let mut submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
+    submitted.asked_from = state.address_of(actor);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if rule.stages.is_empty() {
@@ -105,17 +106,20 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
         return Err(Refusal::OddStart { farthest: FARTHEST });
     }
     let question = Question { subject, service: &wish.service, run_as: Some(&wish.run_as), at: starts };
-    if let Some(rule) = policy.denied_by(question, None) {
-        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    if let Some(forbidden) = policy.denied_by(question, None) {
+        return Err(forbidden.into());
     }
     match policy.rule_for_request(question, Wanted { time: wish.wanted, uses: wish.uses }) {
         RequestRuling::By(rule) => Ok(rule),
         RequestRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
         RequestRuling::TooManyUses { rule, most } => Err(Refusal::TooManyUses { most, rule: rule.name.clone() }),
-        RequestRuling::None if !subject.groups.are_known() => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
-        RequestRuling::None => {
-            Err(Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() })
-        }
+        RequestRuling::None => Err(match policy.unknown_of_request(question) {
+            Some(Unknown::Groups) => Refusal::GroupsUnknown { user: subject.name.clone() },
+            Some(Unknown::Time) => Refusal::HourTwice,
+            Some(Unknown::Address) | None => {
+                Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() }
+            }
+        }),
     }
 }
 
@@ -219,6 +223,7 @@ fn submit(
         extend: rule.extend,
         escalate,
         start_boot_ms: start.map(|start| start.boot),
+        asked_from: None,
     }
 }
 
@@ -260,5 +265,6 @@ pub(super) fn submit_extension(
         extend: terms.common.extend,
         escalate: None,
         start_boot_ms: None,
+        asked_from: None,
     }
 }

@@ -114,8 +114,8 @@ impl State {
 
     fn decide(&mut self, at: WallTime, id: RequestId, outcome: Outcome) {
         let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { return };
-        let PendingRequest { ask, stages, lapses, .. } = request;
-        let decided = DecidedRequest { ask, stages, outcome, at, lapses: lapses.wall };
+        let PendingRequest { ask, stages, shortened, lapses, .. } = request;
+        let decided = DecidedRequest { ask, stages, shortened, outcome, at, lapses: lapses.wall };
         self.put_request(id, Some(Request::Decided(decided)));
     }
 

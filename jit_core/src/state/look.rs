@@ -14,6 +14,7 @@ use crate::span::Span;
 use crate::subject::Subject;
 use crate::time::{BootId, Now, STEP_MS, WallTime};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::Bound;
 
 impl State {
@@ -280,6 +281,22 @@ impl State {
             }
             looked_at.insert(account);
         }
+    }
+
+    /// The address that an actor comes from: as their door says, or else the session that they are in, the nearest first.
+    #[must_use]
+    pub fn address_of(&self, actor: &Actor) -> Option<IpAddr> {
+        let processes = match &actor.ancestry {
+            Ancestry::Known(processes) => processes.as_slice(),
+            Ancestry::Unreadable => &[],
+        };
+        let above = self.sessions_above(processes).filter_map(|session| {
+            let place = processes.iter().position(|process| session.process == Some(*process));
+            Some((place, session.from?))
+        });
+        let nearest = || above.min_by_key(|(place, _)| *place).map(|(_, from)| from);
+        let around = || actor.within.iter().flatten().find_map(|id| self.session(*id)?.facts().from);
+        actor.remote.address().or_else(nearest).or_else(around)
     }
 
     /// Whether one of these humans has acted as that account since the machine booted, or as somebody who has.
