@@ -254,6 +254,26 @@ fn who_has_something_for_tomorrow_can_ask_for_today_and_take_an_emergency_now() 
 }
 
 #[test]
+fn who_waits_for_more_time_on_a_grant_without_a_use_left_can_ask_for_another() {
+    let mut world = world();
+    let first = world.request_of(&actor("alice"), Wish { uses: Some(1), ..wish() }).unwrap();
+    world.approve("carol", first).unwrap();
+    world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+    let longer = Command::Extend { actor: actor("alice"), id: None, by: Span::from_secs(600), reason: Some("INC-42".to_owned()) };
+    let _ = world.command(longer).unwrap();
+    let waits = |world: &World| {
+        let entry = entry("alice", "sudo", None);
+        matches!(
+            crate::engine::askable(&world.state, world.policy.as_ref(), &entry, &RunAs::root(), world.now),
+            crate::engine::Askable::Pending(_)
+        )
+    };
+    assert!(!waits(&world), "it would let nobody in, so nobody waits for it in the prompt");
+    assert!(world.request("alice").is_ok());
+    assert!(waits(&world));
+}
+
+#[test]
 fn managers_may_approve_what_has_waited() {
     let mut world = world();
     let id = world.request("alice").unwrap();

@@ -127,8 +127,9 @@ enum Repeat {
 
 fn repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<Repeat> {
     let same_ask = state.pending_of(subject).find(|request| {
-        let for_later = request.ask.is_for_later(now);
-        request.ask.service == wish.service && request.ask.run_as == wish.run_as && (!for_later || wish.start.is_some())
+        let ask = &request.ask;
+        let counts = ask.is_a_way_in(now) || (ask.is_for_later(now) && wish.start.is_some());
+        ask.service == wish.service && ask.run_as == wish.run_as && counts
     });
     let asked = same_ask.map(|request| Repeat::Asked(request.ask.id));
     asked.or_else(|| held(state, subject, wish, now).map(Repeat::Held))
