@@ -34,7 +34,7 @@ pub struct Cli {
     /// Print one JSON object instead of words
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
-    /// Where jitd listens [default: $JIT_SOCKET, else /run/jit/user.sock]
+    /// Where jitd listens [default: $JIT_SOCKET, else where its settings say: /run/jit/user.sock]
     #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
     pub socket: Option<PathBuf>,
     /// What to do.

@@ -1,6 +1,6 @@
 //! `jit policy test`: cases in TOML, fit for a CI job that guards a policy.
 
-use super::policy::{explained, here, loaded, not_valid};
+use super::policy::{Which, explained, here, not_valid};
 use super::{Context, Ended, verdict};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -121,7 +121,7 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
         let odd = |_| Failing::refused(format!("{shown}: `zone` is no time zone"), "for example zone = \"Europe/Berlin\", or \"UTC\"");
         around.zone = Some(zone.parse().map_err(odd)?);
     }
-    let policy = match loaded(policy, around) {
+    let policy = match Which::needed(policy)?.loaded(around) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };

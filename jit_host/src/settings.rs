@@ -1,4 +1,4 @@
-//! `/etc/jit/jitd.toml`: where things are, and how soon checks are recorded.
+//! `/etc/jit/jitd.toml`: where things are, and how soon checks are recorded. jitd goes by it, and `jit` finds jitd by it.
 
 use jit_core::policy::load::Mistake;
 use jit_core::policy::reader::{Source, Table, parse};
@@ -35,6 +35,18 @@ pub struct Settings {
     pub syslog: PathBuf,
 }
 
+/// Where the module asks.
+#[must_use]
+pub fn pam_socket(run: &Path) -> PathBuf {
+    run.join("pam.sock")
+}
+
+/// Where people ask.
+#[must_use]
+pub fn user_socket(run: &Path) -> PathBuf {
+    run.join("user.sock")
+}
+
 /// Where jitd itself writes what only this boot is to know, beside the sockets, whose directory may be root's.
 #[must_use]
 pub fn own_directory(run: &Path) -> PathBuf {
@@ -65,7 +77,7 @@ impl Settings {
         if file.is_none() && !usual.exists() {
             return Ok(Self::default());
         }
-        let file = jit_host::policy_files::read_one(file.unwrap_or(usual)).map_err(|mistake| vec![mistake])?;
+        let file = crate::policy_files::read_one(file.unwrap_or(usual)).map_err(|mistake| vec![mistake])?;
         Self::parse(&file.file, &file.text)
     }
 
