@@ -86,7 +86,7 @@ impl Settings {
     /// # Errors
     /// All that is wrong with it.
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let source = Source::new(file, text);
+        let source = Source::plain(file, text);
         let (document, broken) = parse(text);
         if !broken.is_empty() {
             let mistake = |(span, what): &(std::ops::Range<usize>, String)| {
@@ -161,5 +161,8 @@ mod tests {
         assert!(lines.iter().any(|line| line.starts_with("f:1:1:") && line.contains("did you mean `record`?")), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("f:2:10:")), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("f:4:7:") && line.contains("begin it with /")), "{lines:?}");
+        // Words of the policy are no more known here than others.
+        let mistakes = Settings::parse("f", "limit = 3\nreason = \"x\"\n").unwrap_err();
+        assert!(mistakes.iter().all(|mistake| mistake.help == "known here: user, record, confine, paths, syslog"), "{mistakes:?}");
     }
 }

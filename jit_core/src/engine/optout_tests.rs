@@ -312,9 +312,13 @@ fn a_grant_is_made_longer_as_often_and_as_much_as_its_rule_says_each_time_approv
     let mut late = self::world();
     let id = late.request("alice").unwrap();
     late.approve("carol", id).unwrap();
+    let over = late.grant_of(id);
     let longer = extend(&mut late, hours(1), Some("INC-2")).unwrap();
     late.pass(Span::from_secs(1801));
     assert_eq!(late.outcome(longer), "lapsed", "it waits no longer than the grant lives");
+    let again = |who: &str| Command::Extend { actor: actor(who), id: Some(over), by: hours(1), reason: Some("INC-3".to_owned()) };
+    assert_eq!(late.command(again("alice")).err(), Some(Refusal::Over { id: over, word: "expired" }));
+    assert_eq!(late.command(again("bob")).err(), Some(Refusal::NoSuch { what: over.to_string() }), "which is not bob's to know");
 }
 
 #[test]
