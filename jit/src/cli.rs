@@ -164,7 +164,7 @@ pub enum Verb {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Show every opt-out with its owner, age, uses and days left (auditors and root)
+    /// Show every opt-out with its owner, last day, uses and days left (auditors and root)
     #[command(after_help = "Example:\n  jit optouts\n\nExit code 1 if one ends within a month, or a review is overdue.")]
     Optouts,
     /// Write an access review: who held what when, opt-outs and their reviews, denials, what is overdue (auditors and root)

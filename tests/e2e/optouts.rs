@@ -126,12 +126,18 @@ fn a_standing_exemption_that_ends_soon_is_said_each_day_and_is_an_exit_code() {
             "\n[[legacy]]\nname = \"backup\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nfrom = [\"127.0.0.1\"]\nowner = \"group:leads\"\nreason = \"cron\"\nuntil = {until}"
         )
     };
-    let host = host_with(&legacy(&date("+10 days")));
+    let last = date("+10 days");
+    let host = host_with(&legacy(&last));
     host.ssh("bob").run("id -un").succeeds().says("bob");
     assert!(host.wait_for_log("optout.taken").contains("kind=legacy"));
     let stale = host.wait_for_log("optout.stale");
     assert!(stale.contains("rule=backup") && stale.contains("owner=group:leads"), "{stale}");
-    host.root().run("jit optouts").exits(1).says("soon");
+    // Its last day is the one that the policy names, wherever it is said.
+    let last = last.trim();
+    assert!(stale.contains(&format!("until={last}T23:59:59Z")), "{stale}");
+    host.root().run("jit optouts").exits(1).says(&format!("{last}, in 10 days, soon"));
+    host.root().run("jit optouts --json").exits(1).says(&format!("\"until\":\"{last}T23:59:59Z\""));
+    host.root().run("jit audit log --kind policy.loaded").succeeds().says(&format!("without asking by backup, until {last},"));
     host.clock().advance(86_400);
     wait_until("it to be said again", || (host.syslog().iter().filter(|line| line.contains("optout.stale")).count() == 2).then_some(()));
     host.write("/etc/jit/policy.toml", &format!("{POLICY}{}", legacy(&date("+200 days"))));

@@ -60,11 +60,6 @@ impl Clock {
         self.at(moment).format("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// The date.
-    pub fn date(self, moment: Moment) -> String {
-        self.at(moment).format("%Y-%m-%d").to_string()
-    }
-
     /// The day, without its year.
     pub fn day(self, moment: Moment) -> String {
         self.at(moment).format("%-d %b").to_string()
@@ -97,6 +92,11 @@ pub fn about(secs: u64) -> String {
         _ => round(3600),
     };
     Span::from_secs(rounded).to_string()
+}
+
+/// The day in UTC, in which a policy names its days.
+pub fn day_in_utc(moment: Moment) -> String {
+    moment.rfc3339().chars().take(10).collect()
 }
 
 /// A time as somebody typed it.
@@ -216,6 +216,11 @@ mod tests {
         for (secs, said) in [(0, "0s"), (45, "45s"), (1719, "28m"), (7500, "2h5m"), (3599, "59m"), (90_061, "1d1h"), (604_800, "7d")] {
             assert_eq!(about(secs), said);
         }
+    }
+
+    #[test]
+    fn a_day_of_the_policy_is_the_same_day_wherever_it_is_read() {
+        assert_eq!(day_in_utc(moment("2027-03-31T23:59:59Z")), "2027-03-31");
     }
 
     #[test]

@@ -306,6 +306,6 @@ fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item =
     let now = context.now.wall;
     stale_rules(state, context.policy, now).map(move |rule| {
         let left = rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000);
-        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.ends, days_left: left }.into()
+        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left: left }.into()
     })
 }
