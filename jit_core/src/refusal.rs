@@ -324,7 +324,7 @@ impl Refusal {
             Self::OutsideHours { hours, .. } => format!("ask for a time within {hours}"),
             Self::Forbidden { unknown: None | Some(Unknown::Address), .. } => "ask an administrator why".to_owned(),
             Self::NoEmergency { .. } => "see what you may ask for: jit status".to_owned(),
-            Self::Unreviewed { id, by } => format!("{by} must review it first: jit review {id}"),
+            Self::Unreviewed { id, by } => format!("{by} must review it first, as fine or misuse: jit review {id} --verdict fine"),
             Self::LimitReached { .. } => "request it instead: jit request".to_owned(),
             Self::Reviewed { id, .. } => format!("see it: jit show {id}"),
             Self::NotReviewer { by, .. } => format!("reviews: {by}"),

@@ -62,6 +62,13 @@ impl Ask {
     pub fn is_for_later(&self, now: Now) -> bool {
         self.start.is_some_and(|start| !start.has_passed(now))
     }
+
+    /// Whether its grant would let somebody in who is at the door now: it does not begin later, and is no mere lengthening of
+    /// one that they hold.
+    #[must_use]
+    pub fn is_a_way_in(&self, now: Now) -> bool {
+        self.extends.is_none() && !self.is_for_later(now)
+    }
 }
 
 /// One person's yes.

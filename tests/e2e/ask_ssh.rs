@@ -174,7 +174,8 @@ fn five_wait_and_one_of_each_user_and_the_next_are_told_and_others_log_in_meanwh
     }
     for user in ["user0", "user5"] {
         let mut next = at_the_question(&host, user);
-        next.expect("jit: no more log-ins can wait now (1 of one user, 5 in all). no grant for ssh.");
+        next.expect("jit: no more log-ins can wait now (1 of one user, 5 in all).");
+        next.expect("jit: no grant for ssh.");
         next.finish().fails();
     }
     host.user("carol").run("jit grant bob ssh --reason INC-42").succeeds();

@@ -79,14 +79,24 @@ pub(super) fn with_its_extension(state: &State, terms: &Terms, ended: impl Into<
 }
 
 fn not_mine(state: &State, actor: &Actor, id: GrantId) -> Refusal {
-    let own = |grant: &Grant| grant.terms().uid == actor.subject.uid && grant.terms().user == actor.subject.name;
     match state.grant(id) {
-        Some(Grant::Ended(grant)) if own(&Grant::Ended(grant.clone())) => Refusal::Over { id, word: grant.word() },
-        Some(grant @ Grant::Live(_)) if !own(grant) && may_revoke(&grant.terms().common.stages, &actor.subject) => {
+        Some(Grant::Live(grant)) if !is_of(&grant.terms, actor) && may_revoke(&grant.terms.common.stages, &actor.subject) => {
             Refusal::OthersGrant { id }
         }
+        Some(Grant::Live(_) | Grant::Ended(_)) | None => not_live(state, actor, id),
+    }
+}
+
+/// Why this is no live grant of one's own: it is over, or is none that one may know of.
+pub(super) fn not_live(state: &State, actor: &Actor, id: GrantId) -> Refusal {
+    match state.grant(id) {
+        Some(Grant::Ended(grant)) if is_of(&grant.terms, actor) => Refusal::Over { id, word: grant.word() },
         Some(Grant::Live(_) | Grant::Ended(_)) | None => Refusal::NoSuch { what: id.to_string() },
     }
+}
+
+fn is_of(terms: &Terms, actor: &Actor) -> bool {
+    terms.uid == actor.subject.uid && terms.user == actor.subject.name
 }
 
 /// Takes somebody's grant away.
@@ -319,6 +329,6 @@ fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item =
     let now = context.now.wall;
     stale_rules(state, context.policy, now).map(move |rule| {
         let left = rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000);
-        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.ends, days_left: left }.into()
+        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left: left }.into()
     })
 }

@@ -1,5 +1,6 @@
 //! Making a grant longer: a request of its own, with a fresh reason, approved like the first.
 
+use super::end::not_live;
 use super::request::{reason_within, submit_extension};
 use super::{Context, Handled, Reply, humans_behind};
 use crate::actor::Actor;
@@ -109,7 +110,7 @@ pub(super) fn until(grant: &LiveGrant, by: Span, now: Now) -> Result<Deadline, R
 fn mine<'a>(state: &'a State, actor: &'a Actor, id: Option<GrantId>) -> Result<&'a LiveGrant, Refusal> {
     let mine: Vec<_> = state.live_of(&actor.subject).collect();
     match (id, mine.as_slice()) {
-        (Some(id), mine) => mine.iter().find(|grant| grant.terms.id == id).copied().ok_or_else(|| Refusal::NoSuch { what: id.to_string() }),
+        (Some(id), mine) => mine.iter().find(|grant| grant.terms.id == id).copied().ok_or_else(|| not_live(state, actor, id)),
         (None, []) => Err(Refusal::NoneOfYours { what: "grant" }),
         (None, [only]) => Ok(only),
         (None, several) => {

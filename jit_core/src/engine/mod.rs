@@ -65,6 +65,13 @@ pub struct Wish {
     pub reason: Option<String>,
 }
 
+impl Wish {
+    /// Whether it is to begin only later.
+    fn is_for_later(&self, now: Now) -> bool {
+        self.start.is_some_and(|start| start > now.wall)
+    }
+}
+
 /// A session's first line: somebody comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {

@@ -328,11 +328,14 @@ fn what_cannot_be_meant_is_refused_before_any_rule_is_asked() {
     let month = Span::from_secs(30 * 86_400);
     let odd = Refusal::OddStart { farthest: month };
     let now = world.now.wall;
-    for start in [now.minus(Span::from_millis(1)), now.plus(month).plus(Span::from_millis(1))] {
+    let minute = Span::from_secs(60);
+    for start in [now.minus(minute).minus(Span::from_millis(1)), now.plus(month).plus(Span::from_millis(1))] {
         assert_eq!(refused(&mut world, request(Wish { start: Some(start), ..wish() })), odd, "{start}");
     }
-    for start in [now, now.plus(month)] {
+    for start in [now.minus(minute), now.minus(Span::from_millis(1)), now, now.plus(month)] {
         assert!(world.command(request(Wish { start: Some(start), ..wish() })).is_ok(), "{start}");
+        let filed = world.state.pending().next().unwrap().ask.start.map(|start| start.wall);
+        assert_eq!(filed, Some(start).filter(|start| *start > now), "what is just over begins now");
         world.command(Command::Cancel(actor("alice"), None)).map(drop).unwrap();
     }
     let short = Wish { reason: Some(" oops \n".to_owned()), ..wish() };

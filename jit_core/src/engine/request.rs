@@ -94,6 +94,8 @@ fn may_begin(rule: &GrantRule, actor: &Actor) -> Result<(), Refusal> {
     }
 }
 
+/// A beginning that is over by less than this is now: people write the minute, and the second is over when it is read.
+const JUST_NOW: Span = Span::from_secs(60);
 /// How far ahead a grant may be asked for.
 const FARTHEST: Span = Span::from_secs(30 * 86_400);
 
@@ -101,10 +103,11 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
     if wish.uses == Some(0) {
         return Err(Refusal::OddUses);
     }
-    let starts = wish.start.unwrap_or(now.wall);
-    if starts < now.wall || now.wall.until(starts) > FARTHEST {
+    let wanted = wish.start.unwrap_or(now.wall);
+    if wanted.until(now.wall) > JUST_NOW || now.wall.until(wanted) > FARTHEST {
         return Err(Refusal::OddStart { farthest: FARTHEST });
     }
+    let starts = wanted.max(now.wall);
     let question = Question { subject, service: &wish.service, run_as: Some(&wish.run_as), at: starts };
     if let Some(forbidden) = policy.denied_by(question, None) {
         return Err(forbidden.into());
@@ -133,8 +136,9 @@ enum Repeat {
 
 fn repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<Repeat> {
     let same_ask = state.pending_of(subject).find(|request| {
-        let for_later = request.ask.is_for_later(now);
-        request.ask.service == wish.service && request.ask.run_as == wish.run_as && (!for_later || wish.start.is_some())
+        let ask = &request.ask;
+        let counts = ask.is_a_way_in(now) || (ask.is_for_later(now) && wish.is_for_later(now));
+        ask.service == wish.service && ask.run_as == wish.run_as && counts
     });
     let asked = same_ask.map(|request| Repeat::Asked(request.ask.id));
     asked.or_else(|| held(state, subject, wish, now).map(Repeat::Held))
@@ -153,7 +157,7 @@ pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> O
             && grant.terms.common.service == wish.service
             && grant.terms.common.run_as == wish.run_as
             && uses_left
-            && (grant.has_begun() || wish.start.is_some())
+            && (grant.has_begun() || wish.is_for_later(now))
             && !grant.validity.ends().has_passed(now)
     };
     state.live_of(subject).find(same).map(|grant| grant.terms.id)
@@ -191,7 +195,7 @@ fn submit(
     now: Now,
 ) -> event::RequestSubmitted {
     let lapses = Deadline::after(now, rule.lapse);
-    let start = wish.start.filter(|start| *start > now.wall).map(|start| Deadline::at(now, start));
+    let start = wish.start.filter(|_| wish.is_for_later(now)).map(|start| Deadline::at(now, start));
     let escalate = rule.escalate.as_ref().map(|escalate| {
         let when = Deadline::after(now, escalate.after);
         Escalation { at: when.wall, boot_ms: when.boot, to: escalate.to.clone() }
