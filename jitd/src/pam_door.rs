@@ -21,6 +21,7 @@ use jit_core::grant::Grant;
 use jit_core::id::SessionId;
 use jit_core::name::Uid;
 use jit_core::policy::Require;
+use jit_core::refusal::Refusal;
 use jit_core::session::{Bound, Session};
 use jit_core::subject::{Entry, Phase};
 use jit_host::process::{identify, lineage};
@@ -254,23 +255,16 @@ impl Service {
         Inside { ancestry, within: self.keeper.sessions_around(pid) }
     }
 
-    /// Opens a session. The command goes on if the answer comes too late, and then the session is closed.
+    /// Opens a session. Where the answer would come too late, nothing is opened, or what was opened is closed.
     async fn open(&self, arrival: Arrival) -> Verdict {
         let entry = arrival.entry.clone();
-        let engine = self.engine.clone();
-        let (told, mut reply) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
-            // Whether it is on disk is for the record's keepers: a session that may be queued is one that lets in anyway.
-            let opened = engine.command(Command::Open(arrival)).await.map(|done| done.reply);
-            if let Err(Ok(Reply::Session(id, _, _))) = told.send(opened) {
-                let _ = engine.command(Command::Close(id)).await;
-            }
-        });
-        match (&mut reply).await {
-            Ok(Ok(Reply::Session(id, _, require))) => Verdict::Opened { session: id.to_string(), hold: self.hold(require) },
-            Ok(Ok(Reply::Denied(denial))) => self.deny(&entry, denial).await,
-            Ok(Err(_)) => self.deny(&entry, Denial::plain(Why::NotRecorded)).await,
-            Ok(Ok(Reply::Refused(_) | Reply::Request(_) | Reply::Grants(_) | Reply::Done)) | Err(_) => busy(UNREAD).verdict,
+        // Whether it is on disk is for the record's keepers: a session that may be queued is one that lets in anyway.
+        match self.engine.command(Command::Open(arrival)).await.map(|done| done.reply) {
+            Ok(Reply::Session(id, _, require)) => Verdict::Opened { session: id.to_string(), hold: self.hold(require) },
+            Ok(Reply::Denied(denial)) => self.deny(&entry, denial).await,
+            Err(Refusal::Busy) => busy(UNREAD).verdict,
+            Err(_) => self.deny(&entry, Denial::plain(Why::NotRecorded)).await,
+            Ok(Reply::Refused(_) | Reply::Request(_) | Reply::Grants(_) | Reply::Done) => busy(UNREAD).verdict,
         }
     }
 

@@ -5,10 +5,10 @@ use super::see::approvers_in_words;
 use super::{Context, Handled, Reply, Viewer, Wish, humans_behind, note_of};
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
-use crate::grant::Kind;
+use crate::grant::{Common, Kind};
 use crate::id::GrantId;
 use crate::optout::{Emergency, ReviewState, Verdict};
-use crate::policy::judge::{EmergencyRuling, Question, Unknown};
+use crate::policy::judge::{EmergencyRuling, Question, Unknown, from_allowed};
 use crate::policy::{EmergencyRule, Fit, Policy, Stage, may_approve};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -21,7 +21,9 @@ pub(super) fn take(state: &State, actor: &Actor, wish: &Wish, context: &mut Cont
     let rule = ruling(policy, actor, wish, context)?;
     let humans = humans_behind(state, actor, policy)?;
     let reason = reason_within(&rule.name, true, 1, None, wish)?;
-    if let Some(id) = held(state, &actor.subject, wish, context.now) {
+    // One that might be no good from where they are is not in the way of it; another emergency is.
+    let is_good = |common: &Common| common.kind == Kind::Emergency || from_allowed(&common.from, actor.remote).is_ok();
+    if let Some(id) = held(state, &actor.subject, wish, is_good, context.now) {
         return Err(Refusal::AlreadyHeld { id });
     }
     if let Some(open) = unreviewed(state, policy, &humans) {

@@ -2,9 +2,10 @@
 
 use super::fixture::{World, actor, entry, subject, wish};
 use super::{Command, Reply, Wish};
+use crate::actor::Actor;
 use crate::event::Event;
 use crate::id::GrantId;
-use crate::name::{RuleName, RunAs, UserName};
+use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::optout::Verdict;
 use crate::refusal::Refusal;
 use crate::span::Span;
@@ -374,6 +375,28 @@ fn what_is_not_known_matches_a_deny_and_nothing_else() {
     unknown.remote = crate::subject::Remote::Unknown;
     assert!(matches!(world.check(&unknown), super::Admission::Denied(_)), "she may be one, and may come from there");
     assert_eq!(subject("carol").name.as_str(), "carol");
+}
+
+#[test]
+fn a_grant_that_is_no_good_from_where_they_are_is_in_the_way_of_no_other() {
+    let oncall = "[[emergency]]\nname = \"oncall\"\nwho = [\"group:ops\"]\non = [\"sshd\"]\nlimit = { times = 3, per = \"7d\" }\n\
+        review = { by = [\"group:leads\"], within = \"24h\" }\n";
+    let ssh = || Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+    let from = |address: &str| Actor { remote: crate::subject::Remote::from_address(address.parse().ok()), ..actor("alice") };
+    let mut world = World::with(&format!("{}{oncall}", super::fixture::POLICY));
+    let id = world.request_of(&from("10.1.2.3"), ssh()).unwrap();
+    world.approve("carol", id).unwrap();
+    world.approve("erin", id).unwrap();
+    let held = Err(Refusal::AlreadyHeld { id: world.grant_of(id) });
+    assert_eq!(world.request_of(&from("10.1.2.3"), ssh()), held);
+    assert_eq!(world.request_of(&actor("alice"), ssh()), held, "who knows from where she will come");
+    let take = |world: &mut World, actor: Actor| world.command(Command::Emergency(actor, ssh())).map(drop);
+    assert_eq!(take(&mut world, from("10.1.2.3")).map(|()| id), held);
+    // At home, and on no host of ours: what she holds lets her in nowhere.
+    let again = world.request_of(&from("192.0.2.1"), ssh()).unwrap();
+    let _ = world.command(Command::Cancel(actor("alice"), Some(again))).unwrap();
+    assert_eq!(take(&mut world, from("192.0.2.1")), Ok(()));
+    assert!(matches!(take(&mut world, actor("alice")), Err(Refusal::AlreadyHeld { .. })), "one emergency is enough");
 }
 
 #[test]

@@ -4,10 +4,10 @@ use super::approve::{self, granted};
 use super::{Context, Handled, MOST_PENDING, Reply, Wish, humans_behind};
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
-use crate::grant::{Kind, LiveGrant};
+use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, UserName};
-use crate::policy::judge::{Question, RequestRuling, Unknown, Wanted};
+use crate::policy::judge::{Mismatch, Question, RequestRuling, Unknown, Wanted, from_allowed};
 use crate::policy::load::LONGEST_REASON;
 use crate::policy::{Fit, GrantRule, Pattern, Policy, Scope, Starts, any_fits, may_approve};
 use crate::refusal::Refusal;
@@ -15,7 +15,7 @@ use crate::request::{Escalation, PendingRequest};
 use crate::span::Span;
 use crate::state::State;
 use crate::state::look::with_other_accounts;
-use crate::subject::Subject;
+use crate::subject::{Remote, Subject};
 use crate::time::{Deadline, Now};
 
 /// One asks for a grant.
@@ -23,7 +23,7 @@ pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut C
     let policy = context.policy.ok_or(Refusal::NoPolicy)?;
     let rule = ruling(policy, &actor.subject, wish, context.now)?;
     let humans = humans_behind(state, actor, policy)?;
-    match repeats(state, &actor.subject, wish, context.now) {
+    match repeats(state, &actor.subject, wish, actor.remote, context.now) {
         Some(Repeat::Asked(id)) => return Err(Refusal::AlreadyPending { id }),
         Some(Repeat::Held(id)) => return Err(Refusal::AlreadyHeld { id }),
         None => refuse_many(state, &actor.subject)?,
@@ -57,7 +57,7 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     }
     // Before anything is said of what the other one asked for or holds.
     may_begin(rule, actor)?;
-    match repeats(state, subject, wish, context.now) {
+    match repeats(state, subject, wish, Remote::Unknown, context.now) {
         Some(Repeat::Asked(id)) => return Err(Refusal::TheyAsked { user: subject.name.clone(), id }),
         Some(Repeat::Held(id)) => return Err(Refusal::TheyHold { user: subject.name.clone(), id }),
         None => refuse_many(state, subject)?,
@@ -134,22 +134,25 @@ enum Repeat {
     Held(GrantId),
 }
 
-fn repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<Repeat> {
+fn repeats(state: &State, subject: &Subject, wish: &Wish, remote: Remote, now: Now) -> Option<Repeat> {
     let same_ask = state.pending_of(subject).find(|request| {
         let ask = &request.ask;
         let counts = ask.is_a_way_in(now) || (ask.is_for_later(now) && wish.is_for_later(now));
         ask.service == wish.service && ask.run_as == wish.run_as && counts
     });
     let asked = same_ask.map(|request| Repeat::Asked(request.ask.id));
-    asked.or_else(|| held(state, subject, wish, now).map(Repeat::Held))
+    // Where it is not known from where they will come, it may be from where it is good.
+    let may_count = |common: &Common| from_allowed(&common.from, remote) != Err(Mismatch::From);
+    asked.or_else(|| held(state, subject, wish, may_count, now).map(Repeat::Held))
 }
 
 fn refuse_many(state: &State, subject: &Subject) -> Result<(), Refusal> {
     if state.pending_of(subject).count() >= MOST_PENDING { Err(Refusal::TooManyPending { most: MOST_PENDING }) } else { Ok(()) }
 }
 
-/// A grant that gives the same already. What begins later is none for whoever wants in now.
-pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<GrantId> {
+/// A grant that gives the same already. What begins later is none for whoever wants in now, nor is what is no good from where
+/// they are.
+pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, is_good_there: impl Fn(&Common) -> bool, now: Now) -> Option<GrantId> {
     let same = |grant: &&LiveGrant| {
         let uses_left = grant.terms.common.max_uses.is_none_or(|most| grant.taken < most);
         let counts = !matches!(grant.terms.common.kind, Kind::Repetitive | Kind::Legacy | Kind::Login);
@@ -157,6 +160,7 @@ pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> O
             && grant.terms.common.service == wish.service
             && grant.terms.common.run_as == wish.run_as
             && uses_left
+            && is_good_there(&grant.terms.common)
             && (grant.has_begun() || wish.is_for_later(now))
             && !grant.validity.ends().has_passed(now)
     };

@@ -46,6 +46,14 @@ impl Waiting {
 }
 
 impl Waiting {
+    /// Whether nobody is at the door any more: what they would have come in by is not to be used up.
+    pub fn is_given_up(&self) -> bool {
+        match self {
+            Self::Asked(Command::Open(_), answer) => answer.is_closed(),
+            Self::Asked(..) | Self::Own(_) | Self::Policy(..) => false,
+        }
+    }
+
     /// Says no to whoever asked.
     pub fn refuse(self, why: &Unstored) {
         let refusal = why.refusal();

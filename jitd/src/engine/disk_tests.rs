@@ -6,8 +6,8 @@ use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::writer::Kept;
 use jit_core::actor::Inside;
-use jit_core::engine::{Arrival, Command, Reply};
-use jit_core::name::RunAs;
+use jit_core::engine::{Arrival, Command, Reply, Wish};
+use jit_core::name::{RunAs, Service};
 use jit_core::session::Bound;
 use jit_core::span::Span;
 use jit_core::subject::{Entry, Phase};
@@ -117,4 +117,55 @@ async fn a_stop_that_finds_no_time_for_what_the_state_rests_on_says_where_the_ch
         let line = String::from_utf8_lossy(&said[..length]);
         assert!(!line.contains("store.failed"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn who_has_gone_from_the_door_of_a_slow_disk_has_used_nothing_up_and_is_in_no_session() {
+    let bench = Bench::new("gone");
+    let wish = Wish {
+        service: Service::new("sudo"),
+        run_as: RunAs::root(),
+        wanted: None,
+        uses: Some(2),
+        start: None,
+        reason: Some("x".to_owned()),
+    };
+    assert!(bench.engine.command(Command::Request(alice(), wish)).await.is_ok());
+    let comes = || {
+        let entry = Entry { run_as: Some(RunAs::root()), phase: Phase::Session, ..by_sudo(alice()) };
+        let arrival = Arrival { entry, process: None, bound: Bound::Tree, auth: None, inside: Inside::nothing() };
+        bench.engine.command(Command::Open(arrival))
+    };
+    // She comes, and goes when jitd has heard of it.
+    let gives_up = async || tokio::select! { biased; _ = comes() => panic!("the disk did not wait"), _ = bench.engine.query(|_| ()) => {} };
+
+    // Behind something that is on its way to the disk.
+    let hung = bench.hang();
+    let request = tokio::spawn({
+        let engine = bench.engine.clone();
+        let wish = Wish {
+            service: Service::new("sudo"),
+            run_as: RunAs::root(),
+            wanted: None,
+            uses: None,
+            start: None,
+            reason: Some("x".to_owned()),
+        };
+        async move { engine.command(Command::Request(somebody("bob", 1002), wish)).await }
+    });
+    tokio::task::yield_now().await;
+    gives_up().await;
+    hung.execute_batch("COMMIT").unwrap();
+    assert!(request.await.unwrap().is_ok());
+    assert_eq!(bench.settled(alice()).await, 1);
+    assert_eq!(bench.stored().sessions().count(), 0, "nobody came in");
+
+    // On its way itself: it is closed.
+    let hung = bench.hang();
+    gives_up().await;
+    hung.execute_batch("COMMIT").unwrap();
+    while bench.stored().sessions().count() == 0 || bench.stored().open_sessions().count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(comes().await, Ok(Done { reply: Reply::Session(..), .. })), "of her two uses one is left");
 }

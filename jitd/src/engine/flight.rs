@@ -7,7 +7,7 @@ use super::batch::{Batch, Done, Flight, Hanging, Then, Waiting};
 use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
 use crate::clock::{Clock, KernelEntropy};
 use crate::writer::{Committed, Kept, Unstored, fresh};
-use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, effects, news};
+use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, Reply, effects, news};
 use jit_core::event;
 use jit_core::span::Span;
 use jit_core::time::Now;
@@ -55,6 +55,9 @@ impl<C: Clock> Task<C> {
         let mut together: Option<Recording> = None;
         for _ in 0..MOST_IN_BATCH {
             let Some(waiting) = self.waiting.pop_front() else { break };
+            if waiting.is_given_up() {
+                continue;
+            }
             // What may be refused is not stored together with what is done in any case.
             let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
             if *together.get_or_insert(recording) != recording {
@@ -149,6 +152,7 @@ impl<C: Clock> Task<C> {
     fn pass_by(&mut self, now: Now) {
         let mut batch = Batch::default();
         let mut recorded: Option<Recording> = None;
+        self.waiting.retain(|waiting| !waiting.is_given_up());
         for waiting in std::mem::take(&mut self.waiting) {
             let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
             if recording.otherwise == Otherwise::Done && !self.rests_on_doubt(&waiting) {
@@ -244,8 +248,13 @@ impl<C: Clock> Task<C> {
     fn say(&mut self, then: Vec<Then>, kept: &Kept) {
         for then in then {
             match then {
-                // Whoever asked may have gone.
-                Then::Answer(answer, reply) => drop(answer.send(reply.map(|reply| Done { reply, kept: kept.clone() }))),
+                Then::Answer(answer, reply) => {
+                    let unheard = answer.send(reply.map(|reply| Done { reply, kept: kept.clone() }));
+                    if let Err(Ok(Done { reply: Reply::Session(id, ..), .. })) = unheard {
+                        // Whoever was at the door has gone.
+                        self.waiting.push_back(Waiting::Own(Command::Close(id)));
+                    }
+                }
                 Then::Policy(policy, answer) => {
                     if policy.is_some() {
                         self.policy = policy;

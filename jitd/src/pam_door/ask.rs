@@ -14,7 +14,7 @@ use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::user_door::{optouts, views};
 use crate::wire;
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
-use jit_core::engine::{Askable, Command, Reply, Wish, askable};
+use jit_core::engine::{Admission, Askable, Command, Reply, Wish, askable, check};
 use jit_core::id::RequestId;
 use jit_core::name::{RunAs, Uid, UserName};
 use jit_core::policy::Principal;
@@ -244,8 +244,7 @@ impl Waiter<'_> {
         };
         match filed.map(|done| done.reply) {
             Ok(Reply::Request(id)) | Err(Refusal::AlreadyPending { id }) => self.stands(id).await,
-            // It was given to them in the meantime.
-            Err(Refusal::AlreadyHeld { .. }) => Told::Granted { words: String::new() },
+            Err(refusal @ Refusal::AlreadyHeld { .. }) => self.held(&refusal).await,
             Ok(Reply::Refused(refusal)) | Err(refusal) => words::refused(&refusal),
             Ok(Reply::Grants(_) | Reply::Session(..) | Reply::Denied(_) | Reply::Done) => words::refused(&Refusal::Busy),
         }
@@ -259,8 +258,17 @@ impl Waiter<'_> {
         };
         match taken {
             Ok((taken, _)) => words::taken(&taken),
-            Err(Refusal::AlreadyHeld { .. }) => Told::Granted { words: String::new() },
+            Err(refusal @ Refusal::AlreadyHeld { .. }) => self.held(&refusal).await,
             Err(refusal) => words::refused(&refusal),
+        }
+    }
+
+    /// They hold it already: it was given to them in the meantime, or does not let them in here and now.
+    async fn held(&self, refusal: &Refusal) -> Told {
+        let entry = self.entry.clone();
+        match self.desk.engine.query(move |snapshot| check(snapshot.state, snapshot.policy, &entry, snapshot.now)).await {
+            Ok(Admission::Grant(_) | Admission::Rule(_)) => Told::Granted { words: String::new() },
+            Ok(Admission::Denied(_)) | Err(_) => words::refused(refusal),
         }
     }
 

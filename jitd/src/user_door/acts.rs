@@ -62,7 +62,7 @@ pub async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Resul
     };
     match reply {
         Ok(Reply::Request(id)) => show_request(about, line, id, UserAnswer::Request).await,
-        Ok(Reply::Grants(ids)) => show_grants(about, line, ids).await,
+        Ok(Reply::Grants(ids)) => show_grants(about, line, actor, ids).await,
         Ok(Reply::Done) => line.send(&UserAnswer::Noted).await,
         Ok(Reply::Session(..) | Reply::Denied(_)) => line.refuse(&Refusal::Busy).await,
         Ok(Reply::Refused(refusal)) | Err(refusal) => {

@@ -8,7 +8,7 @@ use crate::engine::Snapshot;
 use jit_core::actor::Actor;
 use jit_core::engine::{Admission, check};
 use jit_core::event::{AccessDenied, Event};
-use jit_core::grant::Grant;
+use jit_core::grant::{EndedGrant, Ending, Grant};
 use jit_core::id::{GrantId, IdPrefix, RequestId};
 use jit_core::policy::Policy;
 use jit_core::record::Record;
@@ -51,11 +51,22 @@ pub async fn show_request(about: &About, line: &mut Line, id: RequestId, how: fn
     }
 }
 
-/// Shows grants as they are now.
-pub async fn show_grants(about: &About, line: &mut Line, ids: Vec<GrantId>) -> Result<(), Gone> {
+/// Shows grants as they are now, to whoever has just changed them.
+pub async fn show_grants(about: &About, line: &mut Line, actor: &Actor, ids: Vec<GrantId>) -> Result<(), Gone> {
+    let by = actor.subject.name.clone();
     let found = about.engine.query(move |snapshot| {
-        let grants = ids.iter().filter_map(|id| snapshot.state.grant(*id));
-        grants.map(|grant| views::grant_in(grant, snapshot.state, snapshot.now)).collect::<Vec<_>>()
+        let shown = |id: &GrantId| match snapshot.state.grant(*id) {
+            Some(grant) => Some(views::grant_in(grant, snapshot.state, snapshot.now)),
+            // It is over for long and forgotten; that it could still be repeated is what has been taken away.
+            None => {
+                let basis = snapshot.state.bases().find(|basis| basis.terms.id == *id)?;
+                let (terms, by, at) = (basis.terms.clone(), by.clone(), snapshot.now.wall);
+                let ending = Ending::Revoked { by, note: None };
+                let over = EndedGrant { until: terms.issued.wall, terms, since: None, taken: basis.taken, ending, at };
+                Some(views::grant_in(&Grant::Ended(Box::new(over)), snapshot.state, snapshot.now))
+            }
+        };
+        ids.iter().filter_map(shown).collect::<Vec<_>>()
     });
     match found.await {
         Ok(grants) => line.send(&UserAnswer::Grants(grants)).await,
