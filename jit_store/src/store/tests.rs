@@ -1,7 +1,10 @@
+mod power;
+
 use super::*;
 use crate::doubt::Doubt;
 use crate::read::{Filter, events, ids_beginning, open_to_read};
 use crate::{Fit, Reserve};
+use rusqlite::config::DbConfig;
 
 struct Place(PathBuf);
 
