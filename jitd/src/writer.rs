@@ -185,6 +185,7 @@ impl Writer {
             meter,
             failing: None,
             late: VecDeque::new(),
+            has_freed: false,
         };
         let (why_none, head) = (String::new(), told.subscribe());
         (Self { work: Some(work), why_none, behind, fails, head, store: file, voice: Some(voice) }, Desk { jobs, scribe })
@@ -302,3 +303,6 @@ impl Writer {
         self.head.clone()
     }
 }
+
+#[cfg(test)]
+mod archive_tests;

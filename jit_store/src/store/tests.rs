@@ -1,3 +1,4 @@
+mod archive;
 mod power;
 
 use super::*;
