@@ -1,6 +1,7 @@
 //! Taking out what was archived, beside the work of others.
 
 use super::*;
+use crate::replay::View;
 use crate::slices;
 
 /// A store of so many requests that were taken back, and its last event.
@@ -74,4 +75,40 @@ fn the_space_of_archived_events_goes_back_to_the_disk_piece_by_piece() {
     }
     assert_eq!(free(&store), 0);
     assert!(!store.give_back().unwrap(), "nothing is left to do");
+}
+
+#[test]
+fn a_record_that_is_archived_while_it_is_compared_is_compared_as_it_was() {
+    let place = Place::new("one-view");
+    let mut store = grown(&place, 100);
+    let base = put_base(&mut store, &place, 100);
+    let store_file = place.file();
+    let view = View::of(&store_file).unwrap();
+    let short = view.fold_base(&base).unwrap();
+    let more: Vec<_> = (101..=7_000).map(|number| fresh(&format!("R-{number:08}"), "bob")).collect();
+    more.chunks(1000).for_each(|batch| drop(store.append(batch, 0).unwrap()));
+    put_base(&mut store, &place, 7_000);
+    let upto = head(&store, 6_999);
+    take_out(&mut store, upto);
+    assert!(short == view.fold_all(&base).unwrap());
+}
+
+#[test]
+fn what_was_looked_through_and_not_let_through_is_not_looked_through_again() {
+    let place = Place::new("page");
+    let mut store = grown(&place, 10);
+    store.append(&[fresh("R-00000011", "bob"), fresh("R-00000012", "alice")], 0).unwrap();
+    let reader = open_to_read(&place.file()).unwrap();
+    let page = |after: u64, upto: u64, most: u32, user: &str| {
+        let filter = Filter { after, upto: Some(upto), user: Some(user.to_owned()), ..Filter::default() };
+        let read::Page { records, read_to } = read::page(&reader, &filter, most).unwrap();
+        (records.iter().map(|record| record.seq).collect::<Vec<_>>(), read_to)
+    };
+    assert_eq!(page(0, 10, 5, "carol"), (vec![], 10));
+    assert_eq!(page(0, 12, 5, "bob"), (vec![11], 12));
+    assert_eq!(page(0, 12, 1, "bob"), (vec![11], 11), "there may be more");
+    assert_eq!(page(0, 12, 3, "alice"), (vec![1, 2, 3], 3));
+    assert_eq!(page(12, 7, 3, "alice"), (vec![], 12), "of a record that ends before, nothing is looked at again");
+    let whole = read::page(&reader, &Filter { after: 4, user: Some("carol".to_owned()), ..Filter::default() }, 3).unwrap();
+    assert_eq!(whole.read_to, 4, "where no end is named, none is known");
 }
