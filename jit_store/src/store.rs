@@ -46,6 +46,8 @@ pub struct Store {
     head: Head,
     /// The WAL is one that another jitd left behind: it may have failed to write some of it to the disk, and nobody can tell.
     inherited: bool,
+    /// It was read from a base that is yet to be compared with the events.
+    unproven: bool,
     /// Where it is written down what was refused and may be on disk all the same.
     doubts: Option<Doubts>,
 }
@@ -119,7 +121,9 @@ impl Store {
             // From now on a file without events is not a new one.
             connection.execute_batch(SETTLE).map_err(failed)?;
         }
-        Ok((Self { path: path.to_owned(), connection: Some(connection), head: chain.head(), inherited, doubts: None }, state, base))
+        let unproven = base.is_some();
+        let store = Self { path: path.to_owned(), connection: Some(connection), head: chain.head(), inherited, unproven, doubts: None };
+        Ok((store, state, base))
     }
 
     /// The connection; where the one before was given up, another.
@@ -209,11 +213,20 @@ impl Store {
         replay::put(self.connection()?, base).map_err(|error| self.failed(error, Attempt::Harmless))
     }
 
+    /// The base that it was read from makes the state that its events make.
+    pub fn proved(&mut self) {
+        self.unproven = false;
+    }
+
     /// Takes out what was archived up to this event, and records that, all or nothing.
     ///
     /// # Errors
     /// The disk; inside, why it is not possible now.
     pub fn prune(&mut self, upto: Head, before: WallTime, by: UserName, at: WallTime) -> Result<Result<Vec<Record>, String>, StoreTrouble> {
+        if self.unproven {
+            // What the state rests on would be found from there, and if that does not fit the events, these are gone.
+            return Ok(Err("it is still being compared with what it was read from; try again in a minute".to_owned()));
+        }
         self.make_sound()?;
         let head = self.head;
         let event = |Pruned { archived, kept, kept_digest }| {

@@ -101,6 +101,8 @@ enum Work {
     Head(WallTime, oneshot::Sender<()>),
     /// Store which events the state rests on, and say when that is done.
     Base(Base, oneshot::Sender<()>),
+    /// What the record was read from fits it.
+    Proved,
     /// Take out what was archived.
     Prune(Archived, oneshot::Sender<Result<(), Unstored>>),
     /// Tell everybody about events that are stored already.
@@ -285,6 +287,11 @@ impl Writer {
             Ok(base) => writer.send(Work::Base(base, done)),
             Err(why) => eprintln!("jitd: the record could not be read to make starts shorter: {why}"),
         })
+    }
+
+    /// What the record was read from fits it: it can be archived.
+    pub fn proved(&self) {
+        self.send(Work::Proved);
     }
 
     /// Takes archived events out of the store.

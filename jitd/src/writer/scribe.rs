@@ -170,6 +170,7 @@ impl Scribe {
                 }
                 let _ = done.send(());
             }
+            Work::Proved => self.store.proved(),
             Work::Prune(archived, done) => {
                 let _ = done.send(self.prune(archived));
             }
