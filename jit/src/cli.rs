@@ -34,7 +34,7 @@ pub struct Cli {
     /// Print one JSON object instead of words
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
-    /// Where jitd listens [default: $JIT_SOCKET, else /run/jit/user.sock]
+    /// Where jitd listens [default: $JIT_SOCKET, else where its settings say: /run/jit/user.sock]
     #[arg(long, global = true, value_name = "PATH", help_heading = EVERYWHERE)]
     pub socket: Option<PathBuf>,
     /// What to do.
@@ -164,7 +164,7 @@ pub enum Verb {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Show every opt-out with its owner, age, uses and days left (auditors and root)
+    /// Show every opt-out with its owner, last day, uses and days left (auditors and root)
     #[command(after_help = "Example:\n  jit optouts\n\nExit code 1 if one ends within a month, or a review is overdue.")]
     Optouts,
     /// Write an access review: who held what when, opt-outs and their reviews, denials, what is overdue (auditors and root)

@@ -5,6 +5,7 @@
 //! - `verbs`: what each verb does, from the ask to the words that are said.
 //! - `show`: how things look, as JSON and to people.
 //! - `doctor`: what a live host looks like.
+//! - `paths`: where jitd has its things.
 //! - `gate`: our lines in `/etc/pam.d`.
 //! - `chain`: whether the record is whole.
 //! - `report`: the access review, from the events of a time.
@@ -24,6 +25,7 @@ mod failing;
 pub mod fuzzing;
 mod gate;
 mod out;
+mod paths;
 mod report;
 mod show;
 mod talk;

@@ -1,6 +1,7 @@
 //! Talking to jitd: one connection, one ask, its answers.
 
 use crate::failing::Failing;
+use crate::paths::{self, Paths};
 use crate::show::words::safe;
 use jit_proto::client::{Away, Connection, Patience, Trouble, Trust};
 use jit_proto::frame;
@@ -10,19 +11,20 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Where jitd listens unless one is told otherwise.
-const USUAL_SOCKET: &str = "/run/jit/user.sock";
 /// How long jitd may take to greet.
 const GREET: Duration = Duration::from_secs(10);
 /// How long it may take to answer: it may have to ask a slow name service, or a slow disk.
 const ANSWER: Duration = Duration::from_secs(60);
 
 /// Where the path of the socket comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
     Option,
     Environment,
-    Usual,
+    /// jitd's settings, or that there are none.
+    Settings,
+    /// The settings cannot be used, for this reason: a jitd that runs may still be in the usual place.
+    Guessed(String),
 }
 
 /// What becomes of remarks beside an answer.
@@ -80,14 +82,17 @@ pub struct Conversation<'a> {
 }
 
 impl Talk {
-    /// The way by this socket; else by that of `JIT_SOCKET`, else by the usual one.
+    /// The way by this socket; else by that of `JIT_SOCKET`, else by that of jitd's settings.
     pub fn new(option: Option<PathBuf>) -> Self {
         let environment = || std::env::var_os("JIT_SOCKET").filter(|path| !path.is_empty());
         let (socket, origin) = match option {
             Some(socket) => (socket, Origin::Option),
             None => match environment() {
                 Some(socket) => (socket.into(), Origin::Environment),
-                None => (USUAL_SOCKET.into(), Origin::Usual),
+                None => match Paths::of_this_host() {
+                    Ok(paths) => (paths.user_socket(), Origin::Settings),
+                    Err(mistakes) => (Paths::default().user_socket(), Origin::Guessed(paths::in_words(&mistakes))),
+                },
             },
         };
         Self { socket, origin, remarks: Remarks::Said }
@@ -96,7 +101,7 @@ impl Talk {
     /// The same way, on which remarks are kept.
     #[cfg(feature = "watch")]
     pub fn keeping_remarks(&self) -> Self {
-        Self { socket: self.socket.clone(), origin: self.origin, remarks: Remarks::Kept(Mutex::default()) }
+        Self { socket: self.socket.clone(), origin: self.origin.clone(), remarks: Remarks::Kept(Mutex::default()) }
     }
 
     /// The remarks that were kept since this was asked last.
@@ -187,12 +192,18 @@ impl Talk {
         let named = match self.origin {
             Origin::Option => " (from --socket)",
             Origin::Environment => " (from JIT_SOCKET)",
-            Origin::Usual => "",
+            Origin::Settings => "",
+            Origin::Guessed(_) => " (the usual place)",
         };
-        let help = match trouble {
-            Trouble::Away(Away::Nonsense(_)) => "jit and jitd may be of different versions: compare jit --version with jitd --version",
-            Trouble::Away(_) | Trouble::Ours(_) if self.origin == Origin::Usual => "see whether it runs: systemctl status jitd",
-            Trouble::Away(_) | Trouble::Ours(_) => "see whether that is the right socket, and whether jitd runs: systemctl status jitd",
+        let help = match (trouble, &self.origin) {
+            (Trouble::Away(Away::Nonsense(_)), _) => {
+                "jit and jitd may be of different versions: compare jit --version with jitd --version".to_owned()
+            }
+            (Trouble::Away(_) | Trouble::Ours(_), Origin::Settings) => "see whether it runs: systemctl status jitd".to_owned(),
+            (Trouble::Away(_) | Trouble::Ours(_), Origin::Guessed(why)) => format!("where it listens is not known: {why}"),
+            (Trouble::Away(_) | Trouble::Ours(_), Origin::Option | Origin::Environment) => {
+                "see whether that is the right socket, and whether jitd runs: systemctl status jitd".to_owned()
+            }
         };
         Failing::unreachable(format!("jitd cannot be reached at {socket}{named}: {trouble}"), help)
     }

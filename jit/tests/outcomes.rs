@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{Fake, Step, command, failed, is_harmless, jit, request, sample, say, shown, status};
+use common::{Fake, Ran, Step, command, failed, is_harmless, jit, request, sample, say, shown, status};
 use jit_proto::time::Moment;
 use jit_proto::user::{Act, Target, UserAnswer, Which, Wish};
-use jit_proto::view::{DaemonView, FailureCode, FileView, MistakeView, Shown};
+use jit_proto::view::{DaemonView, FailureCode, FileView, GrantView, MistakeView, RequestView, Shown, StatusView};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -194,6 +194,42 @@ fn ending_grants_and_requests_says_what_is_over() {
     assert_eq!(fake.acts(), [Act::Revoke { target: Target::User("alice".to_owned()), note: Some("gone".to_owned()), now: false }]);
     let ran = Fake::saying(request(sample::cancelled())).jit(&["cancel", "R-7F3KQ2ZD"]);
     assert!(ran.stdout.starts_with("R-7F3KQ2ZD (sudo as root) is taken back."), "{}", ran.stdout);
+}
+
+#[test]
+fn a_command_waits_for_no_request_that_would_not_let_it_run() {
+    let later = RequestView { start: Some(sample::moment("2999-01-01T09:00:00Z")), ..sample::pending() };
+    let longer = RequestView { extends: Some("G-0123ABCD".to_owned()), ..sample::pending() };
+    for waits in [later, longer] {
+        let held = StatusView { grants: vec![], requests: vec![waits.clone()], ..sample::status() };
+        let fake = Fake::new(vec![
+            say(status(held)),
+            say(UserAnswer::MayEnter(false)),
+            say(request(sample::granted())),
+            shown(Shown::Grant(sample::grant())),
+        ]);
+        let ran = ran_without_sudo(&fake);
+        assert!(ran.code == 125 && ran.stderr.contains("Granted: you may sudo as root until"), "{ran:?}");
+        let Act::Request(wish) = &fake.acts()[2] else { panic!("it waited for {waits:?}") };
+        assert_eq!((wish.reason.as_deref(), wish.start), (Some("INC-2"), None));
+    }
+}
+
+#[test]
+fn a_command_is_not_run_before_the_time_of_its_grant() {
+    let held = StatusView { grants: vec![], ..sample::status() };
+    let tomorrow = GrantView { state: "waiting".to_owned(), starts: Some(sample::moment("2999-01-01T09:00:00Z")), ..sample::grant() };
+    let (enter, decided) = (UserAnswer::MayEnter(false), request(sample::granted()));
+    let fake = Fake::new(vec![say(status(held)), say(enter), say(decided), shown(Shown::Grant(tomorrow))]);
+    let ran = ran_without_sudo(&fake);
+    assert!(ran.code == 125 && ran.stderr.contains("from 2999-01-01 09:00 until"), "{ran:?}");
+    assert!(ran.stderr.contains("Nothing was run: its time has not come") && !ran.stderr.contains("sudo cannot be run"), "{ran:?}");
+}
+
+/// `jit run`, where no sudo can be found.
+fn ran_without_sudo(fake: &Fake) -> Ran {
+    let mut command = command(&["run", "--reason", "INC-2", "--", "id"]);
+    command.env("JIT_SOCKET", &fake.socket).env("PATH", "/nonexistent").output().unwrap().into()
 }
 
 #[test]

@@ -46,3 +46,30 @@ fn the_six_policies_of_the_document_answer_as_they_are_meant_to() {
         assert!(output.status.success(), "{policy}\n{said}");
     }
 }
+
+/// What `jit policy test` says of a case at this time, of a rule for working hours.
+fn tried_at(at: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, cases) = (folder.path().join("policy.toml"), folder.path().join("cases.toml"));
+    let rule = "version = 1\n[[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = []\n\
+        hours = [\"mon-fri 08:00-18:00\"]\nzone = \"UTC\"\n";
+    std::fs::write(&policy, rule).unwrap();
+    std::fs::write(&cases, format!("[[case]]\nuser = \"bob\"\ngroups = [\"ops\"]\nexpect = \"request\"\nat = {at}\n")).unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_jit")).args(["policy", "test"]).arg(&cases).arg("--policy").arg(&policy).output().unwrap();
+    (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn the_time_of_a_case_is_written_bare_as_toml_has_it_or_as_a_text() {
+    for at in ["2026-11-23T09:00:00Z", "2026-11-23 09:00:00Z", "\"2026-11-23T09:00:00Z\"", "2026-11-23T10:00:00+01:00"] {
+        let (code, said) = tried_at(at);
+        assert!(code == Some(0) && said.contains("1 of 1 cases came out as expected"), "{at}: {said}");
+    }
+    let (code, said) = tried_at("2026-11-22T09:00:00Z");
+    assert!(code == Some(1) && said.contains("case 1: bob sudo as root: expected request, got none"), "a Sunday: {said}");
+    for odd in ["09:00:00", "2026-11-23T09:00:00", "9", "\"soon\""] {
+        let (code, said) = tried_at(odd);
+        assert!(code == Some(1) && said.contains("line 5") && said.contains("not a time; write 2026-12-01T15:00:00Z"), "{odd}: {said}");
+    }
+}

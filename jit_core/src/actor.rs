@@ -7,7 +7,7 @@
 use crate::id::SessionId;
 use crate::name::{Uid, UserName};
 use crate::session::Process;
-use crate::subject::Subject;
+use crate::subject::{Remote, Subject};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 
@@ -32,11 +32,30 @@ pub enum Ancestry {
     Unreadable,
 }
 
+/// What somebody at the door is inside of, as the kernel describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// The process that PAM runs in, and those above it, where sessions are known by them.
+    pub ancestry: Ancestry,
+    /// The sessions in whose cgroups it is. None: it could not be read, and may be in any.
+    pub within: Option<Vec<SessionId>>,
+}
+
+impl Inside {
+    /// Nothing: who logs in comes from elsewhere, and what sshd's own processes are part of says nothing of them.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { ancestry: Ancestry::Known(Vec::new()), within: Some(Vec::new()) }
+    }
+}
+
 /// Somebody who acts through the user socket, as the kernel describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// The account.
     pub subject: Subject,
+    /// The address that they come from, where they are at a door that says so.
+    pub remote: Remote,
     /// Its login uid.
     pub login: LoginUid,
     /// Its process and those above it.

@@ -96,6 +96,8 @@ events! {
         filed_by: Option<UserName>, reason: String,
         stages: Vec<Stage>, from: Vec<IpNet>, hours: Option<Hours>, session: SessionRule, use_within_s: Option<Span>, humans: Humans,
         lapses_boot_ms: BootTime, extend: Option<Extend>, escalate: Option<Escalation>, start_boot_ms: Option<BootTime>,
+        /// From which address it was asked for; `from` is what its rule says.
+        #[serde(default)] asked_from: Option<IpAddr>,
     }
     /// It has waited, and others may approve it too from now on.
     "request.escalated" RequestEscalated { id: RequestId, user: UserName, to: Vec<Principal> }
@@ -239,6 +241,20 @@ mod tests {
         let data = event.data().unwrap();
         assert_eq!(data, r#"{"id":"R-7F3KQ2ZD","user":"alice","by":"carol","note":"not \"today\"\n"}"#);
         assert_eq!(Event::read(event.name(), &data), Ok(event));
+    }
+
+    #[test]
+    fn a_request_that_was_recorded_without_where_from_reads_as_one_of_which_that_is_not_known() {
+        let before = r#"{"id":"R-7F3KQ2ZD","user":"alice","uid":1001,"service":"sudo","as":"root","for_s":1800,"uses":null,"start":null,
+            "rule":"ops","extends":null,"lapses":"2026-11-23T13:00:00Z","filed_by":null,"reason":"INC-42","stages":[],"from":[],"hours":null,
+            "session":{"at_expiry":"end","warn":[300,60],"require":"any"},"use_within_s":null,"humans":["uid:1001","user:alice"],
+            "lapses_boot_ms":1,"extend":null,"escalate":null,"start_boot_ms":null}"#;
+        let Ok(Event::RequestSubmitted(request)) = Event::read("request.submitted", before) else { panic!("unreadable") };
+        assert_eq!(request.asked_from, None);
+        let known = RequestSubmitted { asked_from: "10.1.2.3".parse().ok(), ..request };
+        let data = Event::from(known.clone()).data().unwrap();
+        assert!(data.ends_with(r#","asked_from":"10.1.2.3"}"#), "{data}");
+        assert_eq!(Event::read("request.submitted", &data), Ok(known.into()));
     }
 
     #[test]

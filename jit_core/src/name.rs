@@ -126,10 +126,12 @@ impl Service {
         }
     }
 
-    /// Whether it leads from one account to another, and is no log-in.
+    /// Whether it is where people log in: at a terminal, from elsewhere, or at a screen. Whatever else acts as an account (cron, at,
+    /// user units, doas) may have been set up by whoever acted as it before.
     #[must_use]
-    pub fn is_switch(&self) -> bool {
-        matches!(self.family().as_str(), "sudo" | "su")
+    pub fn is_log_in(&self) -> bool {
+        const SCREENS: [&str; 8] = ["cockpit", "gdm-fingerprint", "gdm-password", "gdm-smartcard", "lightdm", "sddm", "xdm", "xrdp-sesman"];
+        matches!(self.as_str(), "sshd" | "login" | "remote") || SCREENS.contains(&self.as_str())
     }
 
     /// Whether this is a remote log-in, where the run-as user is always oneself.

@@ -2,6 +2,7 @@
 
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, UserName};
+use crate::policy::judge::{Forbidden, Unknown};
 use crate::record::Trace;
 use crate::span::Span;
 use crate::text;
@@ -31,6 +32,7 @@ pub enum Refusal {
     GroupsUnknown {
         user: UserName,
     },
+    HourTwice,
     TooLong {
         longest: Span,
         rule: RuleName,
@@ -62,6 +64,7 @@ pub enum Refusal {
     },
     Forbidden {
         rule: RuleName,
+        unknown: Option<Unknown>,
     },
     NoEmergency {
         user: UserName,
@@ -214,6 +217,12 @@ pub enum Refusal {
     Busy,
 }
 
+impl From<Forbidden<'_>> for Refusal {
+    fn from(Forbidden { rule, unknown }: Forbidden<'_>) -> Self {
+        Self::Forbidden { rule: rule.name.clone(), unknown }
+    }
+}
+
 impl Refusal {
     /// Its kind.
     #[must_use]
@@ -224,6 +233,7 @@ impl Refusal {
             Self::NoPolicy
             | Self::NoRule { .. }
             | Self::GroupsUnknown { .. }
+            | Self::HourTwice
             | Self::TooLong { .. }
             | Self::ReasonMissing { .. }
             | Self::ReasonShort { .. }
@@ -283,7 +293,7 @@ impl Refusal {
         | Self::ReasonShort { rule, .. }
         | Self::ReasonPattern { rule, .. }
         | Self::OutsideHours { rule, .. }
-        | Self::Forbidden { rule }
+        | Self::Forbidden { rule, .. }
         | Self::LimitReached { rule, .. }
         | Self::WindowEnds { rule, .. }
         | Self::NotExtensible { rule, .. } = self
@@ -300,7 +310,10 @@ impl Refusal {
         Some(match self {
             Self::NoPolicy => "an administrator must mend it: jitd --check says what is wrong".to_owned(),
             Self::NoRule { user, service, .. } => format!("see who may: jit policy explain {user} {}", service.as_str()),
-            Self::GroupsUnknown { .. } => "try again; if it stays so, look at the host's name service".to_owned(),
+            Self::GroupsUnknown { .. } | Self::Forbidden { unknown: Some(Unknown::Groups), .. } => {
+                "try again; if it stays so, look at the host's name service".to_owned()
+            }
+            Self::HourTwice | Self::Forbidden { unknown: Some(Unknown::Time), .. } => "try again when it is over".to_owned(),
             Self::TooLong { longest, .. } => format!("ask for at most --for {longest}"),
             Self::ReasonMissing { .. } => "say why: --reason \"INC-42 disk full\"".to_owned(),
             Self::ReasonShort { min, .. } => format!("say more: at least {min} characters"),
@@ -309,9 +322,9 @@ impl Refusal {
             Self::TooManyUses { most, .. } => format!("ask for at most --uses {most}"),
             Self::OddStart { farthest } => format!("write --start with a time from now on, at most {farthest} ahead"),
             Self::OutsideHours { hours, .. } => format!("ask for a time within {hours}"),
-            Self::Forbidden { .. } => "ask an administrator why".to_owned(),
+            Self::Forbidden { unknown: None | Some(Unknown::Address), .. } => "ask an administrator why".to_owned(),
             Self::NoEmergency { .. } => "see what you may ask for: jit status".to_owned(),
-            Self::Unreviewed { id, by } => format!("{by} must review it first: jit review {id}"),
+            Self::Unreviewed { id, by } => format!("{by} must review it first, as fine or misuse: jit review {id} --verdict fine"),
             Self::LimitReached { .. } => "request it instead: jit request".to_owned(),
             Self::Reviewed { id, .. } => format!("see it: jit show {id}"),
             Self::NotReviewer { by, .. } => format!("reviews: {by}"),
@@ -372,7 +385,17 @@ impl fmt::Display for Refusal {
             Self::TooManyUses { most, rule } => write!(f, "too many uses: rule {rule} gives at most {most}"),
             Self::OddStart { .. } => f.write_str("a grant cannot begin then"),
             Self::OutsideHours { rule, .. } => write!(f, "rule {rule} gives nothing at this hour"),
-            Self::Forbidden { rule } => write!(f, "rule {rule} forbids it"),
+            Self::HourTwice => f.write_str("a rule gives this at some hours, and this one runs twice, as clocks go back"),
+            Self::Forbidden { rule, unknown: None } => write!(f, "rule {rule} forbids it"),
+            Self::Forbidden { rule, unknown: Some(Unknown::Groups) } => {
+                write!(f, "rule {rule} forbids it to some, and the groups of whoever asks cannot be looked up")
+            }
+            Self::Forbidden { rule, unknown: Some(Unknown::Address) } => {
+                write!(f, "rule {rule} forbids it from some addresses, and that of whoever asks is unknown")
+            }
+            Self::Forbidden { rule, unknown: Some(Unknown::Time) } => {
+                write!(f, "rule {rule} forbids it at some hours, and this one runs twice, as clocks go back")
+            }
             Self::NoEmergency { user, service } => write!(f, "no rule lets {user} take an emergency for {}", service.spoken()),
             Self::Unreviewed { id, .. } => write!(f, "your last emergency, {id}, has not been reviewed"),
             Self::LimitReached { rule, times, per } => write!(f, "rule {rule} gives {times} in {per}, and you have taken them"),

@@ -10,6 +10,7 @@ use crate::span::Span;
 use crate::time::{BootTime, Deadline, Now, WallTime};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// What was asked for, by whom, and under which terms. It keeps the terms of the rule that it was made
 /// under, whatever the policy says later.
@@ -49,6 +50,8 @@ pub struct Ask {
     pub session: SessionRule,
     /// Within which time it must be first used, if its time begins only then.
     pub use_within: Option<Span>,
+    /// From which address it was asked for, where that is known.
+    pub asked_from: Option<IpAddr>,
     /// When it was made.
     pub submitted: WallTime,
 }
@@ -58,6 +61,13 @@ impl Ask {
     #[must_use]
     pub fn is_for_later(&self, now: Now) -> bool {
         self.start.is_some_and(|start| !start.has_passed(now))
+    }
+
+    /// Whether its grant would let somebody in who is at the door now: it does not begin later, and is no mere lengthening of
+    /// one that they hold.
+    #[must_use]
+    pub fn is_a_way_in(&self, now: Now) -> bool {
+        self.extends.is_none() && !self.is_for_later(now)
     }
 }
 
@@ -149,6 +159,7 @@ impl PendingRequest {
             hours: event.hours.clone(),
             session: event.session.clone(),
             use_within: event.use_within_s,
+            asked_from: event.asked_from,
             submitted: at,
         };
         let stages = event.stages.iter().map(|stage| StageProgress { stage: stage.clone(), approvals: Vec::new() });
@@ -194,6 +205,8 @@ pub struct DecidedRequest {
     pub ask: Ask,
     /// The stages, as far as they came.
     pub stages: Vec<StageProgress>,
+    /// For how long at most, by what approvers said.
+    pub shortened: Span,
     /// What became of it.
     pub outcome: Outcome,
     /// When.
@@ -237,6 +250,15 @@ impl Request {
         }
     }
 
+    /// For how long at most, by what approvers said.
+    #[must_use]
+    pub fn shortened(&self) -> Span {
+        match self {
+            Self::Pending(request) => request.shortened,
+            Self::Decided(request) => request.shortened,
+        }
+    }
+
     /// Its stages.
     #[must_use]
     pub fn stages(&self) -> &[StageProgress] {
@@ -266,6 +288,17 @@ mod tests {
     use crate::engine::Command;
     use crate::engine::fixture::{POLICY, World, actor};
     use crate::span::Span;
+
+    #[test]
+    fn what_an_approval_made_shorter_stays_shorter_once_it_is_decided() {
+        let mut world = World::new();
+        let minutes = |minutes: u64| Span::from_secs(minutes * 60);
+        let id = world.request("alice").unwrap();
+        assert_eq!(world.state.request(id).unwrap().shortened(), minutes(30));
+        world.command(Command::Approve { actor: actor("carol"), id, shorten: Some(minutes(10)), note: None }).map(drop).unwrap();
+        assert_eq!((world.outcome(id), world.state.request(id).unwrap().shortened()), ("granted", minutes(10)));
+        assert_eq!(world.state.request(id).unwrap().ask().wanted, minutes(30), "what was asked is not forgotten");
+    }
 
     #[test]
     fn whoever_looks_again_sees_each_approval_each_new_approver_and_the_end() {

@@ -1,4 +1,4 @@
-//! What the host says: accounts and groups, policy files, processes. It only reads.
+//! What the host says: accounts and groups, jitd's settings, policy files, processes. It only reads.
 #![deny(unsafe_code)]
 #![cfg_attr(
     test,
@@ -11,6 +11,7 @@ mod groups;
 pub mod kernel;
 pub mod policy_files;
 pub mod process;
+pub mod settings;
 #[allow(unsafe_code, reason = "libc's own interface to a source of groups is C")]
 mod sources;
 pub mod zone;

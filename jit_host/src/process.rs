@@ -87,11 +87,14 @@ pub struct Stat {
 fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
     let after_name = stat.rsplit_once(')')?.1;
     let mut fields = after_name.split_ascii_whitespace();
-    // After the name: 3 state, 4 parent, 7 terminal, and 22 the start time (proc(5)).
-    let has_ended = matches!(fields.next()?, "Z" | "X" | "x");
+    // After the name: 3 state, 4 parent, 7 terminal, 20 the number of threads, and 22 the start time (proc(5)).
+    let first_has_ended = matches!(fields.next()?, "Z" | "X" | "x");
     let parent = fields.next()?.parse().ok()?;
     let terminal: i32 = fields.nth(2)?.parse().ok()?;
-    let started = fields.nth(14)?.parse().ok()?;
+    let threads: u32 = fields.nth(12)?.parse().ok()?;
+    let started = fields.nth(1)?.parse().ok()?;
+    // The state is that of its first thread, which counts until all have ended.
+    let has_ended = first_has_ended && threads <= 1;
     // The kernel writes a device in 32 bits there, as stat(2) does for small numbers.
     Some(Stat { process: Process { pid, started }, parent, terminal: u64::from(terminal.cast_unsigned()), has_ended })
 }
@@ -219,6 +222,17 @@ mod tests {
             parse_stat(7, stat),
             Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3, terminal: 0, has_ended: false })
         );
+    }
+
+    #[test]
+    fn a_process_has_ended_when_its_last_thread_has() {
+        let ended = |state: &str, threads: u32| {
+            let stat = format!("7 (a) {state} 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 {threads} 0 4711 1 1");
+            parse_stat(7, &stat).map(|found| found.has_ended)
+        };
+        assert_eq!(ended("S", 1), Some(false));
+        assert_eq!((ended("Z", 1), ended("X", 0)), (Some(true), Some(true)));
+        assert_eq!(ended("Z", 2), Some(false), "its first thread has, and another one goes on");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::keeper::Keeper;
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::id::SessionId;
 use jit_core::name::Uid;
-use jit_core::subject::Subject;
+use jit_core::subject::{Remote, Subject};
 use jit_host::accounts::AccountTrouble;
 use jit_host::process::{self, Pinned};
 use std::collections::BTreeSet;
@@ -38,7 +38,8 @@ impl Seen {
                 Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
             },
         };
-        Actor { subject, login, ancestry: self.ancestry, worn: accounts(directory, self.uids).await, within: self.within }
+        let worn = accounts(directory, self.uids).await;
+        Actor { subject, remote: Remote::Unknown, login, ancestry: self.ancestry, worn, within: self.within }
     }
 }
 

@@ -22,7 +22,7 @@ use jit_proto::pam;
 use nix::sys::inotify::WatchDescriptor;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stranger::Stranger;
 use tokio::sync::{Notify, mpsc};
@@ -51,6 +51,36 @@ enum Order {
 pub struct Keeper {
     orders: mpsc::UnboundedSender<Order>,
     cgroups: Option<Arc<Cgroups>>,
+    held: Held,
+}
+
+/// The sessions that are in a cgroup, by their grants: open or not, something of them is running.
+#[derive(Clone, Default)]
+struct Held(Arc<Mutex<BTreeMap<GrantId, BTreeSet<SessionId>>>>);
+
+impl Held {
+    fn now(&self) -> MutexGuard<'_, BTreeMap<GrantId, BTreeSet<SessionId>>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, grant: GrantId, session: SessionId) {
+        self.now().entry(grant).or_default().insert(session);
+    }
+
+    fn take(&self, grant: GrantId, session: SessionId) {
+        let mut held = self.now();
+        if let Some(others) = held.get_mut(&grant) {
+            others.remove(&session);
+            if others.is_empty() {
+                held.remove(&grant);
+            }
+        }
+    }
+
+    fn of(&self, grant: GrantId) -> BTreeSet<SessionId> {
+        self.now().get(&grant).cloned().unwrap_or_default()
+    }
 }
 
 /// The keeper's own end of it.
@@ -61,13 +91,13 @@ impl Keeper {
     #[must_use]
     pub fn new(state: &Path) -> (Self, Orders) {
         let (orders, queue) = mpsc::unbounded_channel();
-        (Self { orders, cgroups: Cgroups::find(state).map(Arc::new) }, Orders(queue))
+        (Self { orders, cgroups: Cgroups::find(state).map(Arc::new), held: Held::default() }, Orders(queue))
     }
 
     /// One that has nothing to hold, for tests of what asks it.
     #[cfg(test)]
     pub(crate) fn idle() -> Self {
-        Self { orders: mpsc::unbounded_channel().0, cgroups: None }
+        Self { orders: mpsc::unbounded_channel().0, cgroups: None, held: Held::default() }
     }
 
     /// How surely sessions can be ended on this host.
@@ -116,6 +146,12 @@ impl Keeper {
             Some(cgroups) => cgroups.sessions_above(pid),
             None => Some(Vec::new()),
         }
+    }
+
+    /// The grants of which something is running in a cgroup, though the session may have closed.
+    #[must_use]
+    pub fn running(&self) -> Vec<GrantId> {
+        self.held.now().keys().copied().collect()
     }
 
     /// Does what a change asks for.
@@ -194,7 +230,7 @@ struct Worker {
     engine: Handle,
     cgroups: Option<Arc<Cgroups>>,
     places: BTreeMap<SessionId, Place>,
-    of_grant: BTreeMap<GrantId, BTreeSet<SessionId>>,
+    held: Held,
     watch: Option<Watch>,
     watched: HashMap<WatchDescriptor, SessionId>,
     endings: JoinSet<Ended>,
@@ -206,14 +242,14 @@ impl Keeper {
     pub async fn run(self, orders: Orders, engine: Handle) {
         let Orders(mut queue) = orders;
         let (tell, mut changes) = mpsc::unbounded_channel();
-        let cgroups = self.cgroups.clone();
+        let (cgroups, held) = (self.cgroups.clone(), self.held.clone());
         // Whoever holds the way to the engine holds this one too, so it is not kept here: the queue ends with them.
         drop(self);
         let mut worker = Worker {
             engine,
             cgroups,
             places: BTreeMap::new(),
-            of_grant: BTreeMap::new(),
+            held,
             watch: Watch::start(tell).ok(),
             watched: HashMap::new(),
             endings: JoinSet::new(),
@@ -252,7 +288,7 @@ impl Worker {
         }
         let watched = self.watch.as_ref().and_then(|watch| watch.add(&cgroup.events()));
         self.watched.extend(watched.map(|descriptor| (descriptor, session)));
-        self.of_grant.entry(grant).or_default().insert(session);
+        self.held.put(grant, session);
         self.places.insert(session, Place { grant, cgroup, changed: Arc::new(Notify::new()), watched, coming, leaving: None });
         // It may have ended before it was watched.
         self.look_at(session);
@@ -295,12 +331,7 @@ impl Worker {
         if let Some(descriptor) = place.watched {
             self.watched.remove(&descriptor);
         }
-        if let Some(others) = self.of_grant.get_mut(&place.grant) {
-            others.remove(&session);
-            if others.is_empty() {
-                self.of_grant.remove(&place.grant);
-            }
-        }
+        self.held.take(place.grant, session);
     }
 
     /// Tells the engine. It comes back to us at once if it asks for something.
@@ -334,7 +365,7 @@ impl Worker {
                     };
                     self.end(session.id, session.process, grace, first);
                 }
-                let left = self.of_grant.get(&grant).cloned().unwrap_or_default();
+                let left = self.held.of(grant);
                 for session in left {
                     self.end(session, None, grace, Duration::ZERO);
                 }

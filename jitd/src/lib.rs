@@ -29,7 +29,6 @@ pub mod pam_door;
 mod privileges;
 mod reload;
 mod sandbox;
-pub mod settings;
 mod sockets;
 pub mod syslog;
 mod terminal;
@@ -39,3 +38,5 @@ mod voice;
 mod watchdog;
 mod wire;
 pub mod writer;
+
+pub use jit_host::settings;

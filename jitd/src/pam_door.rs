@@ -15,6 +15,7 @@ use crate::meter::{Answer, Meter};
 use crate::settings::RecordChecks;
 use crate::wire;
 use ask::Desk;
+use jit_core::actor::{Ancestry, Inside};
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
 use jit_core::grant::Grant;
 use jit_core::id::SessionId;
@@ -22,7 +23,7 @@ use jit_core::name::Uid;
 use jit_core::policy::Require;
 use jit_core::session::{Bound, Session};
 use jit_core::subject::{Entry, Phase};
-use jit_host::process::identify;
+use jit_host::process::{identify, lineage};
 use jit_proto::pam::{Held, Hold, PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use knock::Unknown;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -203,7 +204,8 @@ impl Service {
                     }
                     let auth = auth.map(|auth| knock::auth_in_short(&auth));
                     let bound = if cgroups { self.keeper.bound() } else { Bound::Tree };
-                    self.open(Arrival { entry, process: Some(process), bound, auth }).await
+                    let inside = self.inside(&entry, bound, pid);
+                    self.open(Arrival { entry, process: Some(process), bound, auth, inside }).await
                 }
                 Err(unknown) => self.turn_away(unknown).await,
             },
@@ -238,6 +240,18 @@ impl Service {
             Admission::Grant(_) | Admission::Rule(_) => Verdict::Allowed,
             Admission::Denied(denial) => Verdict::Denied { message: denial.line(&asked, checked.denial) },
         }
+    }
+
+    /// What somebody at the door is inside of. Its ancestors are looked at only where sessions are not known by their cgroups.
+    fn inside(&self, entry: &Entry, bound: Bound, pid: u32) -> Inside {
+        if entry.service.is_log_in() {
+            return Inside::nothing();
+        }
+        let ancestry = match bound {
+            Bound::Cgroup => Ancestry::Known(Vec::new()),
+            Bound::Tree => lineage(pid).0,
+        };
+        Inside { ancestry, within: self.keeper.sessions_around(pid) }
     }
 
     /// Opens a session. The command goes on if the answer comes too late, and then the session is closed.

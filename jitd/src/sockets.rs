@@ -1,6 +1,7 @@
 //! The two sockets: from systemd where it gives them, made here otherwise.
 
 use crate::inherited;
+use crate::settings::{pam_socket, user_socket};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
@@ -82,8 +83,8 @@ pub fn hold(directory: &Path) -> Result<Held, String> {
 /// # Errors
 /// A socket cannot be made.
 pub fn open(run: &Path) -> Result<Sockets, SocketTrouble> {
-    let pam_path = run.join("pam.sock");
-    let user_path = run.join("user.sock");
+    let pam_path = pam_socket(run);
+    let user_path = user_socket(run);
     let mut given = inherited::listeners();
     let mut take = |path: &Path| {
         let is_it = |listener: &UnixListener| listener.local_addr().is_ok_and(|address| address.as_pathname() == Some(path));

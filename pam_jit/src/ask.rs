@@ -299,8 +299,14 @@ impl Asker<'_> {
     }
 
     /// jitd said no; without a word it has nothing to say.
-    fn refused(&self, words: &str) -> Ended {
-        Answer::Denied(if words.is_empty() { self.denial.to_owned() } else { words::refused(words, self.denial) })
+    fn refused(&mut self, words: &str) -> Ended {
+        if words.is_empty() {
+            return Answer::Denied(self.denial.to_owned());
+        }
+        Answer::Denied(words::refused(words).unwrap_or_else(|| {
+            self.host.tell(&words::not_asked(words));
+            self.denial.to_owned()
+        }))
     }
 
     /// Asking failed, whoever's fault it is. It was denied, and stays so.

@@ -1,6 +1,6 @@
 //! Somebody else approves: nobody gets round it.
 
-use jit_tests::Host;
+use jit_tests::{Host, POLICY};
 
 fn asked(host: &Host, user: &str, what: &str) -> String {
     let made = host.user(user).run(&format!("jit request {what} --reason INC-42 --json")).succeeds().json();
@@ -110,4 +110,22 @@ fn drop_cancel_and_revoke_end_access_at_once() {
     host.user("bob").run("jit revoke --user alice").exits(1);
     host.root().run("jit revoke --user alice --note 'end of shift'").succeeds();
     host.user("alice").run("sudo -n true").fails();
+}
+
+#[test]
+fn what_an_approval_made_shorter_is_shown_and_said_as_it_was_approved() {
+    let policy = POLICY.replacen("approve = [", "starts = \"first-use\"\nuse_within = \"2h\"\napprove = [", 1);
+    let host = Host::with(|host| host.people().policy(&policy)).start();
+    let id = asked(&host, "alice", "sudo --for 30m");
+    host.user("carol")
+        .run(&format!("jit approve {id} --for 10m"))
+        .succeeds()
+        .says("for 10m, beginning with the first use")
+        .does_not_say("30m");
+    host.user("alice").run(&format!("jit wait {id}")).succeeds().says("for 10m").does_not_say("30m");
+    let shown = host.user("alice").run(&format!("jit show {id} --json")).succeeds().json();
+    assert_eq!(shown["request"]["for_s"], 600);
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    let left = host.user("alice").run("jit status --json").succeeds().json()["grants"][0]["left_s"].as_u64().unwrap();
+    assert!((500..=600).contains(&left), "{left}");
 }

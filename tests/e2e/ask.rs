@@ -409,6 +409,19 @@ fn a_waiter_in_sudo_is_told_of_each_approval_and_two_stages_let_in_after_the_sec
 }
 
 #[test]
+fn nobody_comes_in_by_what_they_gave_as_another_account_of_theirs_to_one_that_they_act_as() {
+    let policy = "version = 1\n[[person]]\naccounts = [\"alice\", \"alice-adm\"]\n\
+                  [[grant]]\nname = \"ops\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] } ]\n\
+                  [[grant]]\nname = \"as-bob\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\nstarts = \"login\"\n";
+    let host = Host::with(|host| host.people().policy(policy)).start();
+    host.user("alice-adm").run("jit grant bob sudo --reason x").succeeds();
+    let said = "the grant for sudo was approved by whoever's session this is";
+    host.user("alice").run("sudo -n -u bob sudo -n id -un").fails().says(said);
+    host.user("alice").run("sudo -n -u bob setsid -w sudo -n id -un").fails().says(said);
+    host.user("bob").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
 fn nobody_approves_what_they_asked_for_in_anothers_name() {
     let policy = "version = 1\n[[grant]]\nname = \"ops\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\napprove = [ { by = [\"group:leads\"] } ]\n\
                   [[grant]]\nname = \"as-bob\"\nwho = [\"user:carol\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\n";

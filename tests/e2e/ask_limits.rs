@@ -26,7 +26,8 @@ fn three_of_one_user_wait_and_the_fourth_is_told_and_others_are_let_in_meanwhile
         shells.push(shell);
     }
     let mut fourth = host.user("alice").terminal("sudo id -un");
-    fourth.expect("jit: no more prompts can wait now (3 of one user, 32 in all). no grant for sudo. Ask: jit request");
+    fourth.expect("jit: no more prompts can wait now (3 of one user, 32 in all).");
+    fourth.expect("jit: no grant for sudo. Ask: jit request");
     fourth.finish().fails();
     host.grant("bob", "sudo", "carol");
     host.user("bob").run("sudo -n id -un").succeeds().says("root");

@@ -55,6 +55,7 @@ fn who_cannot_log_in_yet_asks_in_the_log_in_and_goes_on_when_it_is_approved() {
     let host = Host::with(asking).start();
     let mut client = at_the_question(&host, "bob");
     let id = file(&host, &mut client);
+    host.user("carol").run(&format!("jit show {id}")).succeeds().says("127.0.0.1");
     client.type_line("");
     client.expect(&format!("{id} waits for alice-adm, carol or dave. Enter: look again"));
     approve(&host, &id);
@@ -173,7 +174,8 @@ fn five_wait_and_one_of_each_user_and_the_next_are_told_and_others_log_in_meanwh
     }
     for user in ["user0", "user5"] {
         let mut next = at_the_question(&host, user);
-        next.expect("jit: no more log-ins can wait now (1 of one user, 5 in all). no grant for ssh.");
+        next.expect("jit: no more log-ins can wait now (1 of one user, 5 in all).");
+        next.expect("jit: no grant for ssh.");
         next.finish().fails();
     }
     host.user("carol").run("jit grant bob ssh --reason INC-42").succeeds();

@@ -30,8 +30,13 @@ fn while_the_directory_is_down_a_deny_for_one_of_its_groups_holds_for_everybody_
     host.user("bob").run("jit request sudo --reason x").fails().says("no-contractors");
     host.root().run("touch /run/directory/down; jit reload").succeeds();
     for name in ["alice", "bob"] {
-        host.user(name).run("sudo -n true").fails().says("no-contractors");
+        host.user(name)
+            .run("sudo -n true")
+            .fails()
+            .says(&format!("rule no-contractors forbids sudo to some; the groups of {name} are unknown"));
     }
+    let _ = host.wait_for_log("why=\"forbidden, groups unknown\" rule=no-contractors");
+    host.user("alice").run("jit request sudo --reason x").fails().says("the groups of whoever asks cannot be looked up");
     host.root().run("sudo -n id -un").succeeds().says("root");
     host.root().run("rm /run/directory/down").succeeds();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");

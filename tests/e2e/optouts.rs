@@ -126,12 +126,18 @@ fn a_standing_exemption_that_ends_soon_is_said_each_day_and_is_an_exit_code() {
             "\n[[legacy]]\nname = \"backup\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nfrom = [\"127.0.0.1\"]\nowner = \"group:leads\"\nreason = \"cron\"\nuntil = {until}"
         )
     };
-    let host = host_with(&legacy(&date("+10 days")));
+    let last = date("+10 days");
+    let host = host_with(&legacy(&last));
     host.ssh("bob").run("id -un").succeeds().says("bob");
     assert!(host.wait_for_log("optout.taken").contains("kind=legacy"));
     let stale = host.wait_for_log("optout.stale");
     assert!(stale.contains("rule=backup") && stale.contains("owner=group:leads"), "{stale}");
-    host.root().run("jit optouts").exits(1).says("soon");
+    // Its last day is the one that the policy names, wherever it is said.
+    let last = last.trim();
+    assert!(stale.contains(&format!("until={last}T23:59:59Z")), "{stale}");
+    host.root().run("jit optouts").exits(1).says(&format!("{last}, in 10 days, soon"));
+    host.root().run("jit optouts --json").exits(1).says(&format!("\"until\":\"{last}T23:59:59Z\""));
+    host.root().run("jit audit log --kind policy.loaded").succeeds().says(&format!("without asking by backup, until {last},"));
     host.clock().advance(86_400);
     wait_until("it to be said again", || (host.syslog().iter().filter(|line| line.contains("optout.stale")).count() == 2).then_some(()));
     host.write("/etc/jit/policy.toml", &format!("{POLICY}{}", legacy(&date("+200 days"))));
@@ -166,9 +172,7 @@ fn a_grant_is_made_longer_once_and_one_for_later_begins_by_itself() {
     host.user("alice").run("jit extend --for 1h --reason again").exits(1).says("was made longer once");
     host.clock().advance(1801);
     host.user("alice").run("sudo -n id -un").fails();
-    let start =
-        String::from_utf8(std::process::Command::new("date").args(["-u", "-d", "+3 hours", "+%FT%TZ"]).output().unwrap().stdout).unwrap();
-    let later = host.user("bob").run(&format!("jit request --reason INC-42 --start {} --json", start.trim())).succeeds().json();
+    let later = host.user("bob").run("jit request --reason INC-42 --start 3h --json").succeeds().json();
     host.user("carol").run(&format!("jit approve {}", later["id"].as_str().unwrap())).succeeds();
     host.user("bob").run("sudo -n id -un").fails();
     host.clock().advance(5700);

@@ -1,6 +1,6 @@
 //! The policy on disk: missing, broken, mended.
 
-use jit_tests::Host;
+use jit_tests::{Host, POLICY, wait_until};
 
 #[test]
 fn without_a_policy_the_gate_stays_shut_and_root_gets_by() {
@@ -80,6 +80,7 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
     };
     assert!(!check(&good).stdout.contains("warning"));
     check(&own).says("carol can be acted as, and approves as one of group:leads (take carol out of one of the two)");
+    check(&own.replace("by = [\"group:leads\"]", "by = [\"uid:1003\"]")).says("carol can be acted as, and approves as one of uid:1003");
     check(&good.replace("group:leads", "group:leadz")).says("group:leadz is nobody on this host (check the spelling)");
     let id = host.user("alice").run("jit request --reason INC-42 --for 2h --json").succeeds().json();
     host.user("carol").run(&format!("jit approve {}", id["id"].as_str().unwrap())).succeeds();
@@ -87,4 +88,79 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
     check(&good.replacen("max = \"4h\"", "max = \"1h\"", 1)).says("lives, and this policy would not give it: alice sudo as root");
     host.jitd().stop();
     assert!(!check(&good.replace("group:leads", "group:leadz")).stdout.contains("warning"), "without jitd it may be another host");
+}
+
+#[test]
+fn hours_without_a_zone_are_those_of_the_host_whether_its_zone_is_a_file_of_its_own_or_none_at_all() {
+    let policy = POLICY.replacen("approve = [", "hours = [\"mon-fri 08:00-19:00\"]\napprove = [", 1);
+    let host = Host::with(|host| host.people().policy(&policy)).start();
+    let explained = |zone: &str| {
+        host.root().run("jit reload").succeeds();
+        host.root().run("jit policy check").succeeds();
+        host.root().run("jit policy explain alice sudo --at 2026-11-22T12:00:00Z").succeeds().says(&format!("08:00-19:00 ({zone})"));
+    };
+    host.root().run("rm -f /etc/localtime /etc/timezone").succeeds();
+    explained("UTC");
+    host.root().run("cp -L /usr/share/zoneinfo/Europe/Berlin /etc/localtime").succeeds();
+    explained("Europe/Berlin");
+    host.root().run("ln -sf /usr/share/zoneinfo/posix/Asia/Tokyo /etc/localtime").succeeds();
+    explained("Asia/Tokyo");
+}
+
+#[test]
+fn jit_finds_policy_record_and_sockets_where_the_settings_of_jitd_say() {
+    let host = Host::with(|host| host.people()).start();
+    host.jitd().stop();
+    let settings = "[paths]\nrun = \"/home/jit/run\"\nstate = \"/home/jit/state\"\npolicy = \"/home/jit/policy/policy.toml\"\n";
+    host.write("/etc/jit/jitd.toml", settings);
+    // The package's own is left over, and would not be valid.
+    host.root()
+        .run("mkdir -p /home/jit/policy; mv /etc/jit/policy.toml /home/jit/policy; echo 'version = 7' > /etc/jit/policy.toml")
+        .succeeds();
+    host.root().run("setsid jitd < /dev/null > /tmp/jitd.err 2>&1 &").succeeds();
+    wait_until("jitd", || host.path("/home/jit/run/user.sock").exists().then_some(()));
+    host.root().run("jit policy check && jit reload").succeeds().says("/home/jit/policy/policy.toml: valid, 3 rules").says("is in force");
+    host.user("alice").run("jit policy explain alice sudo").succeeds().says("ops-root");
+    host.user("alice").run("jit request --reason INC-42").succeeds().says("waits for");
+    host.root().run("jit audit backup /root/copy.db && jit audit verify --file /root/copy.db").succeeds();
+    let said = host.root().run("jit doctor --json").exits(1).json();
+    let checks = said["checks"].as_array().unwrap();
+    for name in ["daemon", "policy", "policy in force", "sockets", "files of /etc/jit", "version"] {
+        let check = checks.iter().find(|check| check["name"] == name).unwrap();
+        assert_eq!(check["ok"], true, "{check}");
+    }
+    let room = checks.iter().find(|check| check["name"] == "room for the record").unwrap();
+    assert!(room["found"].as_str().unwrap().contains("/home/jit/state"), "{room}");
+    // Lines that ask elsewhere would let nobody in.
+    host.root()
+        .run("jit enable login")
+        .exits(1)
+        .says("socket: jitd listens at /home/jit/run/pam.sock, and the lines would have the module ask at");
+}
+
+#[test]
+fn settings_with_a_mistake_are_said_and_no_other_policy_is_taken_for_that_of_jitd() {
+    let host = Host::with(|host| host.people()).start();
+    host.write("/etc/jit/jitd.toml", "[paths]\npolcy = \"/home/policy.toml\"\n");
+    let alice = host.user("alice");
+    alice
+        .run("jit policy check")
+        .exits(1)
+        .says("/etc/jit/jitd.toml:2:1:")
+        .says("did you mean `policy`?")
+        .says("jitd.toml: not valid: 1 mistake");
+    let checked = alice.run("jit policy check --json").exits(1).json();
+    assert_eq!((checked["valid"].as_bool(), checked["errors"][0]["line"].as_u64()), (Some(false), Some(2)));
+    alice.run("jit policy explain alice sudo").exits(1).says("jitd's settings are not valid: /etc/jit/jitd.toml:2:1:").says("jitd --check");
+    host.root().run("jit audit backup /root/copy.db").exits(1).says("jitd's settings are not valid");
+    host.root().run("jit doctor").exits(1).says("NOT OK  daemon").says("NOT OK  sockets").says("jitd's settings are not valid");
+    alice.run("jit policy check /etc/jit/policy.toml").succeeds();
+    alice.run("jit policy explain alice sudo --policy /etc/jit/policy.toml").succeeds();
+    // A jitd that runs goes on by what it has read.
+    alice.run("jit status").succeeds();
+    host.root().run("chmod 0600 /etc/jit/jitd.toml").succeeds();
+    alice.run("jit policy explain alice sudo").exits(1).says("/etc/jit/jitd.toml:1:1: the file cannot be read: Permission denied");
+    host.jitd().stop();
+    alice.run("jit status").exits(3).says("at /run/jit/user.sock (the usual place)").says("Where it listens is not known: jitd's settings");
+    alice.run("jit --socket /run/jit/user.sock status").exits(3).does_not_say("settings");
 }

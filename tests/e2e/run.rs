@@ -1,7 +1,7 @@
 //! `jit run` and `jit wait`: waiting with the approvers in view, outside the prompt.
 
 use crate::ask::{approve, pending, soon};
-use jit_tests::Host;
+use jit_tests::{Host, wait_until};
 use std::time::Duration;
 
 #[test]
@@ -41,6 +41,26 @@ fn jit_run_works_in_a_pipe_and_uses_what_is_held_or_asked_for_already() {
     });
     alice.run("jit run -- false").exits(1);
     alice.run("jit run --json -- id -un").succeeds().says("\"state\":\"granted\"").says("root");
+}
+
+#[test]
+fn jit_run_does_not_go_on_with_a_request_for_another_time() {
+    let host = Host::with(|host| host.people()).start();
+    let alice = host.user("alice");
+    let start = alice.run("date -u -d '+20 hours' +%FT%TZ").succeeds().stdout;
+    let later = alice.run(&format!("jit request --start {} --reason INC-1 --json", start.trim())).succeeds().json();
+    std::thread::scope(|scope| {
+        let ran = scope.spawn(|| host.user("alice").run("jit run --reason INC-2 -- id -un"));
+        let now = wait_until("a request for now", || {
+            let waits = host.user("carol").run("jit list --pending --json").succeeds().json();
+            let requests = waits["requests"].as_array().unwrap().clone();
+            requests.into_iter().find(|request| request["reason"] == "INC-2")
+        });
+        assert!(now["start"].is_null() && now["id"] != later["id"], "{now}");
+        host.user("carol").run(&format!("jit approve {}", now["id"].as_str().unwrap())).succeeds();
+        assert_eq!(ran.join().unwrap().succeeds().stdout, "root\n");
+    });
+    host.user("alice").run(&format!("jit show {}", later["id"].as_str().unwrap())).succeeds().says(": pending");
 }
 
 #[test]

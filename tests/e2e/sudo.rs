@@ -1,6 +1,6 @@
 //! Every way to call sudo: refused without a grant, let in with one, refused after it.
 
-use jit_tests::{Host, PASSWORD};
+use jit_tests::{Host, PASSWORD, POLICY};
 
 /// Runs each check without a grant, with one, and after it.
 fn refused_let_in_refused(user: &str, check: impl Fn(&Host, bool)) {
@@ -183,4 +183,14 @@ fn observing_lets_everybody_in_and_writes_down_what_would_have_been() {
     assert!(observed.contains("user=alice") && observed.contains("answer=denied"), "{observed}");
     host.jitd().stop();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
+fn what_a_denied_sudo_is_told_can_be_typed_where_no_rule_gives_root() {
+    let policy = POLICY.replace("as = [\"root\", \"carol\"]", "as = [\"carol\"]");
+    let host = Host::with(|host| host.people().policy(&policy)).start();
+    let said = host.user("alice").run("sudo -n -u carol id").fails().says("Approves: group leads");
+    let command = said.text().split_once("Ask: ").unwrap().1.split_once(". Approves").unwrap().0.to_owned();
+    assert_eq!(command, "jit request sudo --as carol --reason \"...\"");
+    host.user("alice").run(&command).succeeds();
 }

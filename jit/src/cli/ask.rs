@@ -1,6 +1,6 @@
 //! What asks for access, and what gives and takes it.
 
-use crate::show::times::When;
+use crate::show::times::Start;
 use clap::Args;
 use jit_core::span::Span;
 
@@ -19,9 +19,9 @@ pub struct RequestArgs {
     /// For at most this many sessions [default: any number]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub uses: Option<u32>,
-    /// From then on: 2026-12-01T15:00:00Z, 2026-12-01 [default: at once]
+    /// From then on: 2026-12-01T15:00:00Z, 2026-12-01, or in how long: 2h [default: at once]
     #[arg(long, value_name = "T")]
-    pub start: Option<When>,
+    pub start: Option<Start>,
     /// Why: shown to the approver and kept; never a password
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

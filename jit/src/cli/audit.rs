@@ -50,7 +50,7 @@ pub enum AuditVerb {
     Backup {
         /// A file that is not there yet
         file: PathBuf,
-        /// Where jitd keeps its state [default: /var/lib/jit]
+        /// Where jitd keeps its state [default: where its settings say: /var/lib/jit]
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
     },

@@ -11,7 +11,7 @@ pub enum PolicyVerb {
     /// Check policy files; where jitd answers, also against this host and the grants that live
     #[command(after_help = "Example:\n  jit policy check new-policy.toml\n\nExit code 0 if it is valid, 1 if it is not.")]
     Check {
-        /// This file alone [default: /etc/jit/policy.toml and /etc/jit/policy.d/*.toml]
+        /// This file alone [default: all that jitd reads: /etc/jit/policy.toml and /etc/jit/policy.d/*.toml]
         file: Option<PathBuf>,
     },
     /// Say what the policy answers somebody, and how each rule fared; jitd is not asked
@@ -24,7 +24,7 @@ pub enum PolicyVerb {
     Test {
         /// The cases
         cases: PathBuf,
-        /// This policy alone, instead of the files of /etc/jit
+        /// This policy alone, instead of the files that jitd reads
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
     },
@@ -50,7 +50,7 @@ pub struct ExplainArgs {
     /// At this time: 2026-12-01T15:00:00Z, 2026-12-01 [default: now]
     #[arg(long, value_name = "T")]
     pub at: Option<When>,
-    /// By this file alone, instead of the files of /etc/jit
+    /// By this file alone, instead of the files that jitd reads
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
 }

@@ -78,3 +78,16 @@ fn every_verb_of_this_issue_is_there_with_an_example() {
         assert!(verb.get_after_help().is_some_and(|help| help.to_string().contains("jit ")), "{outer} {inner} has no example");
     }
 }
+
+/// What jitd tells people to type, with each way to refuse.
+const TOLD: &str = include_str!("../../../jit_core/src/refusal/said.txt");
+
+#[test]
+fn every_command_that_a_refusal_names_can_be_typed_as_it_is_told() {
+    let mut commands: Vec<_> = TOLD.split([';', ',', ':', '\n']).map(str::trim).filter(|words| words.starts_with("jit ")).collect();
+    commands.retain(|words| *words != "jit request");
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        parsed(command);
+    }
+}

@@ -3,17 +3,15 @@
 use super::Check;
 use crate::chain::Chain;
 use crate::gate::sound;
+use crate::paths;
 use crate::talk::{Pace, Talk};
 use jit_core::policy::load;
 use jit_core::time::WallTime;
-use jit_host::policy_files;
 use jit_proto::time::Moment;
 use jit_proto::user::{Act, EventFilter, UserAnswer};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-const POLICY: &str = "/etc/jit/policy.toml";
 
 /// One check after the other; where jitd does not answer, what only it can say is left out.
 pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
@@ -43,9 +41,7 @@ fn version(talk: &Talk) -> Result<String, String> {
 
 fn policy_on_disk(now: WallTime) -> Check {
     const NAME: &str = "policy";
-    match policy_files::read(Path::new(POLICY))
-        .and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() }))
-    {
+    match paths::policy().and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() })) {
         Ok((policy, _)) if policy.lets_nobody_in() => {
             Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), "write a rule in /etc/jit/policy.toml; then jit reload")
         }
@@ -69,7 +65,7 @@ pub fn policy_in_force(talk: &Talk) -> Check {
             files.entry(part.file).or_default().push_str(&part.text);
         }
     };
-    let on_disk = policy_files::read(Path::new(POLICY));
+    let on_disk = paths::policy();
     match (in_force(), on_disk) {
         (Ok(in_force), Ok(on_disk))
             if on_disk.iter().map(|file| (file.file.clone(), file.text.clone())).collect::<BTreeMap<_, _>>() == in_force =>

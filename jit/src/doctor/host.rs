@@ -1,6 +1,7 @@
 //! What the host must have: syslog, room for the record, cgroup v2, and a /proc in which processes can be seen.
 
 use super::Check;
+use crate::paths::{self, Paths};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixDatagram;
@@ -27,19 +28,24 @@ fn syslog() -> Check {
 
 fn room() -> Check {
     const NAME: &str = "room for the record";
-    match statvfs("/var/lib/jit") {
+    let state = match Paths::of_this_host() {
+        Ok(paths) => paths.state,
+        Err(mistakes) => return Check::wrong(NAME, paths::in_words(&mistakes), paths::REMEDY),
+    };
+    let shown = state.display();
+    match statvfs(&state) {
         Ok(about) if about.flags().contains(FsFlags::ST_RDONLY) => {
-            Check::wrong(NAME, "the disk under /var/lib/jit is read-only".to_owned(), "mount it so that it can be written")
+            Check::wrong(NAME, format!("the disk under {shown} is read-only"), "mount it so that it can be written")
         }
         Ok(about) => {
             let free = about.blocks_available().saturating_mul(about.fragment_size());
             if free < LEAST_ROOM {
-                Check::wrong(NAME, format!("{} MB are left under /var/lib/jit", free.checked_div(1024 * 1024).unwrap_or(0)), "make room")
+                Check::wrong(NAME, format!("{} MB are left under {shown}", free.checked_div(1024 * 1024).unwrap_or(0)), "make room")
             } else {
-                Check::fine(NAME, "there is room under /var/lib/jit")
+                Check::fine(NAME, &format!("there is room under {shown}"))
             }
         }
-        Err(errno) => Check::wrong(NAME, format!("/var/lib/jit: {}", errno.desc()), "install the package again"),
+        Err(errno) => Check::wrong(NAME, format!("{shown}: {}", errno.desc()), "install the package again"),
     }
 }
 

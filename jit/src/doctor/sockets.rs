@@ -1,6 +1,9 @@
 //! The sockets, and the files that root alone may write.
 
 use super::Check;
+use crate::paths::{self, Paths};
+use jit_host::settings::DEFAULT_FILE;
+use jit_proto::breakglass;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
@@ -19,23 +22,34 @@ struct Wrong {
 
 /// One check for the sockets, one for the files of `/etc/jit`.
 pub fn checks() -> Vec<Check> {
+    let paths = Paths::of_this_host();
+    let sockets = match &paths {
+        Ok(paths) => sockets(paths),
+        Err(mistakes) => Check::wrong("sockets", paths::in_words(mistakes), paths::REMEDY),
+    };
+    vec![sockets, files(&paths.unwrap_or_default())]
+}
+
+fn sockets(paths: &Paths) -> Check {
     let sockets =
-        [("/run/jit", 0o755, Kind::Folder), ("/run/jit/pam.sock", 0o600, Kind::Socket), ("/run/jit/user.sock", 0o666, Kind::Socket)];
-    let wrong: Vec<_> = sockets.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, true)).collect();
+        [(paths.run.clone(), 0o755, Kind::Folder), (paths.pam_socket(), 0o600, Kind::Socket), (paths.user_socket(), 0o666, Kind::Socket)];
+    let wrong: Vec<_> = sockets.iter().filter_map(|(path, mode, kind)| look(path, *mode, kind, true)).collect();
     let wrong: Vec<_> = wrong.into_iter().map(|wrong| wrong.found).collect();
     // A restart makes the sockets anew, and the folder only where it is gone.
-    let remedy = "install -d -o root -g root -m 0755 /run/jit; systemctl restart jitd.socket jitd-user.socket";
-    let mut checks = vec![Check::all("sockets", "they are root's, with their modes", &wrong, remedy)];
+    let remedy = format!("install -d -o root -g root -m 0755 {}; systemctl restart jitd.socket jitd-user.socket", paths.run.display());
+    Check::all("sockets", "they are root's, with their modes", &wrong, &remedy)
+}
+
+fn files(paths: &Paths) -> Check {
     let files = [
-        ("/etc/jit", 0o755, Kind::Folder),
-        ("/etc/jit/breakglass", 0o600, Kind::File),
-        ("/etc/jit/jitd.toml", 0o644, Kind::File),
-        ("/etc/jit/policy.toml", 0o644, Kind::File),
+        (Path::new("/etc/jit"), 0o755, Kind::Folder),
+        (Path::new(breakglass::FILE), 0o600, Kind::File),
+        (Path::new(DEFAULT_FILE), 0o644, Kind::File),
+        (&paths.policy, 0o644, Kind::File),
     ];
-    let wrong: Vec<_> = files.iter().filter_map(|(path, mode, kind)| look(Path::new(path), *mode, kind, false)).collect();
+    let wrong: Vec<_> = files.iter().filter_map(|(path, mode, kind)| look(path, *mode, kind, false)).collect();
     let (wrong, remedies): (Vec<_>, Vec<_>) = wrong.into_iter().map(|wrong| (wrong.found, wrong.remedy)).unzip();
-    checks.push(Check::all("files of /etc/jit", "they are root's, with their modes", &wrong, &remedies.join("; ")));
-    checks
+    Check::all("files of /etc/jit", "they are root's, with their modes", &wrong, &remedies.join("; "))
 }
 
 /// What is wrong with it, if anything. A mode that gives less than it might is fine for files.

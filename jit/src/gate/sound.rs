@@ -1,11 +1,12 @@
 //! What must hold before a door may depend on us.
 
 use crate::doctor::{Check, host, policy_in_force};
+use crate::paths::{self, Paths};
 use crate::talk::Talk;
 use jit_core::name::Service;
 use jit_core::policy::{GrantRule, Policy, Principal, load};
 use jit_core::time::WallTime;
-use jit_host::{accounts, policy_files};
+use jit_host::accounts;
 use jit_proto::breakglass;
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Who};
@@ -13,15 +14,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const POLICY: &str = "/etc/jit/policy.toml";
-const PAM_SOCKET: &str = "/run/jit/pam.sock";
 const BREAKGLASS: &str = breakglass::FILE;
 
 /// Everything that is looked at before this service gets our lines.
 #[must_use]
 pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
-    let mut checks =
-        vec![module(), daemon(), at_boot(), policy(service, now), policy_in_force(talk), host::processes(), another_way(service)];
+    let mut checks = vec![
+        module(),
+        daemon(),
+        where_lines_ask(),
+        at_boot(),
+        policy(service, now),
+        policy_in_force(talk),
+        host::processes(),
+        another_way(service),
+    ];
     if service == "sshd" {
         checks.push(use_pam());
     }
@@ -71,11 +78,30 @@ fn loads(module: &Path) -> Result<(), String> {
 #[must_use]
 pub fn daemon() -> Check {
     const NAME: &str = "daemon";
-    match asked() {
+    let socket = match Paths::of_this_host() {
+        Ok(paths) => paths.pam_socket(),
+        Err(mistakes) => return Check::wrong(NAME, paths::in_words(&mistakes), paths::REMEDY),
+    };
+    match asked(&socket) {
         Ok(()) => Check::fine(NAME, "jitd answers"),
         Err(why) => {
             Check::wrong(NAME, format!("jitd does not answer: {why}"), "systemctl start jitd # journalctl -u jitd says why it was away")
         }
+    }
+}
+
+/// Whether the lines that would be put in ask where jitd listens: they name no socket, so the module asks at the usual one.
+fn where_lines_ask() -> Check {
+    const NAME: &str = "socket";
+    let usual = Paths::default().pam_socket();
+    match Paths::of_this_host().map(|paths| paths.pam_socket()) {
+        Ok(socket) if socket == usual => Check::fine(NAME, "it is where the module asks"),
+        Ok(socket) => Check::wrong(
+            NAME,
+            format!("jitd listens at {}, and the lines would have the module ask at {}", socket.display(), usual.display()),
+            &format!("put the lines in by hand, with socket={} in each", socket.display()),
+        ),
+        Err(mistakes) => Check::wrong(NAME, paths::in_words(&mistakes), paths::REMEDY),
     }
 }
 
@@ -99,12 +125,12 @@ pub fn at_boot() -> Check {
 }
 
 /// A question as the module would put it: whatever the answer is, there is one.
-fn asked() -> Result<(), String> {
+fn asked(socket: &Path) -> Result<(), String> {
     let mut patience = Patience::of(Duration::from_secs(2));
     let entry = Entry { service: "sudo".to_owned(), who: Who::Uid(0), run_as: None, from: None, tty: None };
     let ask = PamAsk { token: 1, observe: true, question: Question::Check(entry) };
     let answered = || {
-        let connection = Connection::open(Path::new(PAM_SOCKET), Trust::RootOnly, &mut patience)?;
+        let connection = Connection::open(socket, Trust::RootOnly, &mut patience)?;
         connection.send(&ask, &mut patience)?;
         connection.receive::<PamAnswer>(&mut patience)
     };
@@ -114,8 +140,7 @@ fn asked() -> Result<(), String> {
 
 fn policy(service: &str, now: WallTime) -> Check {
     const NAME: &str = "policy";
-    let loaded =
-        policy_files::read(Path::new(POLICY)).and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() }));
+    let loaded = paths::policy().and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() }));
     let policy = match loaded {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Check::wrong(NAME, format!("it is not valid ({} to mend)", mistakes.len()), "jit policy check"),

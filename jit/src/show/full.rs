@@ -96,9 +96,11 @@ fn grant(clock: Clock, it: &GrantView) -> String {
         .row("rule", safe(&it.rule))
         .row("request", it.request_id.as_deref().map(safe))
         .row("approved", all_of(&it.by))
-        .row("issued", clock.short(it.issued))
-        .row("began", it.starts.map(|starts| clock.short(starts)));
+        .row("issued", clock.short(it.issued));
+    let waits = it.state == "waiting";
+    let sheet = sheet.row(if waits { "begins" } else { "began" }, it.starts.map(|starts| clock.short(starts)));
     let sheet = match (live, it.starts) {
+        (true, Some(_)) if waits => sheet.row("until", until),
         (true, None) => sheet.row("begins", format!("with its first use, before {until}")),
         (true, Some(_)) => sheet.row("until", format!("{until} ({} left)", about(it.left_s))),
         (false, _) => sheet.row("until", format!("{until}, had it not ended before")),
@@ -188,6 +190,14 @@ mod tests {
         assert!(grant.contains("  until      15:00 (26m left)") && grant.contains("  approved   carol"), "{grant}");
         assert!(shown(clock, &Shown::Session(sample::session())).contains("  terminal   pts/3"));
         assert!(shown(clock, &Shown::Denial(sample::denial())).contains("mallory (no such account)"));
+    }
+
+    #[test]
+    fn a_grant_for_later_has_not_begun() {
+        let (starts, until) = (Some(sample::moment("2026-11-24T09:00:00Z")), sample::moment("2026-11-24T09:30:00Z"));
+        let later = GrantView { state: "waiting".to_owned(), starts, until, left_s: 68_160, ..sample::grant() };
+        let shown = grant(Clock::standing(sample::NOW), &later);
+        assert!(shown.contains("\n  begins     Tue 09:00\n  until      Tue 09:30\n") && !shown.contains("began"), "{shown}");
     }
 
     #[test]

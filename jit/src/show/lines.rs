@@ -66,11 +66,11 @@ pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Optio
     format!("Granted: {who} may {may} {time}{}. {next}: jit {verb} {id}", uses(request.uses))
 }
 
-/// A grant was made longer.
+/// A grant was made longer: until when, since its window may have cut what was asked for.
 pub fn longer(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
     let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
     let until = grant.map(|grant| format!(" It ends at {}.", clock.short(grant.until))).unwrap_or_default();
-    format!("{id} is {} longer.{until}", about(request.for_s))
+    format!("{id} is longer now.{until}")
 }
 
 /// An emergency was taken.
@@ -223,6 +223,12 @@ mod tests {
             granted(clock(), Reader::Other, &request, None),
             "Granted: alice may sudo as root until 15:00. Undo: jit revoke G-0123ABCD"
         );
+    }
+
+    #[test]
+    fn a_grant_that_was_made_longer_says_until_when_and_not_by_how_much_as_its_window_may_have_cut_that() {
+        let request = RequestView { for_s: 3600, ..sample::granted() };
+        assert_eq!(longer(clock(), &request, Some(&sample::grant())), "G-0123ABCD is longer now. It ends at 15:00.");
     }
 
     #[test]

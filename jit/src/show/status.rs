@@ -2,7 +2,7 @@
 
 use super::table::{rows, widest};
 use super::times::{Clock, about};
-use super::words::{any_of, approvers, quoted, request_command, safe, service, uses, what};
+use super::words::{any_of, approvers, emergency_command, quoted, request_command, safe, uses, what};
 use jit_core::text::printable;
 use jit_proto::view::{GrantView, MayView, RequestView, StatusView};
 
@@ -108,8 +108,7 @@ fn may(may: &MayView) -> Item {
 fn emergency(may: &MayView) -> Item {
     let run_as = if may.service == "sshd" { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
     let most = if may.default_s == may.max_s { String::new() } else { format!(", at most {}", about(may.max_s)) };
-    let target = if may.service == "sshd" || may.run_as == "root" { String::new() } else { format!(" --as {}", safe(&may.run_as)) };
-    let command = format!("jit emergency {}{target} --reason \"...\"", service(&may.service));
+    let command = emergency_command(&may.service, &may.run_as);
     Item { command, said: vec![format!("{run_as}{}{most}; reviewed afterwards", about(may.default_s))] }
 }
 

@@ -86,7 +86,10 @@ pub fn grants(clock: Clock, grants: &[GrantView], width: Option<u16>) -> String 
             (Some(ended), _) => {
                 format!("ended {}{}", clock.short(ended.at), ended.by.as_deref().map(|by| format!(" by {}", safe(by))).unwrap_or_default())
             }
-            (None, "waiting") => format!("begins before {}", clock.short(grant.until)),
+            (None, "waiting") => match grant.starts {
+                Some(starts) => format!("from {} until {}", clock.short(starts), clock.short(grant.until)),
+                None => format!("begins before {}", clock.short(grant.until)),
+            },
             (None, _) => format!("{} ({} left)", clock.short(grant.until), about(grant.left_s)),
         };
         vec![
@@ -146,6 +149,16 @@ mod tests {
         );
         assert!(grants(clock, &[sample::grant()], None).contains("15:00 (26m left)"));
         assert!(sessions(clock, &[sample::session()], None).contains("pts/3"));
+    }
+
+    #[test]
+    fn a_grant_for_later_has_its_times_and_one_for_its_first_use_the_last_moment_of_that() {
+        let until = sample::moment("2026-11-24T09:30:00Z");
+        let first_use = GrantView { state: "waiting".to_owned(), starts: None, until, ..sample::grant() };
+        let later = GrantView { starts: Some(sample::moment("2026-11-24T09:00:00Z")), ..first_use.clone() };
+        let shown = |grant| grants(Clock::standing(sample::NOW), &[grant], None);
+        assert!(shown(later.clone()).contains("from Tue 09:00 until Tue 09:30"), "{}", shown(later));
+        assert!(shown(first_use.clone()).contains("begins before Tue 09:30"), "{}", shown(first_use));
     }
 
     #[test]

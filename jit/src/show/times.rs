@@ -60,11 +60,6 @@ impl Clock {
         self.at(moment).format("%Y-%m-%d %H:%M").to_string()
     }
 
-    /// The date.
-    pub fn date(self, moment: Moment) -> String {
-        self.at(moment).format("%Y-%m-%d").to_string()
-    }
-
     /// The day, without its year.
     pub fn day(self, moment: Moment) -> String {
         self.at(moment).format("%-d %b").to_string()
@@ -97,6 +92,11 @@ pub fn about(secs: u64) -> String {
         _ => round(3600),
     };
     Span::from_secs(rounded).to_string()
+}
+
+/// The day in UTC, in which a policy names its days.
+pub fn day_in_utc(moment: Moment) -> String {
+    moment.rfc3339().chars().take(10).collect()
 }
 
 /// A time as somebody typed it.
@@ -169,6 +169,40 @@ impl When {
     }
 }
 
+/// When something is to begin, as somebody typed it: as other times, but a length of time is one from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start(When);
+
+/// Why a text is no beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoStart;
+
+impl fmt::Display for NoStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time; write 2026-12-01T15:00:00Z, 2026-12-01, or in how long: 2h")
+    }
+}
+
+impl std::error::Error for NoStart {}
+
+impl FromStr for Start {
+    type Err = NoStart;
+
+    fn from_str(text: &str) -> Result<Self, NoStart> {
+        text.parse().map(Self).map_err(|NoTime| NoStart)
+    }
+}
+
+impl Start {
+    /// Its moment.
+    pub fn moment(self, clock: Clock) -> Moment {
+        match self.0 {
+            When::Ago(ahead) => Moment(clock.now().plus(ahead).as_millis()),
+            when @ (When::Moment(_) | When::Day(_)) => when.begins(clock),
+        }
+    }
+}
+
 /// The first moment of a day; where the clocks are put forward at midnight, an hour later.
 fn midnight<Z: TimeZone>(day: NaiveDate, zone: &Z) -> Moment {
     let midnight = day.and_time(NaiveTime::MIN);
@@ -216,6 +250,20 @@ mod tests {
         for (secs, said) in [(0, "0s"), (45, "45s"), (1719, "28m"), (7500, "2h5m"), (3599, "59m"), (90_061, "1d1h"), (604_800, "7d")] {
             assert_eq!(about(secs), said);
         }
+    }
+
+    #[test]
+    fn a_beginning_is_typed_as_a_moment_or_in_how_long() {
+        let clock = Clock::standing("2026-11-23T15:04:05Z");
+        let begins = |text: &str| text.parse::<Start>().unwrap().moment(clock).rfc3339();
+        assert_eq!(begins("2h"), "2026-11-23T17:04:05Z");
+        assert_eq!(begins("2026-11-23T16:30:00+01:00"), "2026-11-23T15:30:00Z");
+        assert!("tomorrow".parse::<Start>().is_err_and(|why| why.to_string().ends_with("or in how long: 2h")));
+    }
+
+    #[test]
+    fn a_day_of_the_policy_is_the_same_day_wherever_it_is_read() {
+        assert_eq!(day_in_utc(moment("2027-03-31T23:59:59Z")), "2027-03-31");
     }
 
     #[test]

@@ -92,15 +92,18 @@ pub fn uses(most: Option<u32>) -> String {
 
 /// The command that asks for something.
 pub fn request_command(service_name: &str, run_as: &str, reason: bool) -> String {
-    let mut command = format!("jit request {}", service(service_name));
-    if service_name != "sshd" && run_as != "root" {
-        command.push_str(" --as ");
-        command.push_str(&safe(run_as));
-    }
-    if reason {
-        command.push_str(" --reason \"...\"");
-    }
-    command
+    let reason = if reason { " --reason \"...\"" } else { "" };
+    format!("jit request {}{}{reason}", service(service_name), target(service_name, run_as))
+}
+
+/// The command that takes an emergency.
+pub fn emergency_command(service_name: &str, run_as: &str) -> String {
+    format!("jit emergency {}{} --reason \"...\"", service(service_name), target(service_name, run_as))
+}
+
+/// As whom, where a command has to say so.
+fn target(service_name: &str, run_as: &str) -> String {
+    if service_name == "sshd" || run_as == "root" { String::new() } else { format!(" --as {}", safe(run_as)) }
 }
 
 #[cfg(test)]
@@ -136,6 +139,8 @@ mod tests {
         assert_eq!(request_command("sudo", "root", true), "jit request sudo --reason \"...\"");
         assert_eq!(request_command("sudo", "postgres", false), "jit request sudo --as postgres");
         assert_eq!(request_command("sshd", "self", false), "jit request ssh");
+        assert_eq!(emergency_command("sudo", "root"), "jit emergency sudo --reason \"...\"");
+        assert_eq!(emergency_command("sudo", "postgres"), "jit emergency sudo --as postgres --reason \"...\"");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{Context, Ended, verify};
 use crate::chain::{self, Chain};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
+use crate::paths::{self, Paths};
 use crate::show::times::When;
 use crate::show::{json, words};
 use crate::talk::{Conversation, Pace, Part};
@@ -16,11 +17,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-/// Where jitd keeps its state unless its settings say otherwise.
-const STATE: &str = "/var/lib/jit";
-/// Where jitd notes, while that disk fails, which of the newest events were refused and may be on it all the same.
-const IN_DOUBT: &str = "/run/jit/own/in-doubt";
 
 #[derive(Serialize)]
 struct Archived<'a> {
@@ -84,22 +80,28 @@ fn write_part(file: &mut BufWriter<File>, part: &Part) -> std::io::Result<()> {
     Ok(())
 }
 
-fn in_doubt() -> Failing {
-    let why = format!("the record's disk fails, and its newest events may be ones that were refused ({IN_DOUBT})");
+fn in_doubt(note: &Path) -> Failing {
+    let why = format!("the record's disk fails, and its newest events may be ones that were refused ({})", note.display());
     Failing::refused(why, "mend the disk; jitd takes them out within a second or two, or when it starts; then back up")
 }
 
 /// Copies the store while jitd writes to it.
 pub fn backup(context: &Context, to: &Path, state: Option<&Path>) -> Ended {
-    let store = file_in(state.unwrap_or_else(|| Path::new(STATE)));
-    let is_in_doubt = || state.is_none() && Path::new(IN_DOUBT).exists();
-    if is_in_doubt() {
-        return Err(in_doubt());
+    let (store, note) = match state {
+        Some(state) => (file_in(state), None),
+        None => {
+            let paths = Paths::of_this_host().map_err(|mistakes| paths::not_known(&mistakes))?;
+            (file_in(&paths.state), Some(paths.in_doubt()))
+        }
+    };
+    let doubt = || note.as_deref().filter(|note| note.exists()).map(in_doubt);
+    if let Some(doubt) = doubt() {
+        return Err(doubt);
     }
     let head = copy(&store, to).map_err(|error| failed(to, error))?;
-    if is_in_doubt() {
+    if let Some(doubt) = doubt() {
         std::fs::remove_file(to).map_err(|error| failed(to, error))?;
-        return Err(in_doubt());
+        return Err(doubt);
     }
     sync_directory_of(to);
     let (file, head, events) = (to.to_string_lossy(), chain::written(head), head.seq);

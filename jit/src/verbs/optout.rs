@@ -4,6 +4,7 @@ use super::{Context, Ended, verdict, whole_id};
 use crate::cli::{EmergencyArgs, VerdictWord};
 use crate::failing::Exit;
 use crate::out::Form;
+use crate::show::times::day_in_utc;
 use crate::show::{json, lines, table, words};
 use jit_core::id::GrantId;
 use jit_core::span::Span;
@@ -83,7 +84,10 @@ fn row(context: &Context, optout: &OptoutView) -> Vec<String> {
     let clock = context.out.clock();
     let ends = match optout.days_left {
         Some(days) if days < 0 => "has ended".to_owned(),
-        Some(days) => format!("in {days} days{}", if optout.stale { ", soon" } else { "" }),
+        Some(days) => {
+            let day = optout.until.map(|until| format!("{}, ", day_in_utc(until))).unwrap_or_default();
+            format!("{day}in {days} days{}", if optout.stale { ", soon" } else { "" })
+        }
         None => String::new(),
     };
     let reviews = match (optout.reviews_due, optout.overdue) {

@@ -4,6 +4,7 @@ use super::{Context, Ended, verdict};
 use crate::cli::ExplainArgs;
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
+use crate::paths::{self, Paths};
 use crate::show::{json, table, words};
 use jit_core::name::{RunAs, Service, UserName};
 use jit_core::policy::Policy;
@@ -14,22 +15,53 @@ use jit_core::text::printable;
 use jit_core::time::WallTime;
 use jit_host::accounts::subject_by_name;
 use jit_host::policy_files;
+use jit_host::settings::DEFAULT_FILE;
 use jit_proto::user::{Act, UserAnswer};
 use jit_proto::view::{FileView, MistakeView, RuleView};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Where the policy is.
-const USUAL_FILE: &str = "/etc/jit/policy.toml";
-
-fn read(file: Option<&Path>) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
-    match file {
-        Some(file) => policy_files::read_one(file).map(|file| vec![file]).map_err(|mistake| vec![mistake]),
-        None => policy_files::read(Path::new(USUAL_FILE)),
-    }
+/// Which policy.
+pub enum Which {
+    /// This file alone.
+    File(PathBuf),
+    /// All files of the one that jitd reads; this is the main one.
+    Hosts(PathBuf),
 }
 
-pub fn loaded(file: Option<&Path>, around: Around) -> Loaded {
-    load::load(&read(file)?, around)
+impl Which {
+    /// That of the file that was named; else that of this host.
+    ///
+    /// # Errors
+    /// All that is wrong with the settings: where jitd's policy is, is not known then.
+    fn of(file: Option<&Path>) -> Result<Self, Vec<Mistake>> {
+        match file {
+            Some(file) => Ok(Self::File(file.to_owned())),
+            None => Paths::of_this_host().map(|paths| Self::Hosts(paths.policy)),
+        }
+    }
+
+    /// The same, as a verb that needs one.
+    pub fn needed(file: Option<&Path>) -> Result<Self, Failing> {
+        Self::of(file).map_err(|mistakes| paths::not_known(&mistakes))
+    }
+
+    fn file(&self) -> &Path {
+        match self {
+            Self::File(file) | Self::Hosts(file) => file,
+        }
+    }
+
+    fn read(&self) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
+        match self {
+            Self::File(file) => policy_files::read_one(file).map(|file| vec![file]).map_err(|mistake| vec![mistake]),
+            Self::Hosts(main) => policy_files::read(main),
+        }
+    }
+
+    /// The policy.
+    pub fn loaded(&self, around: Around) -> Loaded {
+        load::load(&self.read()?, around)
+    }
 }
 
 /// What there is around a policy of this host.
@@ -61,15 +93,18 @@ fn say_mistakes(context: &Context, errors: &[MistakeView], warnings: &[MistakeVi
 
 /// Checks policy files, without jitd.
 pub fn check(context: &Context, file: Option<&Path>) -> Ended {
-    let (rules, errors, warnings) = match loaded(file, here(context.out.clock().now())) {
-        Ok((policy, warnings)) => {
+    let which = Which::of(file);
+    // Which file jitd reads stands in its settings: where those are wrong, they are what is to be mended.
+    let name = which.as_ref().map_or(Path::new(DEFAULT_FILE), Which::file).to_string_lossy().into_owned();
+    let loaded = which.and_then(|which| Ok((which.loaded(here(context.out.clock().now()))?, which)));
+    let (rules, errors, warnings) = match loaded {
+        Ok(((policy, warnings), which)) => {
             let mut warnings = views(&warnings);
-            warnings.extend(super::policy_check::here(context, &policy, file.unwrap_or(Path::new(USUAL_FILE))));
+            warnings.extend(super::policy_check::here(context, &policy, which.file()));
             (policy.rules(), Vec::new(), warnings)
         }
         Err(errors) => (0, views(&errors), Vec::new()),
     };
-    let name = file.unwrap_or(Path::new(USUAL_FILE)).to_string_lossy();
     let words = match (errors.is_empty(), rules) {
         (false, _) => format!("not valid: {}", counted(errors.len(), "mistake")),
         (true, 0) => "valid, but it has no rule and lets nobody in".to_owned(),
@@ -136,7 +171,7 @@ pub fn show(context: &Context) -> Ended {
 /// Says what the policy answers somebody, and why, without jitd.
 pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
     let clock = context.out.clock();
-    let policy = match loaded(args.policy.as_deref(), here(clock.now())) {
+    let policy = match Which::needed(args.policy.as_deref())?.loaded(here(clock.now())) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
@@ -224,7 +259,7 @@ impl Explanation {
                 format!("{user} may {may} after a request: rule {rule}.\nThey type: {command}")
             }
             "emergency" => {
-                let command = format!("jit emergency {} --reason \"...\"", question.service.as_str());
+                let command = words::emergency_command(question.service.as_str(), &run_as);
                 format!("{user} may {may} in an emergency alone: rule {rule}.\nThey type: {command}")
             }
             "deny" => format!("{user} may not {may}: rule {rule} forbids it."),
@@ -259,6 +294,14 @@ who = ["group:ops"]
 on = ["sudo"]
 as = ["postgres"]
 approve = []
+
+[[emergency]]
+name = "oncall"
+who = ["group:oncall"]
+on = ["sudo"]
+as = ["postgres"]
+limit = { times = 3, per = "7d" }
+review = { by = ["group:leads"], within = "24h" }
 "#;
 
     fn policy() -> Policy {
@@ -283,6 +326,13 @@ approve = []
         assert_eq!(sentence, "alice may sudo as root after a request: rule ops-root.\nThey type: jit request sudo --reason \"...\"");
         assert_eq!(row(&explanation.why[1]), ["dba", "grant", "p.toml:8", "", "as: only postgres"]);
         assert!(explanation.why[0].matched);
+    }
+
+    #[test]
+    fn the_command_that_is_told_is_about_the_user_who_was_asked_about() {
+        let typed = |group: &str| explanation(1001, group, &RunAs::as_typed("postgres")).1.lines().last().unwrap().to_owned();
+        assert_eq!(typed("ops"), "They type: jit request sudo --as postgres --reason \"...\"");
+        assert_eq!(typed("oncall"), "They type: jit emergency sudo --as postgres --reason \"...\"");
     }
 
     #[test]

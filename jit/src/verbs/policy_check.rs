@@ -99,11 +99,15 @@ fn meaning_nobody(policy: &Policy) -> Vec<MistakeView> {
 
 fn own_approver(target: &RunAs, approvers: &[&Principal], place: &Place) -> Option<MistakeView> {
     let RunAs::User(name) = target else { return None };
-    let Groups::Known(groups) = subject_by_name(name).ok().filter(|subject| !subject.uid.is_root())?.groups else { return None };
+    let target = subject_by_name(name).ok().filter(|subject| !subject.uid.is_root())?;
     let is_in = |approver: &&&Principal| match approver {
-        Principal::Group(group) => groups.contains(group),
+        Principal::Group(group) => match &target.groups {
+            Groups::Known(groups) | Groups::Partly(groups) => groups.contains(group),
+        },
+        Principal::Uid(uid) => *uid == target.uid,
         Principal::Any => true,
-        Principal::User(_) | Principal::Uid(_) => false,
+        // That is a mistake, and was said.
+        Principal::User(_) => false,
     };
     let by = approvers.iter().find(is_in)?;
     Some(doubt(place, format!("{name} can be acted as, and approves as one of {by}"), format!("take {name} out of one of the two")))

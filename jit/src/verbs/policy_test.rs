@@ -1,10 +1,10 @@
 //! `jit policy test`: cases in TOML, fit for a CI job that guards a policy.
 
-use super::policy::{explained, here, loaded, not_valid};
+use super::policy::{Which, explained, here, not_valid};
 use super::{Context, Ended, verdict};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
-use crate::show::times::When;
+use crate::show::times::{NoTime, When};
 use crate::show::words;
 use jit_core::name::{GroupName, RunAs, Service, Uid, UserName};
 use jit_core::policy::Policy;
@@ -39,9 +39,28 @@ struct Case {
     #[serde(rename = "as")]
     run_as: Option<String>,
     from: Option<IpAddr>,
-    at: Option<String>,
+    at: Option<At>,
     expect: Answer,
     rule: Option<String>,
+}
+
+/// A time, bare as TOML has it, or as a text.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "toml::Value")]
+struct At(When);
+
+impl TryFrom<toml::Value> for At {
+    type Error = NoTime;
+
+    fn try_from(value: toml::Value) -> Result<Self, NoTime> {
+        match value {
+            toml::Value::String(text) => text.parse().map(Self),
+            toml::Value::Datetime(time) => time.to_string().parse().map(Self),
+            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Array(_) | toml::Value::Table(_) => {
+                Err(NoTime)
+            }
+        }
+    }
 }
 
 fn sudo() -> String {
@@ -102,21 +121,13 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
         let odd = |_| Failing::refused(format!("{shown}: `zone` is no time zone"), "for example zone = \"Europe/Berlin\", or \"UTC\"");
         around.zone = Some(zone.parse().map_err(odd)?);
     }
-    let policy = match loaded(policy, around) {
+    let policy = match Which::needed(policy)?.loaded(around) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
     let mut differences = Vec::new();
     for (case, number) in cases.case.iter().zip(1..) {
-        let at = match &case.at {
-            None => clock.now(),
-            Some(text) => {
-                let when: When = text.parse().map_err(|_| {
-                    Failing::refused(format!("{shown}: case {number}: `at` is no time"), "for example at = \"2026-12-01T15:00:00Z\"")
-                })?;
-                WallTime::from_millis(when.begins(clock).0)
-            }
-        };
+        let at = case.at.map_or_else(|| clock.now(), |At(when)| WallTime::from_millis(when.begins(clock).0));
         differences.extend(case.differs(number, &policy, at));
     }
     let count = cases.case.len();

@@ -19,7 +19,7 @@ pub fn request(context: &Context, args: RequestArgs) -> Ended {
         run_as: args.run_as,
         for_s,
         uses: args.uses,
-        start: args.start.map(|when| when.begins(context.out.clock())),
+        start: args.start.map(|start| start.moment(context.out.clock())),
         reason,
     };
     let filed = context.talk.request(Act::Request(wish))?;

@@ -6,6 +6,7 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::lines::{self, Reader};
 use jit_core::span::Span;
+use jit_core::time::WallTime;
 use jit_proto::user::{Act, UserAnswer, Wish};
 use jit_proto::view::{GrantView, RequestView, StatusView};
 use std::os::unix::process::CommandExt;
@@ -36,8 +37,8 @@ fn obtain(context: &Context, args: &RunArgs) -> Result<(), Failing> {
     if may_enter(context, run_as) {
         return Ok(());
     }
-    let same = |request: &&RequestView| request.state == "pending" && request.service == SUDO && request.run_as == run_as;
-    let filed = match status.requests.iter().find(same) {
+    let now = context.out.clock().now();
+    let filed = match status.requests.iter().find(|request| leads_in(request, run_as, now)) {
         Some(request) => request.clone(),
         None => file(context, args, run_as)?,
     };
@@ -52,11 +53,21 @@ fn may_enter(context: &Context, run_as: &str) -> bool {
     context.talk.ask(act).and_then(|conversation| conversation.next()).is_ok_and(|answer| answer == UserAnswer::MayEnter(true))
 }
 
+/// Whether it begins by itself, later; one that waits for its first use has no start.
+fn is_scheduled(grant: &GrantView) -> bool {
+    grant.state == "waiting" && grant.starts.is_some()
+}
+
 fn is_good(grant: &GrantView, run_as: &str) -> bool {
-    // One that waits for its first use is good; one that is scheduled has a start.
-    let begun = grant.state == "active" || (grant.state == "waiting" && grant.starts.is_none());
+    let begun = grant.state == "active" || (grant.state == "waiting" && !is_scheduled(grant));
     let uses_left = grant.uses.max.is_none_or(|most| grant.uses.taken < most);
     begun && uses_left && grant.service == SUDO && grant.run_as == run_as
+}
+
+/// Whether a grant by this request is good for now: one for later is not, and one that makes a grant longer gives no new session.
+fn leads_in(request: &RequestView, run_as: &str, now: WallTime) -> bool {
+    let begun = request.start.is_none_or(|start| start.0 <= now.as_millis());
+    request.state == "pending" && request.extends.is_none() && begun && request.service == SUDO && request.run_as == run_as
 }
 
 fn file(context: &Context, args: &RunArgs, run_as: &str) -> Result<RequestView, Failing> {
@@ -77,11 +88,15 @@ fn say(context: &Context, decided: &RequestView) -> Result<(), Failing> {
     if decided.state != "granted" {
         return Err(Failing::refused(lines::not_granted(context.out.clock(), decided), "nothing was run"));
     }
+    let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
+    let granted = lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref());
+    if grant.is_some_and(|grant| is_scheduled(&grant)) {
+        return Err(Failing::refused(granted, "nothing was run: its time has not come"));
+    }
     if context.out.form() == Form::Json {
         context.out.json(decided)?;
     }
-    let grant = decided.grant_id.as_deref().and_then(|id| context.talk.grant(id));
-    context.out.aside(&lines::granted(context.out.clock(), Reader::Holder, decided, grant.as_ref()));
+    context.out.aside(&granted);
     if let Some(who) = lines::who_approved(decided) {
         context.out.aside(&who);
     }

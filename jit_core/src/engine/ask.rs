@@ -27,8 +27,7 @@ pub enum Askable<'a> {
 /// one of them.
 pub fn askable<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'a Entry, run_as: &'a RunAs, now: Now) -> Askable<'a> {
     let service = entry.service.family();
-    let same =
-        |request: &&PendingRequest| request.ask.service == service && request.ask.run_as == *run_as && !request.ask.is_for_later(now);
+    let same = |request: &&PendingRequest| request.ask.service == service && request.ask.run_as == *run_as && request.ask.is_a_way_in(now);
     if let Some(request) = state.pending_of(&entry.subject).find(same) {
         return Askable::Pending(request);
     }

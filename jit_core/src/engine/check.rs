@@ -3,19 +3,20 @@
 //! There are four ways in, and no other: a live grant that admits the entry, a rule whose grant starts at
 //! login, a legacy rule, and the same again as another person approved before. A deny comes before all of them.
 
-use super::see::approvers_in_words;
+use super::Arrival;
+use super::remedy::Remedy;
 use super::session::binds;
 use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
-use crate::name::{RuleName, RunAs, Service};
+use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::optout::Basis;
-use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
-use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule};
-use crate::session::Bound;
+use crate::policy::judge::{Forbidden, Question, Standing, Unknown};
+use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule, SessionRule};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
 use std::fmt;
+use std::iter::once_with;
 
 /// Whether somebody comes in, and by what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,16 +35,16 @@ pub enum Admission {
 pub enum Why {
     /// The daemon has no valid policy.
     NoPolicy,
-    /// A rule forbids it.
-    Forbidden(RuleName),
+    /// A rule forbids it; or it may, for want of this knowledge.
+    Forbidden(RuleName, Option<Unknown>),
     /// No rule is about the service; our line in its PAM file says that it is ours.
     NoRuleForService,
     /// No rule lets this user use the service, as that user, from there.
     NoRule,
     /// A rule could, but there is no grant.
     NoGrant,
-    /// The user's groups could not be looked up.
-    GroupsUnknown,
+    /// A rule might let them in or ask, if this were known.
+    Unknown(Unknown),
     /// There is no such account.
     NoAccount,
     /// The name service did not say whose account it is.
@@ -54,24 +55,58 @@ pub enum Why {
     NotRecorded,
     /// The rule wants sessions in a cgroup, and this one cannot have any.
     Unbindable,
+    /// What would let them in was approved by somebody in whose session they are.
+    OwnApproval,
     /// The daemon cannot see processes, so it could not hold the session's.
     Unseen,
+}
+
+impl Why {
+    /// What is not known, where that is why.
+    fn unknown(&self) -> Option<Unknown> {
+        match self {
+            Self::Forbidden(_, unknown) => *unknown,
+            Self::Unknown(unknown) => Some(*unknown),
+            Self::NoPolicy
+            | Self::NoRuleForService
+            | Self::NoRule
+            | Self::NoGrant
+            | Self::NoAccount
+            | Self::AccountUnknown
+            | Self::Busy
+            | Self::NotRecorded
+            | Self::Unbindable
+            | Self::OwnApproval
+            | Self::Unseen => None,
+        }
+    }
+}
+
+/// What to do where something is not known.
+fn advice(unknown: Unknown) -> &'static str {
+    match unknown {
+        Unknown::Groups => "Try again, or tell your administrator",
+        Unknown::Address => "Tell your administrator",
+        Unknown::Time => "Try again when it is over",
+    }
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Forbidden(_) => "forbidden",
+            Self::Forbidden(_, Some(unknown)) => return write!(f, "forbidden, {unknown} unknown"),
+            Self::Unknown(unknown) => return write!(f, "{unknown} unknown"),
+            Self::Forbidden(_, None) => "forbidden",
             Self::NoPolicy => "no valid policy",
             Self::NoRuleForService => "no rule names the service",
             Self::NoRule => "no rule matches",
             Self::NoGrant => "no grant",
-            Self::GroupsUnknown => "groups unknown",
             Self::NoAccount => "no account",
             Self::AccountUnknown => "account unknown",
             Self::Busy => "busy",
             Self::NotRecorded => "not recorded",
             Self::Unbindable => "no cgroup",
+            Self::OwnApproval => "own approval",
             Self::Unseen => "process unseen",
         })
     }
@@ -82,45 +117,23 @@ impl fmt::Display for Why {
 pub struct Denial {
     /// Why.
     pub why: Why,
-    /// The rule under which the subject may ask, if there is one.
+    /// The rule that forbids it, or under which the subject may ask, if there is one.
     pub rule: Option<RuleName>,
-    /// Who approves what is asked under it, in words.
-    pub approvers: Option<String>,
-    /// Nothing can be asked for, but an emergency can be taken.
-    pub emergency: bool,
+    /// What the subject can do about it.
+    pub remedy: Option<Remedy>,
 }
 
 impl Denial {
-    /// A no without a rule to ask under.
+    /// A no about which nothing can be done.
     #[must_use]
     pub fn plain(why: Why) -> Self {
-        Self { why, rule: None, approvers: None, emergency: false }
+        Self { why, rule: None, remedy: None }
     }
 
     /// What to do, if there is something: a command only where it can be typed.
     #[must_use]
-    pub fn ask(&self, service: &Service, run_as: Option<&RunAs>) -> Option<String> {
-        if self.emergency && !service.is_sshd() {
-            return Some(format!("In an emergency: jit emergency {} --reason \"...\"", service.family().as_str()));
-        }
-        let approvers = self.approvers.as_ref()?;
-        if service.is_sshd() {
-            return Some(if approvers.is_empty() {
-                format!("Request it from a log-in on this host: jit request {}", service.as_str())
-            } else {
-                format!("Ask an approver ({approvers}) to grant it")
-            });
-        }
-        let named = match service.family().as_str() {
-            "sudo" => " sudo".to_owned(),
-            other => format!(" {other}"),
-        };
-        let target = match run_as {
-            Some(run_as) if *run_as != RunAs::root() => format!(" --as {run_as}"),
-            Some(_) | None => String::new(),
-        };
-        let approves = if approvers.is_empty() { String::new() } else { format!(". Approves: {approvers}") };
-        Some(format!("Ask: jit request{named}{target} --reason \"...\"{approves}"))
+    pub fn ask(&self, service: &Service) -> Option<String> {
+        self.remedy.as_ref()?.words(service)
     }
 
     /// The one line that the user reads, under 200 bytes.
@@ -135,15 +148,28 @@ impl Denial {
         };
         let said = match &self.why {
             Why::NoPolicy => "there is no valid policy, so nobody is let in. Tell your administrator".to_owned(),
-            Why::Forbidden(rule) => format!("rule {rule} forbids {service} to {user}"),
+            Why::Forbidden(rule, None) => format!("rule {rule} forbids {service} to {user}"),
+            Why::Forbidden(rule, Some(unknown)) => {
+                let rule = crate::text::printable(rule.as_str(), 56);
+                match unknown {
+                    Unknown::Groups => format!("rule {rule} forbids {service} to some; the groups of {user} are unknown"),
+                    Unknown::Address => format!("rule {rule} forbids {service} from some addresses; that of {user} is unknown"),
+                    Unknown::Time => format!("rule {rule} forbids {service} at some hours; this one runs twice, as clocks go back"),
+                }
+            }
             Why::NoRuleForService => format!("no rule names the service {service}, so nobody may use it. Tell your administrator"),
             Why::NoRule => format!("no rule lets {user} use {service}{target}"),
             Why::NoGrant => format!("no grant for {service}{target}"),
-            Why::GroupsUnknown => format!("the groups of {user} cannot be looked up. Try again, or tell your administrator"),
+            Why::Unknown(Unknown::Groups) => format!("the groups of {user} cannot be looked up"),
+            Why::Unknown(Unknown::Address) => format!("the address that {user} comes from is unknown, and a rule asks for it"),
+            Why::Unknown(Unknown::Time) => format!("{service} is let in at some hours; this one runs twice, as clocks go back"),
             Why::NoAccount => "no such account".to_owned(),
             Why::AccountUnknown => "the account cannot be looked up. Try again, or tell your administrator".to_owned(),
             Why::Busy => "the access daemon is busy. Try again in a moment".to_owned(),
             Why::Unbindable => "the rule wants a session in a cgroup, and none can be made here. Tell your administrator".to_owned(),
+            Why::OwnApproval => {
+                format!("the grant for {service}{target} was approved by whoever's session this is. Somebody else must approve it")
+            }
             Why::Unseen => {
                 "the access daemon cannot see who is at the door: is /proc mounted with hidepid? Tell your administrator".to_owned()
             }
@@ -151,7 +177,8 @@ impl Denial {
         };
         let tail = format!(". {id}");
         let mut line = format!("jit: {said}");
-        for part in self.ask(&entry.service, entry.run_as.as_ref()).iter().flat_map(|ask| ask.split_inclusive(". ")) {
+        let next = self.ask(&entry.service).or_else(|| self.why.unknown().map(|unknown| advice(unknown).to_owned()));
+        for part in next.iter().flat_map(|next| next.split_inclusive(". ")) {
             let part = part.strip_suffix(". ").unwrap_or(part);
             let with_part = line.len().saturating_add(part.len()).saturating_add(tail.len()).saturating_add(2);
             if with_part <= MOST {
@@ -175,31 +202,64 @@ pub(super) enum Way<'a> {
     Repetitive(&'a RepetitiveRule, &'a Basis),
 }
 
-/// The way in, or why there is none; and, once that is known, for a session that can be bound so.
+/// The way in, or why there is none; and, once it is known how one arrives, for a session that can be bound so and is in no
+/// session of an approver's.
 pub(super) fn way_in<'a>(
     state: &'a State,
     policy: Option<&'a Policy>,
     entry: &'a Entry,
-    bound: Option<Bound>,
+    arrival: Option<&Arrival>,
     now: Now,
 ) -> Result<Way<'a>, Denial> {
     let Some(policy) = policy else { return Err(Denial::plain(Why::NoPolicy)) };
     let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref(), at: now.wall };
-    if let Some(rule) = policy.denied_by(question, Some(entry.remote)) {
-        return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone())) });
+    if let Some(Forbidden { rule, unknown }) = policy.denied_by(question, Some(entry.remote)) {
+        return Err(Denial { rule: Some(rule.name.clone()), ..Denial::plain(Why::Forbidden(rule.name.clone(), unknown)) });
     }
-    if let Some(grant) = best_grant(state, entry, bound, now) {
-        return Ok(Way::Grant(grant));
-    }
-    match policy.standing(question, entry.remote) {
-        Some(Standing::Login(rule)) => return Ok(Way::Login(rule)),
-        Some(Standing::Legacy(rule)) => return Ok(Way::Legacy(rule)),
-        None => {}
-    }
-    match repetition(state, policy, entry, now) {
-        Some((rule, basis)) => Ok(Way::Repetitive(rule, basis)),
+    let ways = || {
+        let grant = || best_grant(state, entry, arrival, policy, now).map(Way::Grant);
+        let standing = || match policy.standing(question, entry.remote) {
+            Some(Standing::Login(rule)) => Some(Way::Login(rule)),
+            Some(Standing::Legacy(rule)) => Some(Way::Legacy(rule)),
+            None => None,
+        };
+        let repeated = || repetition(state, policy, entry, now).map(|(rule, basis)| Way::Repetitive(rule, basis));
+        once_with(grant).chain(once_with(standing)).chain(once_with(repeated)).flatten()
+    };
+    let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| session_rule(way).is_none_or(|rule| binds(rule, arrival.bound)));
+    let is_own = |way: &Way<'_>| arrival.is_some_and(|arrival| state.is_inside_of(&arrival.inside, approvers(state, way), policy));
+    match ways().find(|way| !is_own(way) && can_be_bound(way)) {
+        Some(way) => Ok(way),
+        None if ways().any(|way| is_own(&way)) => Err(Denial::plain(Why::OwnApproval)),
+        None if ways().next().is_some() => Err(Denial::plain(Why::Unbindable)),
         None => Err(denial(policy, question, entry)),
     }
+}
+
+/// What the rule by which one comes in says of sessions.
+pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
+    match way {
+        Way::Grant(grant) => Some(&grant.terms.common.session),
+        Way::Login(rule) => Some(&rule.session),
+        Way::Repetitive(rule, _) => Some(&rule.session),
+        Way::Legacy(_) => None,
+    }
+}
+
+/// Upon whose word one comes in.
+fn approvers<'a>(state: &'a State, way: &Way<'a>) -> &'a [UserName] {
+    match way {
+        Way::Grant(grant) => approvers_of(state, grant),
+        Way::Repetitive(_, basis) => &basis.terms.common.by,
+        Way::Login(_) | Way::Legacy(_) => &[],
+    }
+}
+
+/// Who approved a grant, or what it repeats.
+fn approvers_of<'a>(state: &'a State, grant: &'a LiveGrant) -> &'a [UserName] {
+    let repeats = grant.terms.common.kind == Kind::Repetitive;
+    let basis = repeats.then(|| state.basis(grant.terms.key())).flatten();
+    basis.map_or(&grant.terms.common.by, |basis| &basis.terms.common.by)
 }
 
 /// An approval that a rule lets be repeated by this entry.
@@ -213,29 +273,26 @@ fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: N
     })
 }
 
-/// Of the grants that admit the entry, one whose session can be bound as it wants it, then one whose uses are not counted, and
-/// then the one that lasts longest. A legacy grant only records; its rule lets in, so that it stops when the rule does.
-fn best_grant<'a>(state: &'a State, entry: &'a Entry, bound: Option<Bound>, now: Now) -> Option<&'a LiveGrant> {
+/// Of the grants that admit the entry, one by whose approver's own session it does not come, then one whose session can be bound
+/// as it wants it, then one whose uses are not counted, and then the one that lasts longest. A legacy grant only records; its rule
+/// lets in, so that it stops when the rule does.
+fn best_grant<'a>(state: &'a State, entry: &'a Entry, arrival: Option<&Arrival>, policy: &Policy, now: Now) -> Option<&'a LiveGrant> {
     let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
     admitting.max_by_key(|grant| {
-        let binds = bound.is_none_or(|bound| binds(&grant.terms.common.session, bound));
-        (binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
+        let is_anothers = arrival.is_none_or(|arrival| !state.is_inside_of(&arrival.inside, approvers_of(state, grant), policy));
+        let binds = arrival.is_none_or(|arrival| binds(&grant.terms.common.session, arrival.bound));
+        (is_anothers, binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
     })
 }
 
 fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
-    match policy.rule_for_request(question, Wanted::default()) {
-        RequestRuling::By(rule) | RequestRuling::TooLong { rule } | RequestRuling::TooManyUses { rule, .. } => {
-            let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
-            Denial { why: Why::NoGrant, rule: Some(rule.name.clone()), approvers: Some(approvers), emergency: false }
-        }
-        RequestRuling::None if matches!(policy.rule_for_emergency(question, None), EmergencyRuling::By(_)) => {
-            Denial { emergency: true, ..Denial::plain(Why::NoGrant) }
-        }
-        RequestRuling::None if !policy.names_service(&entry.service) => Denial::plain(Why::NoRuleForService),
-        RequestRuling::None if !entry.subject.groups.are_known() => Denial::plain(Why::GroupsUnknown),
-        RequestRuling::None => Denial::plain(Why::NoRule),
+    if let Some(remedy) = Remedy::of(policy, question, entry.remote) {
+        return Denial { why: Why::NoGrant, rule: remedy.rule().cloned(), remedy: Some(remedy) };
     }
+    if !policy.names_service(&entry.service) {
+        return Denial::plain(Why::NoRuleForService);
+    }
+    Denial::plain(policy.unknown_at_the_door(question, entry.remote).map_or(Why::NoRule, Why::Unknown))
 }
 
 /// May this subject come in now?
@@ -272,7 +329,22 @@ mod tests {
         let line = |why| line(&Denial::plain(why), &entry("alice", "sudo", None));
         for (why, word, said) in [
             (Why::NoPolicy, "no valid policy", "there is no valid policy, so nobody is let in. Tell your administrator"),
-            (Why::Forbidden(RuleName::new("not-now")), "forbidden", "rule not-now forbids sudo to alice"),
+            (Why::Forbidden(RuleName::new("not-now"), None), "forbidden", "rule not-now forbids sudo to alice"),
+            (
+                Why::Forbidden(RuleName::new("not-now"), Some(Unknown::Groups)),
+                "forbidden, groups unknown",
+                "rule not-now forbids sudo to some; the groups of alice are unknown. Try again, or tell your administrator",
+            ),
+            (
+                Why::Forbidden(RuleName::new("not-now"), Some(Unknown::Address)),
+                "forbidden, address unknown",
+                "rule not-now forbids sudo from some addresses; that of alice is unknown. Tell your administrator",
+            ),
+            (
+                Why::Forbidden(RuleName::new("not-now"), Some(Unknown::Time)),
+                "forbidden, local time unknown",
+                "rule not-now forbids sudo at some hours; this one runs twice, as clocks go back. Try again when it is over",
+            ),
             (
                 Why::NoRuleForService,
                 "no rule names the service",
@@ -280,7 +352,21 @@ mod tests {
             ),
             (Why::NoRule, "no rule matches", "no rule lets alice use sudo"),
             (Why::NoGrant, "no grant", "no grant for sudo"),
-            (Why::GroupsUnknown, "groups unknown", "the groups of alice cannot be looked up. Try again, or tell your administrator"),
+            (
+                Why::Unknown(Unknown::Groups),
+                "groups unknown",
+                "the groups of alice cannot be looked up. Try again, or tell your administrator",
+            ),
+            (
+                Why::Unknown(Unknown::Address),
+                "address unknown",
+                "the address that alice comes from is unknown, and a rule asks for it. Tell your administrator",
+            ),
+            (
+                Why::Unknown(Unknown::Time),
+                "local time unknown",
+                "sudo is let in at some hours; this one runs twice, as clocks go back. Try again when it is over",
+            ),
             (Why::NoAccount, "no account", "no such account"),
             (Why::AccountUnknown, "account unknown", "the account cannot be looked up. Try again, or tell your administrator"),
             (Why::Busy, "busy", "the access daemon is busy. Try again in a moment"),
@@ -289,6 +375,11 @@ mod tests {
                 Why::Unseen,
                 "process unseen",
                 "the access daemon cannot see who is at the door: is /proc mounted with hidepid? Tell your administrator",
+            ),
+            (
+                Why::OwnApproval,
+                "own approval",
+                "the grant for sudo was approved by whoever's session this is. Somebody else must approve it",
             ),
             (Why::Unbindable, "no cgroup", "the rule wants a session in a cgroup, and none can be made here. Tell your administrator"),
         ] {
@@ -335,9 +426,49 @@ mod tests {
         let mut unknown = entry("erin", "sudo", None);
         assert_eq!(denied(&world, &unknown).why, Why::NoRule);
         unknown.subject.groups = Groups::unknown();
-        assert_eq!(denied(&world, &unknown).why, Why::GroupsUnknown);
+        assert_eq!(denied(&world, &unknown).why, Why::Unknown(Unknown::Groups));
         unknown.service = Service::new("cron");
         assert_eq!(denied(&world, &unknown).why, Why::NoRuleForService, "which no group would change");
+    }
+
+    #[test]
+    fn who_is_forbidden_something_for_want_of_knowledge_is_told_that_and_a_rule_that_forbids_it_for_sure_comes_first() {
+        let deny = |name: &str, on: &str, more: &str| format!("[[deny]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"{on}\"]\n{more}\n");
+        let contractors = deny("contractors", "sudo", "").replace("any", "group:contractors");
+        let night = deny("night", "sudo", "hours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let abroad = deny("abroad", "sshd", "from = [\"192.0.2.0/24\"]");
+        let world = World::with(&format!("{POLICY}{contractors}{night}{abroad}"));
+        let why = |entry: &Entry| denied(&world, entry).why.to_string();
+        let mut alice = entry("alice", "sudo", None);
+        assert_eq!(why(&alice), "no grant");
+        alice.subject.groups = Groups::unknown();
+        assert_eq!(why(&alice), "forbidden, groups unknown");
+        assert_eq!(denied(&world, &alice).rule, Some(RuleName::new("contractors")));
+        let carol = Entry { remote: crate::subject::Remote::Unknown, ..entry("carol", "sshd", Some("carol")) };
+        assert_eq!(why(&carol), "forbidden, address unknown");
+        let sure = World::with(&format!("{POLICY}{contractors}{}", deny("nobody", "sudo", "")));
+        let denial = denied(&sure, &alice);
+        assert_eq!((denial.why.to_string().as_str(), denial.rule), ("forbidden", Some(RuleName::new("nobody"))));
+        let mut twice = world;
+        twice.now.wall = crate::time::WallTime::parse("2026-10-25T00:30:00Z").unwrap();
+        assert_eq!(denied(&twice, &entry("alice", "sudo", None)).why.to_string(), "forbidden, local time unknown");
+        let refused = twice.request("alice").unwrap_err();
+        assert_eq!(refused.to_string(), "rule night forbids it at some hours, and this one runs twice, as clocks go back");
+    }
+
+    #[test]
+    fn whom_a_rule_might_let_in_if_something_were_known_is_told_what() {
+        let hours = POLICY.replace("name = \"ops-root\"", "name = \"ops-root\"\nhours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let mut world = World::with(&hours);
+        let nowhere = |name: &str| Entry { remote: crate::subject::Remote::Unknown, ..entry(name, "sshd", Some(name)) };
+        assert_eq!(denied(&world, &nowhere("postgres")).why, Why::Unknown(Unknown::Address));
+        assert_eq!(denied(&world, &nowhere("bob")).why, Why::Unknown(Unknown::Address), "no grant would be good from there");
+        assert_eq!(denied(&world, &nowhere("erin")).why, Why::NoRule);
+        assert_eq!(denied(&world, &entry("alice", "sudo", None)).why, Why::NoRule, "at noon");
+        world.now.wall = crate::time::WallTime::parse("2026-10-25T00:30:00Z").unwrap();
+        assert_eq!(denied(&world, &entry("alice", "sudo", None)).why, Why::Unknown(Unknown::Time));
+        let refused = world.request("alice").unwrap_err();
+        assert_eq!(refused.to_string(), "a rule gives this at some hours, and this one runs twice, as clocks go back");
     }
 
     #[test]
@@ -366,13 +497,22 @@ mod tests {
     fn a_line_that_would_be_too_long_says_less_and_never_half() {
         let mut denial = Denial::plain(Why::NoGrant);
         let at = entry("alice", "sudo", None);
+        let approved_by = |length: usize| {
+            let (rule, run_as) = (RuleName::new("ops-root"), RunAs::root());
+            Remedy::Request { rule, run_as, approvers: "x".repeat(length) }
+        };
         let longest = (1..200).rev().find_map(|length| {
-            denial.approvers = Some("x".repeat(length));
+            denial.remedy = Some(approved_by(length));
             let said = line(&denial, &at);
             said.contains("Approves").then_some(said.len())
         });
         assert_eq!(longest, Some(199));
-        denial.approvers = Some("x".repeat(300));
+        let longest = Denial::plain(Why::Forbidden(RuleName::new("r".repeat(64)), Some(Unknown::Groups)));
+        let mut somebody = entry("alice", "sudo", None);
+        (somebody.subject.name, somebody.service) = (crate::name::UserName::new("u".repeat(64)), Service::new("s".repeat(64)));
+        let said = line(&longest, &somebody);
+        assert!(said.len() < 200 && said.ends_with(" are unknown. D-7F3KQ2ZD"), "{said}");
+        denial.remedy = Some(approved_by(300));
         assert_eq!(line(&denial, &at), "jit: no grant for sudo. Ask: jit request sudo --reason \"...\". D-7F3KQ2ZD");
     }
 }

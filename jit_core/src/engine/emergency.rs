@@ -8,7 +8,7 @@ use crate::event::{self, Event};
 use crate::grant::Kind;
 use crate::id::GrantId;
 use crate::optout::{Emergency, ReviewState, Verdict};
-use crate::policy::judge::{EmergencyRuling, Question};
+use crate::policy::judge::{EmergencyRuling, Question, Unknown};
 use crate::policy::{EmergencyRule, Fit, Policy, Stage, may_approve};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -110,14 +110,17 @@ fn ruling<'a>(policy: &'a Policy, actor: &Actor, wish: &Wish, context: &Context<
         return Err(Refusal::OddUses);
     }
     let question = Question { subject, service: &wish.service, run_as: Some(&wish.run_as), at: context.now.wall };
-    if let Some(rule) = policy.denied_by(question, None) {
-        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    if let Some(forbidden) = policy.denied_by(question, None) {
+        return Err(forbidden.into());
     }
     match policy.rule_for_emergency(question, wish.wanted) {
         EmergencyRuling::By(rule) => Ok(rule),
         EmergencyRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
-        EmergencyRuling::None if !subject.groups.are_known() => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
-        EmergencyRuling::None => Err(Refusal::NoEmergency { user: subject.name.clone(), service: wish.service.clone() }),
+        EmergencyRuling::None => Err(match policy.unknown_of_emergency(question) {
+            Some(Unknown::Groups) => Refusal::GroupsUnknown { user: subject.name.clone() },
+            Some(Unknown::Time) => Refusal::HourTwice,
+            Some(Unknown::Address) | None => Refusal::NoEmergency { user: subject.name.clone(), service: wish.service.clone() },
+        }),
     }
 }
 

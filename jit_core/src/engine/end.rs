@@ -4,17 +4,18 @@ use super::see::may_revoke;
 use super::{Context, Grace, Handled, Reply, Target, Viewer, note_of};
 use crate::actor::Actor;
 use crate::event::{self, Event};
-use crate::grant::{Grant, Kind, LiveGrant, Terms, Validity};
+use crate::grant::{Common, EndedGrant, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId};
 use crate::name::UserName;
 use crate::optout::Basis;
-use crate::policy::{LegacyRule, Policy};
+use crate::policy::{Fit, LegacyRule, Policy, any_fits};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::session::{Session, SessionFacts};
 use crate::span::Span;
 use crate::state::State;
 use crate::state::deadlines::Due;
+use crate::subject::{Groups, Subject};
 use crate::time::{Deadline, Now, WallTime};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,14 +79,24 @@ pub(super) fn with_its_extension(state: &State, terms: &Terms, ended: impl Into<
 }
 
 fn not_mine(state: &State, actor: &Actor, id: GrantId) -> Refusal {
-    let own = |grant: &Grant| grant.terms().uid == actor.subject.uid && grant.terms().user == actor.subject.name;
     match state.grant(id) {
-        Some(Grant::Ended(grant)) if own(&Grant::Ended(grant.clone())) => Refusal::Over { id, word: grant.word() },
-        Some(grant @ Grant::Live(_)) if !own(grant) && may_revoke(&grant.terms().common.stages, &actor.subject) => {
+        Some(Grant::Live(grant)) if !is_of(&grant.terms, actor) && may_revoke(&grant.terms.common.stages, &actor.subject) => {
             Refusal::OthersGrant { id }
         }
+        Some(Grant::Live(_) | Grant::Ended(_)) | None => not_live(state, actor, id),
+    }
+}
+
+/// Why this is no live grant of one's own: it is over, or is none that one may know of.
+pub(super) fn not_live(state: &State, actor: &Actor, id: GrantId) -> Refusal {
+    match state.grant(id) {
+        Some(Grant::Ended(grant)) if is_of(&grant.terms, actor) => Refusal::Over { id, word: grant.word() },
         Some(Grant::Live(_) | Grant::Ended(_)) | None => Refusal::NoSuch { what: id.to_string() },
     }
+}
+
+fn is_of(terms: &Terms, actor: &Actor) -> bool {
+    terms.uid == actor.subject.uid && terms.user == actor.subject.name
 }
 
 /// Takes somebody's grant away.
@@ -124,9 +135,15 @@ fn repeatable<'a>(state: &State, basis: &'a Basis, context: &Context<'_>) -> Opt
 fn outlived(state: &State) -> impl Iterator<Item = &Terms> {
     let grants: BTreeSet<_> = state.open_sessions().map(|session| session.grant).collect();
     grants.into_iter().filter_map(|id| match state.grant(id) {
-        Some(Grant::Ended(grant)) if !grant.ends_its_sessions() => Some(&*grant.terms),
-        Some(Grant::Ended(_) | Grant::Live(_)) | None => None,
+        Some(Grant::Ended(grant)) => may_go_on(state, grant),
+        Some(Grant::Live(_)) | None => None,
     })
+}
+
+/// A grant that is over, where something that it let in may go on: a session that closed may have left something running.
+fn may_go_on<'a>(state: &State, grant: &'a EndedGrant) -> Option<&'a Terms> {
+    let has_let_in = state.let_in(grant.terms.id).next().is_some();
+    (has_let_in && !grant.ends_its_sessions()).then_some(&*grant.terms)
 }
 
 fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context<'_>) -> Result<&'a Terms, Refusal> {
@@ -140,7 +157,7 @@ fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context
     };
     match grant {
         Grant::Ended(grant) => {
-            let left = left.or_else(|| outlived(state).find(|terms| terms.id == id));
+            let left = left.or_else(|| may_go_on(state, grant));
             left.filter(|terms| may_revoke(&terms.common.stages, &actor.subject)).ok_or(Refusal::Over { id, word: grant.word() })
         }
         Grant::Live(grant) if may_revoke(&grant.terms.common.stages, &actor.subject) => Ok(&grant.terms),
@@ -166,10 +183,11 @@ fn revoked(terms: &Terms, by: &UserName, note: Option<String>, grace: Grace) -> 
 const DAY: Span = Span::from_secs(86_400);
 
 /// Does what time does: begins, escalates, ends, and says again what nobody has done.
-pub(super) fn tick(state: &State, context: &Context<'_>) -> (Reply, Vec<Event>) {
+pub(super) fn tick(state: &State, running: &[GrantId], context: &Context<'_>) -> (Reply, Vec<Event>) {
     let now = context.now;
     let all_due = state.overdue(now);
-    let ruleless: BTreeMap<_, _> = ruleless(state, context.policy, now.wall).map(|(terms, why)| (terms.id, (terms, why))).collect();
+    let ruleless: BTreeMap<_, _> =
+        ruleless(state, context.policy, running, now.wall).map(|(terms, why)| (terms.id, (terms, why))).collect();
     let in_time = all_due.iter().filter(|due| !matches!(due, Due::Grant(id) if ruleless.contains_key(id)));
     let mut events: Vec<Event> = in_time.flat_map(|due| passed(state, due, &all_due, now)).collect();
     let by = UserName::new(OURSELVES);
@@ -181,27 +199,42 @@ pub(super) fn tick(state: &State, context: &Context<'_>) -> (Reply, Vec<Event>) 
 /// By whom a grant is taken away that nobody takes away.
 const OURSELVES: &str = "jitd";
 
-/// Grants by standing exemptions of which a session goes on though the exemption is over, and why they are. One that was taken
-/// out of the policy is over when the grant of its day is: time to mend a slip.
-fn ruleless<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = (&'a Terms, &'static str)> {
-    let grants: BTreeSet<_> = state.open_sessions().filter(|_| policy.is_some()).map(|session| session.grant).collect();
+/// Grants by standing exemptions of which a session, or something that one left running, goes on though the exemption is over, and
+/// why they are. One that was taken out of the policy is over when the grant of its day is: time to mend a slip.
+fn ruleless<'a>(
+    state: &'a State,
+    policy: Option<&'a Policy>,
+    running: &[GrantId],
+    now: WallTime,
+) -> impl Iterator<Item = (&'a Terms, &'static str)> {
+    let of_sessions = state.open_sessions().map(|session| session.grant);
+    let grants: BTreeSet<_> = of_sessions.chain(running.iter().copied()).filter(|_| policy.is_some()).collect();
     grants.into_iter().filter_map(move |id| {
         let grant = state.grant(id).filter(|grant| grant.terms().common.kind == Kind::Legacy)?;
         let rule = policy?.legacy.iter().find(|rule| rule.name == grant.terms().common.rule);
-        let ended = "its rule has ended";
-        match (grant, rule) {
+        match (grant, rule.map(|rule| (rule, is_about(rule, grant.terms())))) {
             (Grant::Ended(over), _) if over.ends_its_sessions() => None,
-            (Grant::Ended(_) | Grant::Live(_), Some(rule)) => (rule.ends <= now).then_some((grant.terms(), ended)),
+            (Grant::Ended(_) | Grant::Live(_), Some((rule, _))) if rule.ends <= now => Some((grant.terms(), "its rule has ended")),
+            (Grant::Ended(_), Some((_, false))) => Some((grant.terms(), "its rule is not about this any more")),
             (Grant::Ended(_), None) => Some((grant.terms(), "its rule is not in the policy any more")),
-            (Grant::Live(_), None) => None,
+            (Grant::Ended(_), Some((_, true))) | (Grant::Live(_), Some(_) | None) => None,
         }
     })
 }
 
-/// Whether a session goes on by a standing exemption that is over.
+/// Whether a standing exemption is still about what was given by it. Who is in which group is not asked: nobody loses a session
+/// to a name service that is slow.
+fn is_about(rule: &LegacyRule, terms: &Terms) -> bool {
+    let subject = Subject { uid: terms.uid, name: terms.user.clone(), groups: Groups::unknown() };
+    let Common { service, run_as, .. } = &*terms.common;
+    let is_named = any_fits(&rule.scope.who, &subject) != Fit::No && any_fits(&rule.scope.not, &subject) != Fit::Yes;
+    is_named && rule.scope.on.iter().any(|on| on.covers(service)) && (service.is_sshd() || rule.run_as.contains(run_as))
+}
+
+/// Whether something goes on by a standing exemption that is over: a session, or what is running of these grants.
 #[must_use]
-pub fn has_ruleless(state: &State, policy: Option<&Policy>, now: WallTime) -> bool {
-    ruleless(state, policy, now).next().is_some()
+pub fn has_ruleless(state: &State, policy: Option<&Policy>, running: &[GrantId], now: WallTime) -> bool {
+    ruleless(state, policy, running, now).next().is_some()
 }
 
 fn passed(state: &State, due: &Due, all_due: &BTreeSet<Due>, now: Now) -> Vec<Event> {
@@ -296,6 +329,6 @@ fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item =
     let now = context.now.wall;
     stale_rules(state, context.policy, now).map(move |rule| {
         let left = rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000);
-        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.ends, days_left: left }.into()
+        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left: left }.into()
     })
 }

@@ -1,5 +1,6 @@
 //! Making a grant longer: a request of its own, with a fresh reason, approved like the first.
 
+use super::end::not_live;
 use super::request::{reason_within, submit_extension};
 use super::{Context, Handled, Reply, humans_behind};
 use crate::actor::Actor;
@@ -43,8 +44,8 @@ pub(super) fn extend(
         run_as: Some(&terms.common.run_as),
         at: begins(grant, context.now),
     };
-    if let Some(rule) = policy.denied_by(question, None) {
-        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    if let Some(forbidden) = policy.denied_by(question, None) {
+        return Err(forbidden.into());
     }
     // Where nobody else says yes, the policy must: the subject may have left the group since.
     if terms.common.stages.is_empty() && !is_self_service(policy, question) {
@@ -66,7 +67,8 @@ pub(super) fn extend(
     };
     let words = reason_within(&terms.common.rule, true, 1, None, &wish)?;
     let request = RequestId::random(context.entropy);
-    let submitted = submit_extension(request, grant, humans, by, words, context.now);
+    let mut submitted = submit_extension(request, grant, humans, by, words, context.now);
+    submitted.asked_from = state.address_of(actor);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if grant.terms.common.stages.is_empty() {
@@ -108,7 +110,7 @@ pub(super) fn until(grant: &LiveGrant, by: Span, now: Now) -> Result<Deadline, R
 fn mine<'a>(state: &'a State, actor: &'a Actor, id: Option<GrantId>) -> Result<&'a LiveGrant, Refusal> {
     let mine: Vec<_> = state.live_of(&actor.subject).collect();
     match (id, mine.as_slice()) {
-        (Some(id), mine) => mine.iter().find(|grant| grant.terms.id == id).copied().ok_or_else(|| Refusal::NoSuch { what: id.to_string() }),
+        (Some(id), mine) => mine.iter().find(|grant| grant.terms.id == id).copied().ok_or_else(|| not_live(state, actor, id)),
         (None, []) => Err(Refusal::NoneOfYours { what: "grant" }),
         (None, [only]) => Ok(only),
         (None, several) => {

@@ -2,7 +2,7 @@
 //! of its events.
 
 use super::{Admission, Arrival, Command, Context, Grace, Reply, Target, Wish, check, handle};
-use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
+use crate::actor::{Actor, Ancestry, Behind, Humans, Inside, LoginUid};
 use crate::event::Event;
 use crate::grant::Grant;
 use crate::id::{Entropy, GrantId, RequestId, SessionId};
@@ -112,6 +112,7 @@ pub fn actor(name: &str) -> Actor {
         ancestry: Ancestry::Known(vec![Process { pid: 90_000 + subject.uid.0, started: 1 }]),
         worn: Behind::Known(Humans::default()),
         within: Some(Vec::new()),
+        remote: Remote::Unknown,
         subject,
     }
 }
@@ -160,13 +161,13 @@ impl World {
 
     pub fn pass(&mut self, span: Span) {
         self.now = Now { wall: self.now.wall.plus(span), boot: self.now.boot.plus(span) };
-        let _ = self.command(Command::Tick).unwrap();
+        let _ = self.command(Command::Tick(Vec::new())).unwrap();
     }
 
     pub fn step_wall(&mut self, by_s: i64) {
         self.now.wall = WallTime::from_millis(self.now.wall.as_millis() + by_s * 1000);
         let _ = self.command(Command::Stepped(by_s * 1000)).unwrap();
-        let _ = self.command(Command::Tick).unwrap();
+        let _ = self.command(Command::Tick(Vec::new())).unwrap();
     }
 
     pub fn request(&mut self, name: &str) -> Result<RequestId, Refusal> {
@@ -209,7 +210,8 @@ impl World {
     }
 
     pub fn open(&mut self, entry: Entry, pid: u32) -> Option<(SessionId, GrantId)> {
-        let arrival = Arrival { entry, process: Some(Process { pid, started: 1 }), bound: Bound::Cgroup, auth: None };
+        let arrival =
+            Arrival { entry, process: Some(Process { pid, started: 1 }), bound: Bound::Cgroup, auth: None, inside: Inside::nothing() };
         match self.command(Command::Open(arrival)).unwrap() {
             Reply::Session(session, grant, _) => Some((session, grant)),
             Reply::Denied(_) => None,

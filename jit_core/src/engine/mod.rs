@@ -11,6 +11,7 @@ mod extend;
 mod news;
 mod notify;
 mod recording;
+mod remedy;
 mod request;
 mod see;
 mod session;
@@ -23,11 +24,12 @@ pub use end::{STALE, has_ruleless, has_stale};
 pub use news::{News, news};
 pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
+pub use remedy::Remedy;
 
 pub use see::{Viewer, approvers_in_words, could_approve_something};
 pub use session::must_bind;
 
-use crate::actor::{Actor, Humans};
+use crate::actor::{Actor, Humans, Inside};
 use crate::event::{self, Event};
 use crate::id::{Entropy, GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Service, UserName};
@@ -63,6 +65,13 @@ pub struct Wish {
     pub reason: Option<String>,
 }
 
+impl Wish {
+    /// Whether it is to begin only later.
+    fn is_for_later(&self, now: Now) -> bool {
+        self.start.is_some_and(|start| start > now.wall)
+    }
+}
+
 /// A session's first line: somebody comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
@@ -74,6 +83,8 @@ pub struct Arrival {
     pub bound: Bound,
     /// How sshd says they authenticated: method and key.
     pub auth: Option<String>,
+    /// What it is inside of.
+    pub inside: Inside,
 }
 
 /// What is to be revoked.
@@ -163,8 +174,8 @@ pub enum Command {
     Ended(SessionId, Tally),
     /// Somebody came in by the break-glass file, as the module wrote down. What is on record already is not recorded again.
     BrokeGlass(Vec<event::AccessBreakglass>),
-    /// Time has passed: end what has ended.
-    Tick,
+    /// Time has passed: end what has ended. Of these grants something is running, whether or not a session of theirs is open.
+    Tick(Vec<GrantId>),
     /// The wall clock was set, by so many milliseconds.
     Stepped(i64),
     /// The daemon begins.
@@ -234,7 +245,7 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
         Command::Close(id) => Ok(session::close(state, id)),
         Command::Ended(id, tally) => Ok(session::ended(state, id, tally)),
         Command::BrokeGlass(entries) => Ok(session::broke_glass(state, entries)),
-        Command::Tick => Ok(end::tick(state, context)),
+        Command::Tick(running) => Ok(end::tick(state, &running, context)),
         Command::Stepped(by_ms) => Ok((Reply::Done, vec![event::ClockStepped { by_ms, boot_ms: context.now.boot }.into()])),
         Command::Start { version, boot, policy, bound } => Ok(session::start(state, version, boot, policy, bound, context.now)),
     }

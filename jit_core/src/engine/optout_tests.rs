@@ -249,8 +249,29 @@ fn who_has_something_for_tomorrow_can_ask_for_today_and_take_an_emergency_now() 
     let mut world = self::world();
     let first = world.request_of(&actor("alice"), tomorrow()).unwrap();
     world.approve("carol", first).unwrap();
-    assert!(world.request("alice").is_ok(), "and what is asked for now is not held");
+    let just_now = Wish { start: Some(world.now.wall.minus(Span::from_secs(1))), ..wish() };
+    assert!(world.request_of(&actor("alice"), just_now).is_ok(), "and what is asked for now is not held");
     assert!(matches!(world.request_of(&actor("alice"), tomorrow()), Err(Refusal::AlreadyPending { .. } | Refusal::AlreadyHeld { .. })));
+}
+
+#[test]
+fn who_waits_for_more_time_on_a_grant_without_a_use_left_can_ask_for_another() {
+    let mut world = world();
+    let first = world.request_of(&actor("alice"), Wish { uses: Some(1), ..wish() }).unwrap();
+    world.approve("carol", first).unwrap();
+    world.open(entry("alice", "sudo", Some("root")), 7).unwrap();
+    let longer = Command::Extend { actor: actor("alice"), id: None, by: Span::from_secs(600), reason: Some("INC-42".to_owned()) };
+    let _ = world.command(longer).unwrap();
+    let waits = |world: &World| {
+        let entry = entry("alice", "sudo", None);
+        matches!(
+            crate::engine::askable(&world.state, world.policy.as_ref(), &entry, &RunAs::root(), world.now),
+            crate::engine::Askable::Pending(_)
+        )
+    };
+    assert!(!waits(&world), "it would let nobody in, so nobody waits for it in the prompt");
+    assert!(world.request("alice").is_ok());
+    assert!(waits(&world));
 }
 
 #[test]
@@ -292,9 +313,13 @@ fn a_grant_is_made_longer_as_often_and_as_much_as_its_rule_says_each_time_approv
     let mut late = self::world();
     let id = late.request("alice").unwrap();
     late.approve("carol", id).unwrap();
+    let over = late.grant_of(id);
     let longer = extend(&mut late, hours(1), Some("INC-2")).unwrap();
     late.pass(Span::from_secs(1801));
     assert_eq!(late.outcome(longer), "lapsed", "it waits no longer than the grant lives");
+    let again = |who: &str| Command::Extend { actor: actor(who), id: Some(over), by: hours(1), reason: Some("INC-3".to_owned()) };
+    assert_eq!(late.command(again("alice")).err(), Some(Refusal::Over { id: over, word: "expired" }));
+    assert_eq!(late.command(again("bob")).err(), Some(Refusal::NoSuch { what: over.to_string() }), "which is not bob's to know");
 }
 
 #[test]
@@ -328,7 +353,7 @@ fn a_request_to_make_a_grant_longer_lapses_with_it_however_it_ends_and_the_same_
 fn a_deny_beats_a_live_grant_and_is_said_by_its_name() {
     let mut world = world();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() });
-    assert_eq!(id, Err(Refusal::Forbidden { rule: RuleName::new("not-postgres") }));
+    assert_eq!(id, Err(Refusal::Forbidden { rule: RuleName::new("not-postgres"), unknown: None }));
     world.policy.as_mut().unwrap().denies = crate::policy::Rules::default();
     let id = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).unwrap();
     world.approve("carol", id).unwrap();

@@ -55,14 +55,15 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         | Command::Close(_)
         | Command::Ended(..)
         | Command::BrokeGlass(_)
-        | Command::Tick
+        | Command::Tick(_)
         | Command::Stepped(_) => Recording::A_FACT,
         Command::Open(arrival) => opening(state, policy, arrival, now),
     }
 }
 
-fn opening(state: &State, policy: Option<&Policy>, Arrival { entry, bound, .. }: &Arrival, now: Now) -> Recording {
-    match way_in(state, policy, entry, Some(*bound), now) {
+fn opening(state: &State, policy: Option<&Policy>, arrival: &Arrival, now: Now) -> Recording {
+    let entry = &arrival.entry;
+    match way_in(state, policy, entry, Some(arrival), now) {
         Ok(Way::Grant(grant)) if needs_no_counting(grant) => Recording::A_FACT,
         // The grant of its day is there, and says so.
         Ok(Way::Legacy(rule)) if entry.run_as.as_ref().is_some_and(|run_as| todays(state, entry, &rule.name, run_as, now).is_some()) => {
@@ -87,6 +88,7 @@ fn needs_no_counting(grant: &LiveGrant) -> bool {
 mod tests {
     use super::super::fixture::{POLICY, World, actor, entry, subject, wish};
     use super::*;
+    use crate::actor::Inside;
     use crate::engine::{Arrival, Grace, Target, Undelivered, Wish};
     use crate::id::{GrantId, RequestId, SessionId};
     use crate::name::{RunAs, Service, UserName};
@@ -130,7 +132,7 @@ mod tests {
             (Command::Unbound(session, String::new()), fact),
             (Command::Close(session), fact),
             (Command::Ended(session, Tally::default()), fact),
-            (Command::Tick, fact),
+            (Command::Tick(Vec::new()), fact),
             (Command::Stepped(7), fact),
         ] {
             let found = of(&world, &command);
@@ -140,8 +142,9 @@ mod tests {
 
     #[test]
     fn who_comes_in_by_a_grant_that_nothing_counts_comes_in_without_the_record_and_nobody_else_does() {
-        let opens =
-            |world: &World, entry: Entry| of(world, &Command::Open(Arrival { entry, process: None, bound: Bound::Cgroup, auth: None }));
+        let opens = |world: &World, entry: Entry| {
+            of(world, &Command::Open(Arrival { entry, process: None, bound: Bound::Cgroup, auth: None, inside: Inside::nothing() }))
+        };
         let by_sudo = || entry("alice", "sudo", Some("root"));
         let mut world =
             World::with(&POLICY.replace("approve = [ { by = [\"group:leads\"] }, { by = [\"group:managers\"] } ]", "approve = []"));

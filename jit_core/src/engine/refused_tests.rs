@@ -313,7 +313,7 @@ fn a_grant_is_made_longer_only_once_it_runs_as_its_rule_says_and_while_nothing_f
     assert!(matches!(refused(&mut world, silent), Refusal::ReasonMissing { .. }));
     let forbidden = format!("{POLICY}[[deny]]\nname = \"no-su\"\nwho = [\"user:alice\"]\non = [\"su\"]\n");
     let allowed = std::mem::replace(&mut world.policy, World::with(&forbidden).policy);
-    assert_eq!(refused(&mut world, by(hour)), Refusal::Forbidden { rule: RuleName::new("no-su") });
+    assert_eq!(refused(&mut world, by(hour)), Refusal::Forbidden { rule: RuleName::new("no-su"), unknown: None });
     world.policy = allowed;
     assert!(world.command(by(hour)).is_ok());
     assert_eq!(refused(&mut world, by(hour)), Refusal::ExtendedEnough { id: grant, times: 1 });
@@ -328,11 +328,14 @@ fn what_cannot_be_meant_is_refused_before_any_rule_is_asked() {
     let month = Span::from_secs(30 * 86_400);
     let odd = Refusal::OddStart { farthest: month };
     let now = world.now.wall;
-    for start in [now.minus(Span::from_millis(1)), now.plus(month).plus(Span::from_millis(1))] {
+    let minute = Span::from_secs(60);
+    for start in [now.minus(minute).minus(Span::from_millis(1)), now.plus(month).plus(Span::from_millis(1))] {
         assert_eq!(refused(&mut world, request(Wish { start: Some(start), ..wish() })), odd, "{start}");
     }
-    for start in [now, now.plus(month)] {
+    for start in [now.minus(minute), now.minus(Span::from_millis(1)), now, now.plus(month)] {
         assert!(world.command(request(Wish { start: Some(start), ..wish() })).is_ok(), "{start}");
+        let filed = world.state.pending().next().unwrap().ask.start.map(|start| start.wall);
+        assert_eq!(filed, Some(start).filter(|start| *start > now), "what is just over begins now");
         world.command(Command::Cancel(actor("alice"), None)).map(drop).unwrap();
     }
     let short = Wish { reason: Some(" oops \n".to_owned()), ..wish() };

@@ -7,7 +7,7 @@ use crate::event::{self, Event};
 use crate::grant::{Kind, LiveGrant};
 use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, UserName};
-use crate::policy::judge::{Question, RequestRuling, Wanted};
+use crate::policy::judge::{Question, RequestRuling, Unknown, Wanted};
 use crate::policy::load::LONGEST_REASON;
 use crate::policy::{Fit, GrantRule, Pattern, Policy, Scope, Starts, any_fits, may_approve};
 use crate::refusal::Refusal;
@@ -30,7 +30,8 @@ pub(super) fn request(state: &State, actor: &Actor, wish: &Wish, context: &mut C
     }
     let reason = reason_of(rule, wish)?;
     let id = RequestId::random(context.entropy);
-    let submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
+    let mut submitted = submit(id, &actor.subject, humans, rule, wish, reason, None, context.now);
+    submitted.asked_from = state.address_of(actor);
     let pending = PendingRequest::submitted(context.now.wall, &submitted);
     let mut events = vec![Event::from(submitted)];
     if rule.stages.is_empty() {
@@ -47,7 +48,7 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     if humans.overlaps(&approver) {
         return Err(Refusal::Own { id: None });
     }
-    if state.has_acted_as(&approver, &subject.name) || may_act_as(state, policy, &actor.subject, &subject.name) {
+    if state.may_be_behind(&approver, subject) || may_act_as(state, policy, &actor.subject, &subject.name) {
         return Err(Refusal::MayActAs { user: subject.name.clone() });
     }
     let rule = ruling(policy, subject, wish, context.now)?;
@@ -70,7 +71,8 @@ pub(super) fn grant_to(state: &State, actor: &Actor, subject: &Subject, wish: &W
     Ok((Reply::Request(id), events))
 }
 
-/// Whether somebody can come in as that account without anybody else's word: what they granted to it would be theirs.
+/// Whether somebody can come in as that account without anybody else's word: what they granted to it would be theirs. Where it is
+/// more roundabout, by another account of theirs or over another one's, they are refused when they come with it.
 fn may_act_as(state: &State, policy: &Policy, who: &Subject, account: &UserName) -> bool {
     let target = RunAs::User(account.clone());
     let names = |scope: &Scope, run_as: &[RunAs]| {
@@ -79,6 +81,7 @@ fn may_act_as(state: &State, policy: &Policy, who: &Subject, account: &UserName)
     state.live_of(who).any(|grant| grant.terms.common.run_as == target)
         || policy.grants.iter().any(|rule| rule.stages.is_empty() && names(&rule.scope, &rule.run_as))
         || policy.legacy.iter().any(|rule| names(&rule.scope, &rule.run_as))
+        || policy.emergencies.iter().any(|rule| names(&rule.scope, &rule.run_as))
 }
 
 /// Whether somebody may approve in the first stage of a rule.
@@ -91,6 +94,8 @@ fn may_begin(rule: &GrantRule, actor: &Actor) -> Result<(), Refusal> {
     }
 }
 
+/// A beginning that is over by less than this is now: people write the minute, and the second is over when it is read.
+const JUST_NOW: Span = Span::from_secs(60);
 /// How far ahead a grant may be asked for.
 const FARTHEST: Span = Span::from_secs(30 * 86_400);
 
@@ -98,22 +103,26 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
     if wish.uses == Some(0) {
         return Err(Refusal::OddUses);
     }
-    let starts = wish.start.unwrap_or(now.wall);
-    if starts < now.wall || now.wall.until(starts) > FARTHEST {
+    let wanted = wish.start.unwrap_or(now.wall);
+    if wanted.until(now.wall) > JUST_NOW || now.wall.until(wanted) > FARTHEST {
         return Err(Refusal::OddStart { farthest: FARTHEST });
     }
+    let starts = wanted.max(now.wall);
     let question = Question { subject, service: &wish.service, run_as: Some(&wish.run_as), at: starts };
-    if let Some(rule) = policy.denied_by(question, None) {
-        return Err(Refusal::Forbidden { rule: rule.name.clone() });
+    if let Some(forbidden) = policy.denied_by(question, None) {
+        return Err(forbidden.into());
     }
     match policy.rule_for_request(question, Wanted { time: wish.wanted, uses: wish.uses }) {
         RequestRuling::By(rule) => Ok(rule),
         RequestRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
         RequestRuling::TooManyUses { rule, most } => Err(Refusal::TooManyUses { most, rule: rule.name.clone() }),
-        RequestRuling::None if !subject.groups.are_known() => Err(Refusal::GroupsUnknown { user: subject.name.clone() }),
-        RequestRuling::None => {
-            Err(Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() })
-        }
+        RequestRuling::None => Err(match policy.unknown_of_request(question) {
+            Some(Unknown::Groups) => Refusal::GroupsUnknown { user: subject.name.clone() },
+            Some(Unknown::Time) => Refusal::HourTwice,
+            Some(Unknown::Address) | None => {
+                Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() }
+            }
+        }),
     }
 }
 
@@ -127,8 +136,9 @@ enum Repeat {
 
 fn repeats(state: &State, subject: &Subject, wish: &Wish, now: Now) -> Option<Repeat> {
     let same_ask = state.pending_of(subject).find(|request| {
-        let for_later = request.ask.is_for_later(now);
-        request.ask.service == wish.service && request.ask.run_as == wish.run_as && (!for_later || wish.start.is_some())
+        let ask = &request.ask;
+        let counts = ask.is_a_way_in(now) || (ask.is_for_later(now) && wish.is_for_later(now));
+        ask.service == wish.service && ask.run_as == wish.run_as && counts
     });
     let asked = same_ask.map(|request| Repeat::Asked(request.ask.id));
     asked.or_else(|| held(state, subject, wish, now).map(Repeat::Held))
@@ -147,7 +157,7 @@ pub(super) fn held(state: &State, subject: &Subject, wish: &Wish, now: Now) -> O
             && grant.terms.common.service == wish.service
             && grant.terms.common.run_as == wish.run_as
             && uses_left
-            && (grant.has_begun() || wish.start.is_some())
+            && (grant.has_begun() || wish.is_for_later(now))
             && !grant.validity.ends().has_passed(now)
     };
     state.live_of(subject).find(same).map(|grant| grant.terms.id)
@@ -185,7 +195,7 @@ fn submit(
     now: Now,
 ) -> event::RequestSubmitted {
     let lapses = Deadline::after(now, rule.lapse);
-    let start = wish.start.filter(|start| *start > now.wall).map(|start| Deadline::at(now, start));
+    let start = wish.start.filter(|_| wish.is_for_later(now)).map(|start| Deadline::at(now, start));
     let escalate = rule.escalate.as_ref().map(|escalate| {
         let when = Deadline::after(now, escalate.after);
         Escalation { at: when.wall, boot_ms: when.boot, to: escalate.to.clone() }
@@ -217,6 +227,7 @@ fn submit(
         extend: rule.extend,
         escalate,
         start_boot_ms: start.map(|start| start.boot),
+        asked_from: None,
     }
 }
 
@@ -258,5 +269,6 @@ pub(super) fn submit_extension(
         extend: terms.common.extend,
         escalate: None,
         start_boot_ms: None,
+        asked_from: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions: coming in, going, and the start of the daemon.
 
-use super::check::{Denial, Way, Why, way_in};
+use super::check::{Denial, Way, Why, session_rule, way_in};
 use super::end::with_its_extension;
 use super::{Arrival, Context, Handled, Reply};
 use crate::actor::Humans;
@@ -26,11 +26,8 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     let entry = &arrival.entry;
     let Some(run_as) = entry.run_as.clone() else { return Ok((Reply::Denied(Denial::plain(Why::NoRule)), Vec::new())) };
     let now = context.now;
-    let way = match way_in(state, context.policy, entry, Some(arrival.bound), now) {
+    let way = match way_in(state, context.policy, entry, Some(arrival), now) {
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
-        Ok(way) if session_rule(&way).is_some_and(|rule| !binds(rule, arrival.bound)) => {
-            return Ok((Reply::Denied(Denial::plain(Why::Unbindable)), Vec::new()));
-        }
         Ok(way) => way,
     };
     let require = session_rule(&way).map_or(Require::Any, |rule| rule.require);
@@ -103,16 +100,6 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     };
     events.push(opened.into());
     Ok((Reply::Session(id, grant, require), events))
-}
-
-/// What the rule by which one comes in says of sessions.
-fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
-    match way {
-        Way::Grant(grant) => Some(&grant.terms.common.session),
-        Way::Login(rule) => Some(&rule.session),
-        Way::Repetitive(rule, _) => Some(&rule.session),
-        Way::Legacy(_) => None,
-    }
 }
 
 /// Whether a session that can be bound so is let in by this rule.

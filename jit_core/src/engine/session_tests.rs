@@ -1,7 +1,9 @@
 //! Sessions are warned and ended with their grants.
 
+use super::check::{Denial, Why};
 use super::fixture::{World, actor, entry};
 use super::{Arrival, Command, Effect, Grace, Reply, Target, effects, left_to_end};
+use crate::actor::{Ancestry, Inside};
 use crate::event::Event;
 use crate::id::{GrantId, SessionId};
 use crate::policy::Require;
@@ -272,7 +274,8 @@ fn what_a_closed_session_left_running_ends_with_the_last_use() {
 #[test]
 fn where_no_cgroup_can_be_had_nobody_comes_in_by_a_rule_that_wants_one() {
     let mut world = World::with(POLICY);
-    let arrives = |bound| Arrival { entry: entry("dave", "sudo", Some("root")), process: None, bound, auth: None };
+    let arrives =
+        |bound| Arrival { entry: entry("dave", "sudo", Some("root")), process: None, bound, auth: None, inside: Inside::nothing() };
     let reply = world.command(Command::Open(arrives(Bound::Tree))).unwrap();
     assert!(matches!(reply, Reply::Denied(_)) && world.state.open_sessions().count() == 0);
     let Reply::Session(_, grant, require) = world.command(Command::Open(arrives(Bound::Cgroup))).unwrap() else { panic!() };
@@ -287,7 +290,9 @@ fn where_no_cgroup_can_be_had_a_grant_that_wants_none_lets_in_beside_one_that_do
     let rule = |more: &str| {
         World::with(&format!("version = 1\n[[grant]]\nname = \"x\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\n{more}"))
     };
-    let arrives = |bound| Command::Open(Arrival { entry: entry("alice", "sudo", Some("root")), process: None, bound, auth: None });
+    let arrives = |bound| {
+        Command::Open(Arrival { entry: entry("alice", "sudo", Some("root")), process: None, bound, auth: None, inside: Inside::nothing() })
+    };
     let mut world = rule("starts = \"login\"\nfor = { default = \"2h\" }\nsession = { require = \"cgroup\" }\n");
     let Reply::Session(_, held, _) = world.command(arrives(Bound::Cgroup)).unwrap() else { panic!() };
     world.policy = rule("").policy;
@@ -300,11 +305,74 @@ fn where_no_cgroup_can_be_had_a_grant_that_wants_none_lets_in_beside_one_that_do
 }
 
 #[test]
+fn where_no_cgroup_can_be_had_a_rule_that_wants_none_lets_in_beside_a_grant_that_does() {
+    let mut world = World::with(
+        "version = 1\n[[grant]]\nname = \"x\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\nsession = { require = \"cgroup\" }\n\
+        [[grant]]\nname = \"y\"\nwho = [\"user:alice\"]\non = [\"sudo\"]\napprove = []\nstarts = \"login\"\n",
+    );
+    let id = world.request("alice").unwrap();
+    let held = world.grant_of(id);
+    let mut by = |bound| {
+        let arrival = Arrival { entry: entry("alice", "sudo", Some("root")), process: None, bound, auth: None, inside: Inside::nothing() };
+        let Reply::Session(_, grant, _) = world.command(Command::Open(arrival)).unwrap() else { panic!() };
+        grant
+    };
+    assert_eq!(by(Bound::Cgroup), held);
+    assert_ne!(by(Bound::Tree), held);
+}
+
+/// Bob comes, inside of this session: of its cgroup, or below its process.
+fn inside_of(world: &mut World, session: SessionId, tree: Option<u32>) -> Reply {
+    let ancestry = tree.map(|pid| Process { pid, started: 1 }).into_iter().collect();
+    let inside = Inside { ancestry: Ancestry::Known(ancestry), within: Some(if tree.is_none() { vec![session] } else { Vec::new() }) };
+    let arrival = Arrival { entry: entry("bob", "sudo", Some("root")), process: None, bound: Bound::Tree, auth: None, inside };
+    world.command(Command::Open(arrival)).unwrap()
+}
+
+#[test]
+fn nobody_comes_in_by_a_grant_inside_of_a_session_of_whoever_approved_it() {
+    // alice-adm leads; alice is the same person, and may act as bob.
+    let text = POLICY.replace("[[legacy]]", "[[grant]]\nname = \"as-bob\"\nwho = [\"user:alice\", \"user:dave\"]\non = [\"sudo\"]\nas = [\"bob\"]\n\
+        approve = []\nstarts = \"login\"\n[[repetitive]]\nname = \"again\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\nafter = { within = \"8h\", times = 4 }\n\n[[legacy]]");
+    let lead = "approve = [ { by = [\"user:carol\"] } ]\nsession = { at_expiry = \"keep\" }";
+    let text = text.replace(lead, "approve = [ { by = [\"user:carol\", \"user:alice-adm\"] } ]");
+    let text = text.replace("version = 1", "version = 1\n[[person]]\naccounts = [\"alice\", \"alice-adm\"]");
+    let own = |reply: Reply| matches!(reply, Reply::Denied(Denial { why: Why::OwnApproval, .. }));
+    let mut world = World::with(&text);
+    let id = world.request("bob").unwrap();
+    world.approve("alice-adm", id).unwrap();
+    let grant = world.grant_of(id);
+    let (hers, _) = world.open(entry("alice", "sudo", Some("bob")), 71).unwrap();
+    let (his, _) = world.open(entry("dave", "sudo", Some("bob")), 72).unwrap();
+    assert!(own(inside_of(&mut world, hers, None)), "in its cgroup");
+    assert!(own(inside_of(&mut world, hers, Some(71))), "or below its process");
+    assert!(own(inside_of(&mut world, "S-7F3KQ2ZD".parse().unwrap(), None)), "one that is not known may be anybody's");
+    assert!(matches!(inside_of(&mut world, his, None), Reply::Session(_, by, _) if by == grant), "dave had no say");
+    assert!(matches!(inside_of(&mut world, his, Some(72)), Reply::Session(..)));
+    let unreadable = Inside { ancestry: Ancestry::Unreadable, within: Some(Vec::new()) };
+    let arrival = Arrival { entry: entry("bob", "sudo", Some("root")), process: None, bound: Bound::Tree, auth: None, inside: unreadable };
+    assert!(own(world.command(Command::Open(arrival)).unwrap()));
+
+    // The same again, once it is over: by the rule, and by what the rule gave somewhere else.
+    world.pass(minutes(31));
+    assert!(own(inside_of(&mut world, hers, None)));
+    let Reply::Session(_, again, _) = inside_of(&mut world, his, None) else { panic!() };
+    assert_ne!(again, grant);
+    assert!(own(inside_of(&mut world, hers, None)));
+
+    // What somebody else approved lets in there too.
+    let id = world.request("bob").unwrap();
+    world.approve("carol", id).unwrap();
+    let others = world.grant_of(id);
+    assert!(matches!(inside_of(&mut world, hers, None), Reply::Session(_, by, _) if by == others));
+}
+
+#[test]
 fn a_standing_exemption_outlives_its_days_and_ends_with_its_rule() {
     let mut world = World::with(POLICY);
     let (session, _) = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
     assert_eq!(passes(&mut world, minutes(24 * 60 + 1)), [], "a day is over, the rule is not");
-    assert!(world.state.has_open_session(session) && !super::has_ruleless(&world.state, world.policy.as_ref(), world.now.wall));
+    assert!(world.state.has_open_session(session) && !super::has_ruleless(&world.state, world.policy.as_ref(), &[], world.now.wall));
     let (of_today, _) = world.open(entry("postgres", "sshd", Some("postgres")), 78).unwrap();
     let over = passes(&mut world, minutes(12 * 60));
     let ended = over.iter().filter_map(|effect| match effect {
@@ -332,7 +400,7 @@ fn a_standing_exemption_that_is_renewed_keeps_its_sessions_and_one_that_is_taken
     world.policy = None;
     assert_eq!(passes(&mut world, minutes(1)), [], "a slip in the policy ends nothing");
     world.policy = without;
-    assert!(super::has_ruleless(&world.state, world.policy.as_ref(), world.now.wall));
+    assert!(super::has_ruleless(&world.state, world.policy.as_ref(), &[], world.now.wall));
     let over = passes(&mut world, minutes(1));
     assert!(matches!(&over[..], [Effect::End { sessions, .. }] if ids(sessions) == [session]), "{over:?}");
 
@@ -343,6 +411,50 @@ fn a_standing_exemption_that_is_renewed_keeps_its_sessions_and_one_that_is_taken
     assert_eq!(passes(&mut world, minutes(23 * 60)), [], "there is a day to mend it");
     assert_eq!(passes(&mut world, minutes(61)), [], "the day is over");
     assert!(matches!(&passes(&mut world, minutes(0))[..], [Effect::End { .. }]), "and with it the session, at the next look");
+}
+
+#[test]
+fn what_a_session_of_a_standing_exemption_left_running_ends_with_the_rule_and_can_be_taken_away_before() {
+    let mut world = World::with(POLICY);
+    let enters = |world: &mut World| {
+        let (session, grant) = world.open(entry("postgres", "sshd", Some("postgres")), 77).unwrap();
+        let _ = world.command(Command::Close(session)).unwrap();
+        grant
+    };
+    let (of_yesterday, of_nothing) = (enters(&mut world), passes(&mut world, minutes(24 * 60 + 1)));
+    assert_eq!(of_nothing, []);
+    let tick = |world: &mut World, running: &[GrantId]| {
+        let since = world.log.len();
+        let has = super::has_ruleless(&world.state, world.policy.as_ref(), running, world.now.wall);
+        let _ = world.command(Command::Tick(running.to_vec())).unwrap();
+        let ended = asked_for(world, since);
+        assert_eq!(has, !ended.is_empty());
+        ended
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::End { grant, .. } => Some(*grant),
+                Effect::Warn { .. } | Effect::Over(_) | Effect::Closed { .. } => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(tick(&mut world, &[of_yesterday]), [], "its rule goes on");
+    // Who was taken out of the rule.
+    let (rule, others) = (POLICY.replace("who = [\"user:postgres\"]", "who = [\"user:erin\"]"), world.policy.take());
+    world.policy = World::with(&rule).policy;
+    assert_eq!(tick(&mut world, &[]), [], "nothing of it runs");
+    assert_eq!(tick(&mut world, &[of_yesterday]), [of_yesterday]);
+    assert_eq!(tick(&mut world, &[of_yesterday]), [], "and that is said once");
+    world.policy = others;
+
+    let of_today = enters(&mut world);
+    let _ = passes(&mut world, minutes(12 * 60));
+    assert_eq!(tick(&mut world, &[of_today]), [of_today], "the rule has ended");
+
+    let mut world = World::with(POLICY);
+    let grant = enters(&mut world);
+    assert_eq!(passes(&mut world, minutes(24 * 60 + 1)), []);
+    assert_eq!(world.revoke("root", grant), Ok(()));
+    assert!(world.revoke("root", grant).is_err(), "which is said once");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 use super::fixture::{POLICY, World, actor, entry, subject, wish};
 use super::{Admission, Command, Grace, Target, Wish};
-use crate::actor::{Ancestry, Behind, Humans, LoginUid};
+use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use crate::event::Event;
 use crate::name::{RunAs, Service, Uid, UserName};
 use crate::refusal::Refusal;
 use crate::session::Process;
 use crate::span::Span;
-use crate::subject::{Groups, Remote};
+use crate::subject::{Entry, Groups, Remote};
 use crate::time::{BootTime, Now};
 
 const MINUTE: Span = Span::from_secs(60);
@@ -656,4 +656,29 @@ fn a_denial_says_what_can_be_done_from_there_in_under_200_bytes() {
     let line = denial.line(&odd, "D-7F3KQ2ZD".parse().unwrap());
     assert!(line.len() < 200 && !line.chars().any(crate::text::is_unsafe), "{line}");
     assert!(line.ends_with("D-7F3KQ2ZD"));
+}
+
+#[test]
+fn a_request_says_from_which_address_it_was_made_where_the_door_or_a_session_around_it_does() {
+    let mut world = World::new();
+    let at = |from: &str| Remote::from_address(from.parse().ok());
+    let process = |pid| Process { pid, started: 1 };
+    let from = |world: &mut World, actor: Actor| {
+        let wish = Wish { service: Service::new("su"), run_as: RunAs::as_typed("postgres"), ..wish() };
+        let id = world.request_of(&actor, wish).unwrap();
+        let grant = world.grant_of(id);
+        world.command(Command::Drop(actor, Some(grant))).map(drop).unwrap();
+        assert_eq!(world.replayed().request(id), world.state.request(id));
+        world.state.request(id).unwrap().ask().asked_from.map(|from| from.to_string())
+    };
+    assert_eq!(from(&mut world, actor("carol")), None);
+    let outer = Entry { remote: at("192.0.2.7"), ..entry("carol", "sshd", Some("carol")) };
+    let (session, _) = world.open(outer, 7).unwrap();
+    let _ = world.open(entry("carol", "sshd", Some("carol")), 8).unwrap();
+    assert_eq!(from(&mut world, actor("carol")), None, "it was made elsewhere");
+    let below = |above: &[u32]| Actor { ancestry: Ancestry::Known(above.iter().map(|pid| process(*pid)).collect()), ..actor("carol") };
+    assert_eq!(from(&mut world, below(&[50, 7])).as_deref(), Some("192.0.2.7"));
+    assert_eq!(from(&mut world, below(&[50, 8, 7])).as_deref(), Some("10.1.2.3"), "the nearest");
+    assert_eq!(from(&mut world, Actor { within: Some(vec![session]), ..actor("carol") }).as_deref(), Some("192.0.2.7"));
+    assert_eq!(from(&mut world, Actor { remote: at("2001:db8::1"), ..below(&[7]) }).as_deref(), Some("2001:db8::1"));
 }

@@ -88,7 +88,7 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
         each(&rule.scope, rule.run_as.as_deref(), |_, _, what| say(format!("{what} {how}")));
     }
     for rule in &policy.legacy {
-        let how = format!("without asking by {}, until {}", rule.name, rule.ends);
+        let how = format!("without asking by {}, until {}", rule.name, rule.until().day());
         each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
     }
     // What a deny takes away is possible where there is none: its absence is named by its presence on the other side.

@@ -3,6 +3,10 @@
 //! Every rule is put to the same test, and the test says why it fails: what decides and what explains
 //! cannot disagree. What decides leaves out the rules whose `who` cannot be the subject.
 
+mod unknown;
+
+pub use unknown::{Forbidden, Unknown};
+
 use super::hours::{Hours, Open};
 use super::{DenyRule, EmergencyRule, Fit, GrantRule, LegacyRule, Place, Policy, RepetitiveRule, Scope, Starts, any_fits};
 use crate::name::{RuleName, RunAs, Service};
@@ -10,6 +14,7 @@ use crate::span::Span;
 use crate::subject::{Remote, Subject};
 use crate::time::WallTime;
 use std::fmt;
+use unknown::counting;
 
 /// Why a rule does not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,24 +23,20 @@ pub enum Mismatch {
     Who,
     /// One of `not`.
     Not,
-    /// The host did not say which groups the subject is in, and the rule asks for one.
-    GroupsUnknown,
+    /// The rule asks for something that cannot be known.
+    Unknown(Unknown),
     /// Another service.
     Service,
     /// Another run-as user.
     RunAs(Vec<RunAs>),
     /// From another address.
     From,
-    /// Where from is not known, and the rule asks.
-    FromUnknown,
     /// It only lets people in without a request, and a request was made; or the other way round.
     StartsAtLogin,
     /// A request is needed first.
     NeedsRequest,
     /// Outside its windows.
     Hours(Hours),
-    /// The local time of its zone exists twice now.
-    HoursUnknown,
     /// Longer than the rule allows.
     TooLong(Span),
     /// More uses than the rule allows.
@@ -51,18 +52,18 @@ impl fmt::Display for Mismatch {
         match self {
             Self::Who => f.write_str("who: the user is not named"),
             Self::Not => f.write_str("not: the user is excepted"),
-            Self::GroupsUnknown => f.write_str("who: the user's groups cannot be looked up"),
+            Self::Unknown(Unknown::Groups) => f.write_str("who: the user's groups cannot be looked up"),
+            Self::Unknown(Unknown::Address) => f.write_str("from: the address is not known"),
+            Self::Unknown(Unknown::Time) => f.write_str("hours: this local time exists twice"),
             Self::Service => f.write_str("on: another service"),
             Self::RunAs(allowed) => {
                 let allowed: Vec<_> = allowed.iter().map(RunAs::to_string).collect();
                 write!(f, "as: only {}", crate::text::any_of(&allowed))
             }
             Self::From => f.write_str("from: another address"),
-            Self::FromUnknown => f.write_str("from: the address is not known"),
             Self::StartsAtLogin => f.write_str("starts: at login, without a request"),
             Self::NeedsRequest => f.write_str("matches, once it was requested and granted"),
             Self::Hours(hours) => write!(f, "hours: only {hours}"),
-            Self::HoursUnknown => f.write_str("hours: this local time exists twice"),
             Self::TooLong(max) => write!(f, "for: at most {max}"),
             Self::TooManyUses(max) => write!(f, "uses: at most {max}"),
             Self::NothingToRepeat => f.write_str("matches, once the same was approved by another person"),
@@ -99,12 +100,12 @@ fn in_scope(scope: &Scope, question: Question<'_>) -> Result<(), Mismatch> {
     }
     match any_fits(&scope.not, question.subject) {
         Fit::Yes => return Err(Mismatch::Not),
-        Fit::Unknown => return Err(Mismatch::GroupsUnknown),
+        Fit::Unknown => return Err(Mismatch::Unknown(Unknown::Groups)),
         Fit::No => {}
     }
     match any_fits(&scope.who, question.subject) {
         Fit::Yes => within_hours(scope.hours.as_ref(), question.at),
-        Fit::Unknown => Err(Mismatch::GroupsUnknown),
+        Fit::Unknown => Err(Mismatch::Unknown(Unknown::Groups)),
         Fit::No => Err(Mismatch::Who),
     }
 }
@@ -118,40 +119,36 @@ pub fn within_hours(hours: Option<&Hours>, at: WallTime) -> Result<(), Mismatch>
     match hours.at(at) {
         Open::Until(_) => Ok(()),
         Open::No => Err(Mismatch::Hours(hours.clone())),
-        Open::Unknown => Err(Mismatch::HoursUnknown),
+        Open::Unknown => Err(Mismatch::Unknown(Unknown::Time)),
     }
 }
 
-/// Whether a `[[deny]]` holds. What cannot be known counts against the subject here, and nowhere else. Without a remote
-/// it is asked for a request, where it is not known yet from where it will be used.
-fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Result<(), Mismatch> {
+/// Whether a `[[deny]]` holds, and for want of what knowledge. What cannot be known counts against the subject here, and nowhere
+/// else. Without a remote it is asked for a request, where it is not known yet from where it will be used.
+fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Result<Option<Unknown>, Mismatch> {
     let DenyRule { scope, run_as, .. } = rule;
     if !scope.on.iter().any(|service| service.covers(question.service)) {
         return Err(Mismatch::Service);
     }
-    match (any_fits(&scope.who, question.subject), any_fits(&scope.not, question.subject)) {
+    let groups = match (any_fits(&scope.who, question.subject), any_fits(&scope.not, question.subject)) {
         (_, Fit::Yes) => return Err(Mismatch::Not),
         (Fit::No, _) => return Err(Mismatch::Who),
-        (Fit::Yes | Fit::Unknown, Fit::No | Fit::Unknown) => {}
-    }
+        (Fit::Yes, Fit::No) => None,
+        (Fit::Unknown, Fit::No | Fit::Unknown) | (Fit::Yes, Fit::Unknown) => Some(Unknown::Groups),
+    };
     match (run_as, question.run_as) {
         (Some(named), Some(target)) if !named.contains(target) => return Err(Mismatch::RunAs(named.clone())),
         // As whom is not known while sudo asks for the account; the session asks again.
         (Some(named), None) => return Err(Mismatch::RunAs(named.clone())),
         (Some(_), Some(_)) | (None, _) => {}
     }
-    match (scope.from.as_slice(), remote) {
-        ([], _) => {}
-        (_, None) => return Err(Mismatch::FromUnknown),
-        (from, Some(remote)) => match from_allowed(from, remote) {
-            Ok(()) | Err(Mismatch::FromUnknown) => {}
-            Err(other) => return Err(other),
-        },
-    }
-    match within_hours(scope.hours.as_ref(), question.at) {
-        Ok(()) | Err(Mismatch::HoursUnknown) => Ok(()),
-        Err(other) => Err(other),
-    }
+    let address = match (scope.from.as_slice(), remote) {
+        ([], _) => None,
+        (_, None) => return Err(Mismatch::Unknown(Unknown::Address)),
+        (from, Some(remote)) => counting(from_allowed(from, remote))?,
+    };
+    let time = counting(within_hours(scope.hours.as_ref(), question.at))?;
+    Ok(groups.or(address).or(time))
 }
 
 fn as_allowed(allowed: &[RunAs], question: Question<'_>) -> Result<(), Mismatch> {
@@ -171,7 +168,7 @@ fn as_allowed(allowed: &[RunAs], question: Question<'_>) -> Result<(), Mismatch>
 pub fn from_allowed(from: &[ipnet::IpNet], remote: Remote) -> Result<(), Mismatch> {
     match (from, remote) {
         ([], _) => Ok(()),
-        (_, Remote::Unknown) => Err(Mismatch::FromUnknown),
+        (_, Remote::Unknown) => Err(Mismatch::Unknown(Unknown::Address)),
         (networks, Remote::Address(address)) if networks.iter().any(|network| network.contains(&address)) => Ok(()),
         (_, Remote::Address(_)) => Err(Mismatch::From),
     }
@@ -320,10 +317,19 @@ impl Answer {
 }
 
 impl Policy {
-    /// The rule that forbids it, if one does: it beats every other. Without a remote it is asked for a request.
+    /// The rule that forbids it, if one does: it beats every other. Of several it is the first that does so for sure. Without a
+    /// remote it is asked for a request.
     #[must_use]
-    pub fn denied_by(&self, question: Question<'_>, remote: Option<Remote>) -> Option<&DenyRule> {
-        self.denies.about(question.subject).find(|rule| denies(rule, question, remote).is_ok())
+    pub fn denied_by(&self, question: Question<'_>, remote: Option<Remote>) -> Option<Forbidden<'_>> {
+        let mut doubtful = None;
+        for rule in self.denies.about(question.subject) {
+            match denies(rule, question, remote) {
+                Ok(None) => return Some(Forbidden { rule, unknown: None }),
+                Ok(unknown @ Some(_)) => doubtful = doubtful.or(Some(Forbidden { rule, unknown })),
+                Err(_) => {}
+            }
+        }
+        doubtful
     }
 
     /// Which rule a request falls under: the first that matches and whose maximum covers what is wanted.
@@ -398,15 +404,18 @@ impl Policy {
     #[must_use]
     pub fn explain(&self, question: Question<'_>, remote: Remote) -> (Answer, Option<RuleName>, Vec<Tested>) {
         let (answer, deciding) = self.answer(question, remote);
-        let tested = |name: &RuleName, kind, place: &Place, result: Result<(), Mismatch>| {
+        let put_to_it = |name: &RuleName, kind, place: &Place, result: Result<Option<Unknown>, Mismatch>| {
             let matched = deciding == Some(name);
             let because = match result {
                 Err(why) => why.to_string(),
-                Ok(()) if matched => "matches, and is the first to".to_owned(),
-                Ok(()) => "matches, after another one".to_owned(),
+                Ok(Some(unknown)) => format!("{}, which counts against the user", Mismatch::Unknown(unknown)),
+                Ok(None) if matched => "matches, and is the first to".to_owned(),
+                Ok(None) => "matches, after another one".to_owned(),
             };
             Tested { name: name.clone(), kind, place: place.clone(), matched, because }
         };
+        let tested =
+            |name: &RuleName, kind, place: &Place, result: Result<(), Mismatch>| put_to_it(name, kind, place, result.map(|()| None));
         let grants = self.grants.iter().map(|rule| {
             let result = match rule.starts {
                 Starts::Login => opens_at_login(rule, question, remote),
@@ -420,15 +429,15 @@ impl Policy {
             tested(&rule.name, "repetitive", &rule.place, result)
         });
         let legacy = self.legacy.iter().map(|rule| tested(&rule.name, "legacy", &rule.place, stands(rule, question, remote)));
-        let denies = self.denies.iter().map(|rule| tested(&rule.name, "deny", &rule.place, denies(rule, question, Some(remote))));
+        let denies = self.denies.iter().map(|rule| put_to_it(&rule.name, "deny", &rule.place, denies(rule, question, Some(remote))));
         let tests = grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies).collect();
         (answer, deciding.cloned(), tests)
     }
 
     /// The answer to somebody who has asked for nothing yet, and the rule that gives it.
     fn answer(&self, question: Question<'_>, remote: Remote) -> (Answer, Option<&RuleName>) {
-        if let Some(rule) = self.denied_by(question, Some(remote)) {
-            return (Answer::Deny, Some(&rule.name));
+        if let Some(forbidden) = self.denied_by(question, Some(remote)) {
+            return (Answer::Deny, Some(&forbidden.rule.name));
         }
         match self.standing(question, remote) {
             Some(Standing::Login(rule)) => return (Answer::Grant, Some(&rule.name)),

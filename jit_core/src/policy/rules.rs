@@ -290,6 +290,14 @@ pub struct LegacyRule {
     pub ends: WallTime,
 }
 
+impl LegacyRule {
+    /// The last second of its last day: what it ends with is said as `until` names it, not as the day after.
+    #[must_use]
+    pub fn until(&self) -> WallTime {
+        self.ends.minus(Span::from_secs(1))
+    }
+}
+
 /// `[[deny]]`: beats every other rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DenyRule {

@@ -11,6 +11,7 @@ fn every() -> Vec<Refusal> {
         Refusal::NoRule { user: user.clone(), service: service.clone(), run_as: RunAs::root() },
         Refusal::NoRule { user: user.clone(), service: Service::new("sshd"), run_as: RunAs::Oneself },
         Refusal::GroupsUnknown { user: user.clone() },
+        Refusal::HourTwice,
         Refusal::TooLong { longest: hour, rule: rule.clone() },
         Refusal::ReasonMissing { rule: rule.clone() },
         Refusal::ReasonShort { rule: rule.clone(), min: 10 },
@@ -19,7 +20,10 @@ fn every() -> Vec<Refusal> {
         Refusal::TooManyUses { most: 5, rule: rule.clone() },
         Refusal::OddStart { farthest: hour },
         Refusal::OutsideHours { rule: rule.clone(), hours: "08:00-09:00 (UTC)".to_owned() },
-        Refusal::Forbidden { rule: rule.clone() },
+        Refusal::Forbidden { rule: rule.clone(), unknown: None },
+        Refusal::Forbidden { rule: rule.clone(), unknown: Some(Unknown::Groups) },
+        Refusal::Forbidden { rule: rule.clone(), unknown: Some(Unknown::Address) },
+        Refusal::Forbidden { rule: rule.clone(), unknown: Some(Unknown::Time) },
         Refusal::NoEmergency { user: user.clone(), service: service.clone() },
         Refusal::Unreviewed { id: grant, by: "group leads".to_owned() },
         Refusal::LimitReached { rule: rule.clone(), times: 3, per: hour },
@@ -103,6 +107,6 @@ fn what_was_made_longer_once_and_what_was_more_often_are_both_said_rightly() {
 fn a_refusal_that_a_rule_gives_names_the_rule() {
     let by_rule = every().iter().filter(|refusal| format!("{refusal:?}").contains("rule:")).count();
     let named: Vec<_> = every().into_iter().filter_map(|refusal| refusal.rule().cloned()).collect();
-    assert_eq!((named.len(), by_rule), (10, 10));
+    assert_eq!((named.len(), by_rule), (13, 13));
     assert!(named.iter().all(|rule| rule.as_str() == "ops-root"));
 }

@@ -114,8 +114,8 @@ impl State {
 
     fn decide(&mut self, at: WallTime, id: RequestId, outcome: Outcome) {
         let Some(Request::Pending(request)) = self.requests.get(&id).cloned() else { return };
-        let PendingRequest { ask, stages, lapses, .. } = request;
-        let decided = DecidedRequest { ask, stages, outcome, at, lapses: lapses.wall };
+        let PendingRequest { ask, stages, shortened, lapses, .. } = request;
+        let decided = DecidedRequest { ask, stages, shortened, outcome, at, lapses: lapses.wall };
         self.put_request(id, Some(Request::Decided(decided)));
     }
 
@@ -230,6 +230,8 @@ impl State {
 
     fn break_basis_of_grant(&mut self, id: GrantId) {
         let basis = match self.grant(id) {
+            // A standing exemption rests on no approval.
+            Some(grant) if grant.terms().common.kind == Kind::Legacy => None,
             Some(grant) => self.bases.get(grant.terms().key()),
             // Its grant is forgotten.
             None => self.bases.iter().find(|basis| basis.terms.id == id),

@@ -2,11 +2,11 @@
 
 use super::State;
 use super::deadlines::Due;
-use crate::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
+use crate::actor::{Actor, Ancestry, Behind, Humans, Inside, LoginUid};
 use crate::grant::{Grant, LiveGrant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Uid, UserName};
-use crate::optout::{Basis, Emergency};
+use crate::optout::{Basis, BasisKey, Emergency};
 use crate::policy::{FileDigest, Policy};
 use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
@@ -14,6 +14,7 @@ use crate::span::Span;
 use crate::subject::Subject;
 use crate::time::{BootId, Now, STEP_MS, WallTime};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::Bound;
 
 impl State {
@@ -152,6 +153,12 @@ impl State {
         self.bases.of_account(subject.uid).iter().filter(|basis| basis.terms.user == subject.name)
     }
 
+    /// The approval of that key that might be repeated.
+    #[must_use]
+    pub fn basis(&self, key: BasisKey<'_>) -> Option<&Basis> {
+        self.bases.get(key)
+    }
+
     /// Every approval that might be repeated.
     pub fn bases(&self) -> impl Iterator<Item = &Basis> {
         self.bases.iter()
@@ -226,25 +233,44 @@ impl State {
         let Behind::Known(worn) = &actor.worn else { return Behind::Anybody };
         humans.include(worn);
         let (Ancestry::Known(processes), Some(within)) = (&actor.ancestry, &actor.within) else { return Behind::Anybody };
-        for id in within {
-            // One that is not at hand any more may have been anybody's, unless its grant still says whose.
-            let Some(grant) = self.grant_of(*id) else { return Behind::Anybody };
-            match (self.session(*id).map(Session::facts), self.grant(grant).map(Grant::terms)) {
-                (Some(session), _) => humans.add(session.uid, &session.user),
-                (None, Some(terms)) => humans.add(terms.uid, &terms.user),
-                (None, None) => return Behind::Anybody,
-            }
-        }
+        let Some(subjects) = self.subjects_of(within) else { return Behind::Anybody };
+        humans.include(&subjects);
         let mut logged_in = BTreeSet::new();
         for session in self.sessions_above(processes) {
             let same = session.user != actor.subject.name || session.uid == actor.subject.uid;
-            if same && session.run_as == RunAs::Oneself && !session.service.is_switch() {
+            if same && session.run_as == RunAs::Oneself && session.service.is_log_in() {
                 logged_in.insert(session.user.clone());
             }
             humans.add(session.uid, &session.user);
         }
         self.add_who_acted_as_them(&mut humans, &logged_in);
         Behind::Known(with_other_accounts(humans, policy))
+    }
+
+    /// Whose these sessions are. One that is not at hand any more may have been anybody's, unless its grant still says whose.
+    fn subjects_of(&self, sessions: &[SessionId]) -> Option<Humans> {
+        let mut humans = Humans::default();
+        for id in sessions {
+            match (self.session(*id).map(Session::facts), self.grant_of(*id).and_then(|grant| self.grant(grant)).map(Grant::terms)) {
+                (Some(session), _) => humans.add(session.uid, &session.user),
+                (None, Some(terms)) => humans.add(terms.uid, &terms.user),
+                (None, None) => return None,
+            }
+        }
+        Some(humans)
+    }
+
+    /// Whether one of these people could be whoever is inside of this: a session around it is of an account of theirs.
+    #[must_use]
+    pub fn is_inside_of(&self, inside: &Inside, people: &[UserName], policy: &Policy) -> bool {
+        if people.is_empty() {
+            return false;
+        }
+        let (Ancestry::Known(processes), Some(within)) = (&inside.ancestry, &inside.within) else { return true };
+        let Some(mut humans) = self.subjects_of(within) else { return true };
+        self.sessions_above(processes).for_each(|session| humans.add(session.uid, &session.user));
+        let humans = with_other_accounts(humans, policy);
+        people.iter().any(|name| humans.names.contains(name))
     }
 
     /// A process that left its session is nobody's child any more, and one without a login uid can set it. So whoever acted as
@@ -259,10 +285,28 @@ impl State {
         }
     }
 
-    /// Whether one of these humans has acted as that account since the machine booted.
+    /// The address that an actor comes from: as their door says, or else the session that they are in, the nearest first.
     #[must_use]
-    pub fn has_acted_as(&self, humans: &Humans, account: &UserName) -> bool {
-        self.acted_as.get(account).is_some_and(|others| others.overlaps(humans))
+    pub fn address_of(&self, actor: &Actor) -> Option<IpAddr> {
+        let processes = match &actor.ancestry {
+            Ancestry::Known(processes) => processes.as_slice(),
+            Ancestry::Unreadable => &[],
+        };
+        let above = self.sessions_above(processes).filter_map(|session| {
+            let place = processes.iter().position(|process| session.process == Some(*process));
+            Some((place, session.from?))
+        });
+        let nearest = || above.min_by_key(|(place, _)| *place).map(|(_, from)| from);
+        let around = || actor.within.iter().flatten().find_map(|id| self.session(*id)?.facts().from);
+        actor.remote.address().or_else(nearest).or_else(around)
+    }
+
+    /// Whether one of these humans has acted as that account since the machine booted, or as somebody who has.
+    #[must_use]
+    pub fn may_be_behind(&self, humans: &Humans, subject: &Subject) -> bool {
+        let mut behind = Humans::account(subject.uid, subject.name.clone());
+        self.add_who_acted_as_them(&mut behind, &BTreeSet::new());
+        behind.overlaps(humans)
     }
 
     /// The sessions that these processes, or one above them, opened.

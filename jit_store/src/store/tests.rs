@@ -244,8 +244,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     assert_eq!(crate::compare(&place.file(), &base).unwrap(), Fit::Same);
 
     let upto = Head { seq: 20_000, hash: read::one(store.connection.as_ref().unwrap(), 20_000).unwrap().unwrap().hash };
-    let mut prune =
-        |store: &mut Store| store.prune(upto, WallTime::from_millis(0), UserName::new("root"), WallTime::from_millis(1)).unwrap();
+    let prune = |store: &mut Store| store.prune(upto, WallTime::from_millis(0), UserName::new("root"), WallTime::from_millis(1)).unwrap();
     assert!(prune(&mut store).unwrap_err().contains("still being compared"), "by a base that lies it would take out what counts");
     store.proved();
     let pruned = prune(&mut store);

@@ -161,7 +161,7 @@ fn event_of(id: DenialId, knock: &Knock, told: &Told, count: u32) -> Event {
             event::AccessAllowed { user, uid, service, run_as, from, phase, grant, rule, count }.into()
         }
         Told::Denied(denial) => {
-            let ask = denial.ask(&service, run_as.as_ref());
+            let ask = denial.ask(&service);
             let (why, rule) = (denial.why.to_string(), denial.rule.clone());
             event::AccessDenied { id, user, uid, service, run_as, from, phase, why, rule, ask, count }.into()
         }

@@ -5,6 +5,7 @@ use super::{Begun, Done, Job, Task};
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::writer::Kept;
+use jit_core::actor::Inside;
 use jit_core::engine::{Arrival, Command, Reply};
 use jit_core::name::RunAs;
 use jit_core::session::Bound;
@@ -25,7 +26,7 @@ async fn on_a_disk_that_fails_a_grant_expires_however_often_something_else_is_do
     for _ in 0..40 {
         bench.hand.pass_millis(100);
         let entry = Entry { run_as: Some(RunAs::root()), phase: Phase::Session, ..by_sudo(bob()) };
-        let arrival = Arrival { entry, process: None, bound: Bound::Tree, auth: None };
+        let arrival = Arrival { entry, process: None, bound: Bound::Tree, auth: None, inside: Inside::nothing() };
         let opened = bench.engine.command(Command::Open(arrival)).await;
         assert!(matches!(opened, Ok(Done { reply: Reply::Session(..), kept: Kept::NotYet(_) })), "{opened:?}");
     }

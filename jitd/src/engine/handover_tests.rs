@@ -14,7 +14,7 @@ use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::syslog::Syslog;
 use crate::writer::{Desk, Kept, Writer};
-use jit_core::actor::Actor;
+use jit_core::actor::{Actor, Inside};
 use jit_core::engine::{Admission, Arrival, Command, Reply, Wish};
 use jit_core::event::Event;
 use jit_core::name::{RunAs, Service};
@@ -242,7 +242,7 @@ impl Host {
             if let Some(Admission::Grant(id)) = self.check(who) {
                 assert!(self.is_stored("grant.issued", &id.to_string()), "let in by what is not on disk");
             }
-            let arrival = Arrival { entry: entry(who), process: None, bound: Bound::Tree, auth: None };
+            let arrival = Arrival { entry: entry(who), process: None, bound: Bound::Tree, auth: None, inside: Inside::nothing() };
             if let Ok((Reply::Session(_, id, _), _)) = self.command(Command::Open(arrival)) {
                 assert!(self.is_stored("grant.issued", &id.to_string()), "came in by what is not on disk");
             }

@@ -196,13 +196,14 @@ impl<C: Clock> Task<C> {
         let hanging = self.is_hanging();
         if due && (retry || hanging) && (self.flight.is_none() || self.is_late(now)) {
             self.ticked = Some(now);
-            self.waiting.push_back(Waiting::Own(Command::Tick));
+            self.waiting.push_back(Waiting::Own(Command::Tick(self.keeper.running())));
         }
         if self.swept.boot.until(now.boot) >= SWEEP {
             self.swept = now;
             self.close_dead_sessions();
-            if has_ruleless(&self.state, self.policy.as_deref(), now.wall) {
-                self.waiting.push_back(Waiting::Own(Command::Tick));
+            let running = self.keeper.running();
+            if has_ruleless(&self.state, self.policy.as_deref(), &running, now.wall) {
+                self.waiting.push_back(Waiting::Own(Command::Tick(running)));
             }
         }
         if self.counted.boot.until(now.boot) >= Span::from_secs(1) {

@@ -140,6 +140,7 @@ pub(super) fn somebody(name: &str, uid: u32) -> Actor {
     let login = LoginUid::Set(subject.uid, Some(subject.name.clone()));
     Actor {
         subject,
+        remote: Remote::Unknown,
         login,
         ancestry: Ancestry::Known(vec![Process { pid: 1, started: 1 }]),
         worn: Behind::Known(Humans::default()),

@@ -73,32 +73,24 @@ pub async fn end_tree(root: Option<Process>, grace: Grace) -> Tally {
     let Some(root) = root else { return Tally::default() };
     let mut tree = aside(move || Tree::of(root)).await;
     match grace {
-        Grace::Some if tree.seen() > 0 => tree = died(signalled(tree, &ASKED).await, GRACE).await,
+        Grace::Some if tree.seen() > 0 => tree = died(with(tree, |tree| tree.signal(&ASKED)).await, GRACE).await,
         Grace::Some | Grace::None => {}
     }
-    tree = grown(tree).await;
+    tree = with(tree, Tree::grow).await;
     let killed = tree.alive().len();
     for _ in 0..KILLS {
         if tree.alive().len() == 0 {
             break;
         }
-        tree = died(signalled(tree, &[Signal::SIGKILL]).await, KILL).await;
+        tree = died(with(tree, Tree::kill).await, KILL).await;
     }
     let left = tree.alive().len();
     Tally { processes: count(tree.seen()), killed: count(killed), left: count(left) }
 }
 
-async fn signalled(tree: Tree, signals: &'static [Signal]) -> Tree {
+async fn with(mut tree: Tree, work: impl FnOnce(&mut Tree) + Send + 'static) -> Tree {
     aside(move || {
-        tree.signal(signals);
-        tree
-    })
-    .await
-}
-
-async fn grown(mut tree: Tree) -> Tree {
-    aside(move || {
-        tree.grow();
+        work(&mut tree);
         tree
     })
     .await
@@ -108,7 +100,7 @@ async fn grown(mut tree: Tree) -> Tree {
 async fn died(mut tree: Tree, most: Duration) -> Tree {
     let began = Instant::now();
     loop {
-        tree = grown(tree).await;
+        tree = with(tree, Tree::grow).await;
         if tree.alive().len() == 0 || began.elapsed() >= most {
             return tree;
         }

@@ -7,6 +7,9 @@ use jit_host::process::{Pinned, Stat, is_running, stat};
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How often those that were started meanwhile are stopped too, at most.
+const STOPS: usize = 32;
+
 /// A process and those that it started. None is held open: they are as many as somebody likes, and our descriptors are for
 /// those who are at the door.
 #[derive(Debug)]
@@ -32,28 +35,37 @@ impl Tree {
         self.alive.insert(process.pid, process);
     }
 
-    /// Forgets those that have ended, and finds those that were started meanwhile.
+    /// Forgets those that have ended, and finds those that were started meanwhile: by one look at all processes. Whoever starts
+    /// some all the time would never be looked at to the end; those that it starts during this look are found by the next.
     pub fn grow(&mut self) {
+        let all = everybody();
+        let is_alive = |process: &Process| match all.get(&process.pid) {
+            Some(found) => found.process == *process && !found.has_ended,
+            None => is_running(*process),
+        };
+        self.alive.retain(|_, process| is_alive(process));
         loop {
-            let all = everybody();
-            let is_alive = |process: &Process| match all.get(&process.pid) {
-                Some(found) => found.process == *process && !found.has_ended,
-                None => is_running(*process),
-            };
-            self.alive.retain(|_, process| is_alive(process));
-            let before = self.seen.len();
-            loop {
-                let is_new = |found: &&Stat| self.alive.contains_key(&found.parent) && !self.alive.contains_key(&found.process.pid);
-                let new: Vec<_> = all.values().filter(is_new).filter(|found| !found.has_ended).map(|found| found.process).collect();
-                if new.is_empty() {
-                    break;
-                }
-                new.into_iter().for_each(|process| self.add(process));
-            }
-            if self.seen.len() == before {
+            let is_new = |found: &&Stat| self.alive.contains_key(&found.parent) && !self.alive.contains_key(&found.process.pid);
+            let new: Vec<_> = all.values().filter(is_new).filter(|found| !found.has_ended).map(|found| found.process).collect();
+            if new.is_empty() {
                 return;
             }
+            new.into_iter().for_each(|process| self.add(process));
         }
+    }
+
+    /// Kills all of it. They are stopped before: none can start another one then, which nobody would know of once its parent has gone.
+    pub fn kill(&mut self) {
+        let mut stopped = BTreeSet::new();
+        for _ in 0..STOPS {
+            let new: Vec<_> = self.alive.values().copied().filter(|process| stopped.insert(*process)).collect();
+            if new.is_empty() {
+                break;
+            }
+            new.into_iter().for_each(|process| signal(process, &[Signal::SIGSTOP]));
+            self.grow();
+        }
+        self.signal(&[Signal::SIGKILL]);
     }
 
     /// How many there ever were.
@@ -66,15 +78,18 @@ impl Tree {
         self.alive.keys().copied()
     }
 
-    /// Sends each these signals. A number that has passed to another process is let alone: each is held, and then looked at again.
+    /// Sends each these signals.
     pub fn signal(&self, signals: &[Signal]) {
-        for process in self.alive.values() {
-            let Some(pinned) = Pinned::by_number(process.pid) else { continue };
-            if stat(process.pid).is_some_and(|found| found.process == *process) && pinned.is_alive() {
-                // The kernel refuses it for none that we may end.
-                signals.iter().for_each(|signal| drop(pinned.signal(*signal)));
-            }
-        }
+        self.alive.values().for_each(|process| signal(*process, signals));
+    }
+}
+
+/// A number that has passed to another process is let alone: each is held, and then looked at again.
+fn signal(process: Process, signals: &[Signal]) {
+    let Some(pinned) = Pinned::by_number(process.pid) else { return };
+    if stat(process.pid).is_some_and(|found| found.process == process) && pinned.is_alive() {
+        // The kernel refuses it for none that we may end.
+        signals.iter().for_each(|signal| drop(pinned.signal(*signal)));
     }
 }
 
@@ -90,6 +105,7 @@ mod tests {
     use super::*;
     use jit_host::process::identify;
     use std::io::BufRead;
+    use std::os::unix::process::CommandExt;
 
     /// Whether a descriptor of ours is this process's.
     fn is_held_open(pid: u32) -> bool {
@@ -126,5 +142,35 @@ mod tests {
         stranger.wait().unwrap();
         let other = Process { pid: std::process::id(), started: 1 };
         assert_eq!(Tree::of(other).seen(), 0, "its number has passed to another process");
+    }
+
+    /// How many of a process group have not ended.
+    fn alive_in_group(group: u32) -> usize {
+        let stats =
+            std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let is_of_it = |stat: &String| {
+            let mut fields = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace();
+            fields.next() != Some("Z") && fields.nth(1) == Some(group.to_string().as_str())
+        };
+        stats.filter(is_of_it).count()
+    }
+
+    #[test]
+    fn whoever_starts_processes_all_the_time_is_found_and_killed_with_all_of_them() {
+        // Some come and go; of others each starts the next one, and stays: up to a thousand.
+        let script =
+            "f() { [ $1 -gt 1000 ] || f $(($1 + 1)) & exec sleep 60; }; f 1 & echo started; while :; do /bin/true & /bin/true; done";
+        let mut root =
+            std::process::Command::new("sh").args(["-c", script]).stdout(std::process::Stdio::piped()).process_group(0).spawn().unwrap();
+        let mut started = String::new();
+        std::io::BufReader::new(root.stdout.as_mut().unwrap()).read_line(&mut started).unwrap();
+        let mut tree = Tree::of(identify(root.id()).unwrap());
+        tree.kill();
+        root.wait().unwrap();
+        while tree.alive().len() > 0 {
+            std::thread::yield_now();
+            tree.grow();
+        }
+        assert_eq!(alive_in_group(root.id()), 0, "none was started behind our back");
     }
 }

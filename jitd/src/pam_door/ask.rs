@@ -279,7 +279,7 @@ impl Waiter<'_> {
             }
             Who::Name(_) => {
                 let (ancestry, worn) = (Ancestry::Known(Vec::new()), Behind::Known(Humans::default()));
-                Ok(Actor { subject, login: LoginUid::Unset, ancestry, worn, within: Some(Vec::new()) })
+                Ok(Actor { subject, remote: self.entry.remote, login: LoginUid::Unset, ancestry, worn, within: Some(Vec::new()) })
             }
         }
     }

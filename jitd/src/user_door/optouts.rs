@@ -180,7 +180,7 @@ fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
     let repetitive = policy.repetitive.iter().map(|rule| view(&rule.name, Kind::Repetitive));
     let legacy = policy.legacy.iter().map(|rule| OptoutView {
         owner: Some(rule.owner.to_string()),
-        until: Some(views::moment(rule.ends)),
+        until: Some(views::moment(rule.until())),
         days_left: Some(rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000)),
         stale: rule.ends <= now.plus(STALE),
         ..view(&rule.name, Kind::Legacy)

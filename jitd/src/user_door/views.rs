@@ -42,10 +42,10 @@ pub fn request(request: &Request) -> RequestView {
             })
             .collect(),
     });
-    let (lapses, approvers, for_s, decided, grant_id) = match request {
+    let (lapses, approvers, decided, grant_id) = match request {
         Request::Pending(pending) => {
             let approvers = pending.approvers().iter().map(Principal::to_string).collect();
-            (pending.lapses.wall, approvers, pending.shortened, None, None)
+            (pending.lapses.wall, approvers, None, None)
         }
         Request::Decided(decided) => {
             let approvals: Vec<_> = decided.stages.iter().flat_map(|stage| &stage.approvals).collect();
@@ -59,7 +59,7 @@ pub fn request(request: &Request) -> RequestView {
                 Outcome::Lapsed => (None, None, None),
             };
             let decision = DecisionView { by, at: moment(decided.at), note };
-            (decided.lapses, Vec::new(), decided.ask.wanted, Some(decision), grant.map(ToString::to_string))
+            (decided.lapses, Vec::new(), Some(decision), grant.map(ToString::to_string))
         }
     };
     RequestView {
@@ -71,10 +71,10 @@ pub fn request(request: &Request) -> RequestView {
         run_as: ask.run_as.to_string(),
         reason: ask.reason.clone(),
         rule: ask.rule.to_string(),
-        for_s: for_s.as_secs(),
+        for_s: request.shortened().as_secs(),
         uses: ask.uses,
         start: ask.start.map(|start| moment(start.wall)),
-        from: None,
+        from: ask.asked_from.map(|from| from.to_string()),
         submitted: moment(ask.submitted),
         lapses: moment(lapses),
         stages: stages.collect(),

@@ -257,6 +257,26 @@ fn a_wait_ends_as_it_must_and_says_the_id() {
 }
 
 #[test]
+fn however_much_there_is_to_say_the_line_that_denies_has_less_than_200_bytes() {
+    let long = "x".repeat(300);
+    let refused = |words: &str| Told::Refused { words: words.to_owned(), again: false };
+    for (told, heard) in [
+        (refused("jit: no more prompts can wait now (3 of one user, 32 in all)."), vec![]),
+        (refused(&long), vec![]),
+        (pending("carol"), vec![Heard::News(Told::Over { words: long.clone() })]),
+        (pending("carol"), vec![Heard::News(refused(&long))]),
+    ] {
+        let denial = format!("jit: no grant for sudo. {}. D-7F3KQ2ZD", "x".repeat(160));
+        let (jitd, mut person) = (Script::new(vec![told.clone()], heard), Person::default());
+        let Answer::Denied(words) = ask(&mut person, &mut &jitd, Duration::from_secs(1), &denial) else { panic!("{told:?}") };
+        assert!(words.starts_with("jit: ") && words.len() < 200, "{words}");
+        if told == refused("jit: no more prompts can wait now (3 of one user, 32 in all).") {
+            assert!(person.saw("no more prompts can wait now") && words == denial, "{words}");
+        }
+    }
+}
+
+#[test]
 fn what_changes_is_said_and_a_jitd_that_comes_back_is_too() {
     let news = |approvers| Heard::News(pending(approvers));
     let heard =

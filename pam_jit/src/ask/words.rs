@@ -9,6 +9,11 @@ pub const LONGEST_REASON: usize = 200;
 /// The longest text of jitd's in a line, in bytes.
 const IN_A_LINE: usize = 300;
 
+/// The longest text of jitd's in the one line that says why somebody does not come in, in bytes: that has less than 200.
+const LAST_WORDS: usize = 190;
+/// The same where the request is named, and what can be done with it.
+const WHY_LEFT: usize = 120;
+
 /// The prompts, each behind a text that says what is asked.
 pub const REASON: &str = "Reason: ";
 /// For a yes or no.
@@ -128,18 +133,20 @@ pub fn unanswered(id: &str) -> String {
 pub fn left_because(id: &str, why: &str) -> String {
     format!(
         "jit: {}. {} is left as it is; try again later to go on with it.",
-        why.trim_start_matches("jit: ").trim_end_matches('.'),
+        printable(why.trim_start_matches("jit: ").trim_end_matches('.'), WHY_LEFT),
         safe(id)
     )
 }
 
-/// It was not filed, or not granted; where it could not even be asked for, the denial follows.
-pub fn refused(words: &str, denial: &str) -> String {
-    let words = safe(words);
-    match words.strip_prefix("jit: ") {
-        Some(_) => format!("{words} {}", denial.trim_start_matches("jit: ")),
-        None => format!("jit: {words}"),
-    }
+/// It was not filed, or not granted. None: it could not even be asked for, so that the denial has the last word; what is to be
+/// said stands before it, in a line of its own, as both would be too long a line.
+pub fn refused(words: &str) -> Option<String> {
+    if words.starts_with("jit: ") { None } else { Some(format!("jit: {}", printable(words, LAST_WORDS))) }
+}
+
+/// Why it could not even be asked for.
+pub fn not_asked(words: &str) -> String {
+    printable(words, LAST_WORDS)
 }
 
 /// A time as people say it.

@@ -2,7 +2,7 @@
 
 use super::{kind_class, kind_words, length, minute, name, text, what};
 use crate::report::facts::{Emergency, Facts, Past, Verdict};
-use crate::show::times::Clock;
+use crate::show::times::{Clock, day_in_utc};
 use crate::show::words;
 use std::fmt::Display;
 
@@ -66,7 +66,7 @@ pub fn optouts(facts: &Facts, clock: Clock) -> String {
         section.push_str(&table(&columns, &rows));
         section.push_str(&cut(rows.len(), all.len()));
     }
-    section.push_str(&by_rule(facts, clock));
+    section.push_str(&by_rule(facts));
     section + "</section>\n"
 }
 
@@ -100,7 +100,7 @@ fn emergency(it: &Emergency, now: i64, clock: Clock) -> Vec<Cell> {
 }
 
 /// Repetitive and legacy rules.
-fn by_rule(facts: &Facts, clock: Clock) -> String {
+fn by_rule(facts: &Facts) -> String {
     let mut keys: std::collections::BTreeSet<(String, String)> = facts.rules.keys().cloned().collect();
     let standing = facts.optouts.iter().filter(|optout| optout.kind != "emergency");
     keys.extend(standing.map(|optout| (optout.kind.clone(), optout.rule.clone())));
@@ -112,7 +112,7 @@ fn by_rule(facts: &Facts, clock: Clock) -> String {
             None => "no longer in the policy".to_owned(),
             Some(view) => {
                 let tag = if view.stale { " <span class=\"tag warn\">stale</span>" } else { "" };
-                view.until.map(|until| format!("{}{tag}", clock.date(until))).unwrap_or_default()
+                view.until.map(|until| format!("{}{tag}", day_in_utc(until))).unwrap_or_default()
             }
         };
         vec![

@@ -107,6 +107,11 @@ impl Facts {
 
     /// Whether a rule matches; what cannot be known makes a deny match, and no other. An address is asked for where one comes in.
     fn matches(&self, rule: &Rule, comes_in: bool) -> bool {
+        self.matches_with(rule, comes_in, rule.made == Made::Deny)
+    }
+
+    /// The same, where what cannot be known counts so.
+    fn matches_with(&self, rule: &Rule, comes_in: bool, unknown: bool) -> bool {
         let deny = rule.made == Made::Deny;
         let target = if self.service == 1 { 2 } else { self.target };
         let as_named = match (&rule.targets, rule.made) {
@@ -120,16 +125,23 @@ impl Facts {
             (None, _) => true,
             (Some(_), _) if !asks_from => true,
             (Some(_), false) => false,
-            (Some(network), true) => ADDRESSES[self.address].map_or(deny, |address| address.starts_with(["10.", "192.0.2."][network])),
+            (Some(network), true) => ADDRESSES[self.address].map_or(unknown, |address| address.starts_with(["10.", "192.0.2."][network])),
         };
-        let hours = rule.hours.is_none_or(|window| MOMENTS[self.moment].1.map_or(deny, |open| open[window]));
-        let excepted = self.is_one_of(&rule.not).unwrap_or(!deny);
-        rule.on.contains(&self.service) && self.is_one_of(&rule.who).unwrap_or(deny) && !excepted && as_named && from && hours
+        let hours = rule.hours.is_none_or(|window| MOMENTS[self.moment].1.map_or(unknown, |open| open[window]));
+        let excepted = self.is_one_of(&rule.not).unwrap_or(!unknown);
+        rule.on.contains(&self.service) && self.is_one_of(&rule.who).unwrap_or(unknown) && !excepted && as_named && from && hours
     }
 
+    /// The first that matches; of those that forbid, one that does so for sure comes before the others.
     fn first(&self, rules: &[Rule], made: Made, comes_in: bool) -> Option<RuleName> {
-        let place = rules.iter().position(|rule| rule.made == made && self.matches(rule, comes_in));
+        let place = rules.iter().position(|rule| rule.made == made && self.matches_with(rule, comes_in, false));
+        let place = place.or_else(|| rules.iter().position(|rule| rule.made == made && self.matches(rule, comes_in)));
         place.map(|place| RuleName::new(format!("r{place}")))
+    }
+
+    /// Whether they are forbidden to come in whatever it is that cannot be known.
+    fn is_forbidden_for_sure(&self, rules: &[Rule]) -> bool {
+        rules.iter().any(|rule| rule.made == Made::Deny && self.matches_with(rule, true, false))
     }
 
     fn answer(&self, rules: &[Rule]) -> (Answer, Option<RuleName>) {
@@ -216,7 +228,10 @@ fn agrees(rules: &[Rule], facts: &Facts) {
 
     match (world.check(&entry), answer) {
         (Admission::Rule(rule), Answer::Grant) => assert_eq!(Some(rule), deciding),
-        (Admission::Denied(denial), Answer::Deny) => assert_eq!(Some(denial.why), deciding.map(Why::Forbidden)),
+        (Admission::Denied(denial), Answer::Deny) => {
+            let Why::Forbidden(rule, unknown) = denial.why else { panic!("{denial:?}") };
+            assert_eq!((Some(rule), unknown.is_none()), (deciding, facts.is_forbidden_for_sure(rules)));
+        }
         (Admission::Denied(_), Answer::Request | Answer::Emergency | Answer::None) => {}
         (admission, answer) => panic!("{answer:?}, and {admission:?}"),
     }

@@ -165,12 +165,24 @@ fn an_explanation_says_of_each_kind_of_rule_why_it_does_not_decide() {
 }
 
 #[test]
+fn an_explanation_says_of_a_deny_what_it_holds_for_as_it_cannot_be_known() {
+    let policy = read(&format!("{EVERY_KIND}[[deny]]\nname = \"no\"\nwho = [\"group:far\"]\non = [\"sudo\"]\n"));
+    let (mut alice, sudo, root) = (subject("alice"), Service::new("sudo"), RunAs::root());
+    alice.groups = Groups::unknown();
+    let question = Question { subject: &alice, service: &sudo, run_as: Some(&root), at: WallTime::parse(NOON).unwrap() };
+    let (answer, _, tests) = policy.explain(question, Remote::Unknown);
+    let last = tests.last().map(|test| (test.matched, test.because.as_str()));
+    let because = "who: the user's groups cannot be looked up, which counts against the user";
+    assert_eq!((answer, last), (Answer::Deny, Some((true, because))));
+}
+
+#[test]
 fn what_an_explanation_says_of_a_maximum_a_time_and_a_way_to_start_is_what_the_rule_allows() {
     for (mismatch, said) in [
-        (Mismatch::GroupsUnknown, "who: the user's groups cannot be looked up"),
+        (Mismatch::Unknown(Unknown::Groups), "who: the user's groups cannot be looked up"),
         (Mismatch::StartsAtLogin, "starts: at login, without a request"),
         (Mismatch::NeedsRequest, "matches, once it was requested and granted"),
-        (Mismatch::HoursUnknown, "hours: this local time exists twice"),
+        (Mismatch::Unknown(Unknown::Time), "hours: this local time exists twice"),
         (Mismatch::TooLong(Span::from_secs(5400)), "for: at most 1h30m"),
         (Mismatch::TooManyUses(3), "uses: at most 3"),
     ] {

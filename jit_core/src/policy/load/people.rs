@@ -122,32 +122,41 @@ impl<'a> People<'a> {
         self.0.get(name).map_or(Human::Named(name), |number| Human::Person(*number))
     }
 
-    /// The subjects of a rule, where it names each one; none: it names groups.
-    fn subjects(scope: &'a Scope) -> Option<Vec<&'a UserName>> {
-        let name = |who: &'a Principal| match who {
-            Principal::User(name) => Some(name),
-            Principal::Group(_) | Principal::Uid(_) | Principal::Any => None,
-        };
-        scope.who.iter().map(name).collect()
+    /// Who it is, where it is one.
+    fn one(&self, principal: &'a Principal) -> Option<Human<'a>> {
+        match principal {
+            Principal::User(name) => Some(self.named(name)),
+            Principal::Uid(uid) => Some(Human::Numbered(*uid)),
+            Principal::Group(_) | Principal::Any => None,
+        }
+    }
+
+    /// The subjects of a rule, as it names them, where it names each one; none: it names groups.
+    fn subjects(&self, scope: &'a Scope) -> Option<Vec<(&'a Principal, Human<'a>)>> {
+        scope.who.iter().map(|who| Some((who, self.one(who)?))).collect()
     }
 
     /// Whether the stages can be done for no subject of the rule.
     fn all_fail(&self, scope: &'a Scope, stages: &[Stage<'a>]) -> bool {
-        match Self::subjects(scope) {
-            Some(subjects) => subjects.iter().all(|subject| !self.can_do(stages, Some(subject))),
+        match self.subjects(scope) {
+            Some(subjects) => subjects.iter().all(|(_, subject)| !self.can_do(stages, Some(*subject))),
             None => !self.can_do(stages, None),
         }
     }
 
-    /// The subjects for whom they cannot be done.
-    fn failing(&self, scope: &'a Scope, stages: &[Stage<'a>]) -> Vec<&'a UserName> {
-        let subjects = Self::subjects(scope).unwrap_or_default();
-        subjects.into_iter().filter(|subject| !self.can_do(stages, Some(subject))).collect()
+    /// The subjects for whom they cannot be done, in words.
+    fn failing(&self, scope: &'a Scope, stages: &[Stage<'a>]) -> Vec<String> {
+        let subjects = self.subjects(scope).unwrap_or_default().into_iter();
+        let failing = subjects.filter(|(_, subject)| !self.can_do(stages, Some(*subject)));
+        let in_words = |named: &Principal| match named {
+            Principal::User(name) => name.to_string(),
+            Principal::Uid(_) | Principal::Group(_) | Principal::Any => named.to_string(),
+        };
+        failing.map(|(named, _)| in_words(named)).collect()
     }
 
     /// Whether there are enough people for all stages, each of whom counts in one. A group is taken to have enough.
-    fn can_do(&self, stages: &[Stage<'a>], subject: Option<&'a UserName>) -> bool {
-        let subject = subject.map(|name| self.named(name));
+    fn can_do(&self, stages: &[Stage<'a>], subject: Option<Human<'a>>) -> bool {
         let mut seats = Vec::new();
         for (by, count) in stages {
             let humans: Option<BTreeSet<_>> = by.iter().filter_map(|one| self.approver(one)).collect();
@@ -162,12 +171,8 @@ impl<'a> People<'a> {
 
     /// Who it is; `Some(None)`: any number of people. Root's number approves nothing.
     fn approver(&self, principal: &'a Principal) -> Option<Option<Human<'a>>> {
-        match principal {
-            Principal::User(name) => Some(Some(self.named(name))),
-            Principal::Uid(uid) if uid.is_root() => None,
-            Principal::Uid(uid) => Some(Some(Human::Numbered(*uid))),
-            Principal::Group(_) | Principal::Any => Some(None),
-        }
+        let is_root = matches!(principal, Principal::Uid(uid) if uid.is_root());
+        if is_root { None } else { Some(self.one(principal)) }
     }
 }
 

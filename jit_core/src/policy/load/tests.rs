@@ -363,6 +363,23 @@ fn a_review_or_a_stage_that_nobody_else_could_do_is_refused() {
 }
 
 #[test]
+fn a_subject_that_is_named_by_number_does_not_review_or_approve_their_own_either() {
+    let emergency = |by: &str| {
+        mistakes_or_none(&format!(
+            "version = 1\n[[emergency]]\nname = \"e\"\nwho = [\"uid:2001\"]\non = [\"sudo\"]\nlimit = {{ times = 1, per = \"1d\" }}\n\
+            review = {{ by = [{by}], within = \"1h\" }}\n"
+        ))
+    };
+    assert!(emergency("\"uid:2001\"").contains("nobody but its subject could do"));
+    assert_eq!(emergency("\"uid:2001\", \"uid:2002\""), "");
+    let rule = |who: &str| rule_with("approve = [ { by = [\"uid:2001\"] } ]").replace("\"group:ops\"", who);
+    assert!(mistakes_or_none(&rule("\"uid:2001\"")).contains("too few people could approve"));
+    let doubts: Vec<_> = read(&rule("\"uid:2001\", \"user:alice\"")).unwrap().1.iter().map(ToString::to_string).collect();
+    assert!(doubts[0].contains("what uid:2001 asks for, too few people could approve"), "{doubts:?}");
+    assert_eq!((doubts.len(), mistakes_or_none(&rule("\"uid:2002\"")).as_str()), (1, ""));
+}
+
+#[test]
 fn each_stage_needs_people_of_its_own() {
     let persons = "[[person]]\naccounts = [\"carol\", \"carol-adm\"]\n";
     let stages = |stages: &str| mistakes_or_none(&format!("{}{persons}", rule_with(&format!("approve = [ {stages} ]"))));

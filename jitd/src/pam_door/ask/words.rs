@@ -11,6 +11,8 @@ use jit_proto::view::TakenView;
 
 /// The longest text of others in a line, in bytes.
 const IN_A_LINE: usize = 150;
+/// The longest note of an approver in it, which the prompt shows behind who denied: all of it is in `jit show`.
+const NOTE: usize = 110;
 /// The most names in a line.
 const NAMES: usize = 6;
 
@@ -75,7 +77,7 @@ pub fn taken(taken: &TakenView) -> Told {
 /// How a request was decided.
 pub fn decided(request: &DecidedRequest) -> Told {
     let id = request.ask.id;
-    let quoted = |note: Option<&String>| note.map(|note| format!(": \"{}\"", printable(note, IN_A_LINE))).unwrap_or_default();
+    let quoted = |note: Option<&String>| note.map(|note| format!(": \"{}\"", printable(note, NOTE))).unwrap_or_default();
     let words = match &request.outcome {
         Outcome::Granted(_) => {
             let last = request.stages.iter().flat_map(|stage| &stage.approvals).last();

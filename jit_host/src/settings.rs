@@ -1,4 +1,4 @@
-//! `/etc/jit/jitd.toml`: where things are, and how soon checks are recorded.
+//! `/etc/jit/jitd.toml`: where things are, and how soon checks are recorded. jitd goes by it, and `jit` finds jitd by it.
 
 use jit_core::policy::load::Mistake;
 use jit_core::policy::reader::{Source, Table, parse};
@@ -35,6 +35,18 @@ pub struct Settings {
     pub syslog: PathBuf,
 }
 
+/// Where the module asks.
+#[must_use]
+pub fn pam_socket(run: &Path) -> PathBuf {
+    run.join("pam.sock")
+}
+
+/// Where people ask.
+#[must_use]
+pub fn user_socket(run: &Path) -> PathBuf {
+    run.join("user.sock")
+}
+
 /// Where jitd itself writes what only this boot is to know, beside the sockets, whose directory may be root's.
 #[must_use]
 pub fn own_directory(run: &Path) -> PathBuf {
@@ -65,7 +77,7 @@ impl Settings {
         if file.is_none() && !usual.exists() {
             return Ok(Self::default());
         }
-        let file = jit_host::policy_files::read_one(file.unwrap_or(usual)).map_err(|mistake| vec![mistake])?;
+        let file = crate::policy_files::read_one(file.unwrap_or(usual)).map_err(|mistake| vec![mistake])?;
         Self::parse(&file.file, &file.text)
     }
 
@@ -74,7 +86,7 @@ impl Settings {
     /// # Errors
     /// All that is wrong with it.
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Mistake>> {
-        let source = Source::new(file, text);
+        let source = Source::plain(file, text);
         let (document, broken) = parse(text);
         if !broken.is_empty() {
             let mistake = |(span, what): &(std::ops::Range<usize>, String)| {
@@ -149,5 +161,8 @@ mod tests {
         assert!(lines.iter().any(|line| line.starts_with("f:1:1:") && line.contains("did you mean `record`?")), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("f:2:10:")), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("f:4:7:") && line.contains("begin it with /")), "{lines:?}");
+        // Words of the policy are no more known here than others.
+        let mistakes = Settings::parse("f", "limit = 3\nreason = \"x\"\n").unwrap_err();
+        assert!(mistakes.iter().all(|mistake| mistake.help == "known here: user, record, confine, paths, syslog"), "{mistakes:?}");
     }
 }
