@@ -17,12 +17,12 @@ const ENTRIES: u32 = 20_000;
 /// How many of them came after the base, at most: so many that another is due.
 const TAIL: u32 = 20_000;
 
-fn session(number: u32, open: bool, grant: &str) -> Fresh {
+fn session(number: u32, open: bool, grant: &str, taken: u32) -> Fresh {
     let uid = 1000 + number % 50;
     let about = format!(r#""id":"S-{:08}","grant":"{grant}","user":"user-{uid}""#, number % 100_000_000);
     let (event, data) = if open {
-        let rest = r#""service":"sudo","as":"root","from":null,"tty":"pts/3","auth":null,"process":"4711@123456""#;
-        ("session.opened", format!(r#"{{{about},"uid":{uid},{rest}}}"#))
+        let rest = r#""service":"sudo","as":"root","from":null,"tty":"pts/3","auth":null,"process":"4711@123456","alone":true"#;
+        ("session.opened", format!(r#"{{{about},"uid":{uid},{rest},"taken":{taken}}}"#))
     } else {
         ("session.closed", format!(r#"{{{about},"service":"sudo"}}"#))
     };
@@ -31,7 +31,8 @@ fn session(number: u32, open: bool, grant: &str) -> Fresh {
 
 fn grow(store: &mut Store, sessions: std::ops::Range<u32>) {
     let grant = |number| format!("G-{:08}", number / 100);
-    let all: Vec<_> = sessions.flat_map(|number| [true, false].map(|open| session(number, open, &grant(number)))).collect();
+    let all: Vec<_> =
+        sessions.flat_map(|number| [true, false].map(|open| session(number, open, &grant(number), number % 100 + 1))).collect();
     all.chunks(2000).for_each(|batch| drop(store.append(batch, 0).unwrap()));
 }
 
@@ -40,7 +41,7 @@ fn of_an_agent(path: &Path) {
     let _began = grants::record(path, 1, |_| Span::from_secs(86_400));
     let (mut store, _, _) = Store::open(path).unwrap();
     let grant = grants::id(0).to_string();
-    let mut all: Vec<_> = (0..SESSIONS).flat_map(|number| [true, false].map(|open| session(number, open, &grant))).collect();
+    let mut all: Vec<_> = (0..SESSIONS).flat_map(|number| [true, false].map(|open| session(number, open, &grant, number + 1))).collect();
     all.extend((0..ENTRIES).map(|number| {
         let about = r#""user":"root","service":"sudo","phase":"account","when":"2026-11-23T12:00:00Z""#;
         let data = format!(r#"{{{about},"line":"2026-11-23T12:00:00Z user=agent service=sudo phase=account number={number}"}}"#);

@@ -179,6 +179,9 @@ events! {
         id: SessionId, grant: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,
         from: Option<IpAddr>, tty: Option<String>, auth: Option<String>, process: Option<Process>,
         #[serde(default)] bound: Bound,
+        /// How many the grant has let in with this one, and whether no other one of them ran: what the grant rests on of its
+        /// sessions, so that it needs no more of them than the last. An older jitd's have neither.
+        taken: Option<u32>, alone: Option<bool>,
     }
     /// It could not be put into a cgroup, though the host has them.
     "session.unbound" SessionUnbound { id: SessionId, grant: GrantId, user: UserName, service: Service, why: String }

@@ -6,6 +6,7 @@
 mod apply;
 mod bases;
 pub(crate) mod deadlines;
+mod let_in;
 pub(crate) mod look;
 pub mod needs;
 mod shared;
@@ -22,6 +23,7 @@ use crate::span::Span;
 use crate::time::{BootId, WallTime};
 use bases::Bases;
 use deadlines::{Deadlines, Due};
+use let_in::{LetIn, Place, place};
 use shared::Shared;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,10 +41,8 @@ pub struct State {
     pending_of: BTreeSet<(Uid, RequestId)>,
     live_of: BTreeSet<(Uid, GrantId)>,
     open: BTreeSet<SessionId>,
-    /// What each grant that is at hand has let in, forgotten or not. By one grant thousands come in, one after the other, so that no
-    /// grant holds them itself: each change of it would copy them.
-    let_in: BTreeSet<(GrantId, SessionId)>,
-    /// The same of those that run.
+    let_in: LetIn,
+    /// Those that run.
     open_of: BTreeSet<(GrantId, SessionId)>,
     deadlines: Deadlines,
     over: [BTreeSet<(WallTime, Over)>; 3],
@@ -119,6 +119,8 @@ enum Undo {
     Request(RequestId, Option<Box<Request>>),
     Grant(GrantId, Option<Box<Grant>>),
     Session(SessionId, Option<Box<Session>>),
+    /// It was known, and is not any more.
+    LetIn(Place),
     ActedAs(ActedAs),
     Emergency(GrantId, Option<Box<Emergency>>),
     Basis(Arc<Terms>, Option<Basis>),
@@ -146,6 +148,7 @@ impl State {
                 Undo::Request(id, old) => self.put_request(id, old.map(|old| *old)),
                 Undo::Grant(id, old) => self.put_grant(id, old.map(|old| *old)),
                 Undo::Session(id, old) => self.put_session(id, old.map(|old| *old)),
+                Undo::LetIn(place) => self.let_in.insert(place),
                 Undo::ActedAs(old) => self.acted_as = old,
                 Undo::Emergency(id, old) => self.put_emergency(id, old.map(|old| *old)),
                 Undo::Basis(terms, old) => self.put_basis(&terms, old),
@@ -168,6 +171,7 @@ impl State {
             Undo::Basis(terms, _) => terms.uid == uid,
             Undo::Request(..)
             | Undo::Session(..)
+            | Undo::LetIn(_)
             | Undo::ActedAs(_)
             | Undo::Emergency(..)
             | Undo::Marks(_)
@@ -249,7 +253,7 @@ impl State {
                 self.open.remove(&id);
                 self.open_of.remove(&(facts.grant, id));
                 if new.is_none() {
-                    self.let_in.remove(&(facts.grant, id));
+                    self.let_in.remove(&place(facts));
                 }
             }
             Some(Session::Closed { at, .. } | Session::Ended { at, .. }) => self.unshelve(*at, Over::Session(id)),
@@ -260,7 +264,7 @@ impl State {
                 self.open.insert(id);
                 self.open_of.insert((facts.grant, id));
                 if self.grants.contains_key(&facts.grant) {
-                    self.let_in.insert((facts.grant, id));
+                    self.let_in.insert(place(facts));
                 }
             }
             Some(Session::Closed { at, .. } | Session::Ended { at, .. }) => self.shelve(*at, Over::Session(id)),
@@ -271,7 +275,16 @@ impl State {
         if let Some(new) = new {
             self.sessions.insert(id, new);
         }
+        self.forget_passed(of);
         self.shelve_with_its_last_session(of);
+    }
+
+    /// What is not among the newest of its grant any more is known only while it is at hand.
+    fn forget_passed(&mut self, of: Option<GrantId>) {
+        if let Some(place) = of.and_then(|id| self.let_in.passed(id)).filter(|(_, _, id)| !self.sessions.contains_key(id)) {
+            self.let_in.remove(&place);
+            self.note(Undo::LetIn(place));
+        }
     }
 
     /// A grant that is over is at hand while a session of it goes on: whoever ends that must know by what it came in.
@@ -355,12 +368,14 @@ impl State {
                     Over::Request(id) => drop(self.requests.remove(&id)),
                     Over::Grant(id) => {
                         self.grants.remove(&id);
-                        let sessions: Vec<_> = self.let_in(id).collect();
-                        for session in sessions {
-                            self.let_in.remove(&(id, session));
+                        self.let_in.forget(id);
+                    }
+                    Over::Session(id) => {
+                        let place = self.sessions.remove(&id).map(|session| place(session.facts()));
+                        if let Some(place) = place.filter(|place| !self.let_in.is_among_newest(place)) {
+                            self.let_in.remove(&place);
                         }
                     }
-                    Over::Session(id) => drop(self.sessions.remove(&id)),
                 }
             }
         }

@@ -4,6 +4,7 @@ use crate::read::{self, Digest};
 use crate::replay::{Base, bases};
 use jit_core::record::chain::KeptDigest;
 use jit_core::record::{Hash, Head};
+use jit_core::state::needs;
 use rusqlite::{Connection, Transaction, params};
 
 /// What is left of the part that was archived.
@@ -31,21 +32,49 @@ pub(crate) fn take_out(transaction: &Transaction<'_>, upto: Head) -> Result<Resu
     Ok(Ok(pruned))
 }
 
+/// How many events are taken out at a time: others who write wait for that long, some hundredths of a second.
+const SLICE: u64 = 5_000;
+
+/// Up to where to take out events, one after the other, until all up to this one are. Each is an archiving of its own.
+///
+/// # Errors
+/// The disk.
+pub fn slices(connection: &Connection, upto: Head) -> Result<Vec<Head>, rusqlite::Error> {
+    let is_that = read::one(connection, upto.seq)?.is_some_and(|record| record.head() == upto);
+    let is_known = bases(connection)?.is_some_and(|base| base.upto.seq >= upto.seq);
+    let mut heads = Vec::new();
+    // Of one that cannot be taken out as a whole no part is.
+    if is_that && is_known {
+        let mut seq = read::checkpoint(connection)?.map_or(0, |checkpoint| checkpoint.upto.seq).saturating_add(SLICE);
+        while seq < upto.seq {
+            heads.extend(read::one(connection, seq)?.map(|record| record.head()));
+            seq = seq.saturating_add(SLICE);
+        }
+    }
+    heads.push(upto);
+    Ok(heads)
+}
+
 fn remove(transaction: &Connection, base: &Base, upto: Head) -> Result<Pruned, rusqlite::Error> {
     let (mut archived, mut digest) = (0_u64, KeptDigest::default());
     let mut all = transaction.prepare("SELECT seq, hash FROM events WHERE seq <= ?1 ORDER BY seq")?;
-    let mut event = transaction.prepare("DELETE FROM events WHERE seq = ?1")?;
+    let mut event = transaction.prepare("DELETE FROM events WHERE seq = ?1 RETURNING data")?;
+    let mut about = transaction.prepare("DELETE FROM about WHERE id = ?1 AND seq = ?2")?;
     let rows = all.query_map([number(upto.seq)], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
     let rows: Vec<(i64, [u8; 32])> = rows.collect::<Result<_, _>>()?;
     for (seq, hash) in rows {
         if base.has(u64::try_from(seq).unwrap_or(0)) {
             digest.add(Hash(hash));
         } else {
-            event.execute([seq])?;
+            // Found by what it is about: to look through all of them takes a second or two of a large record.
+            let data: String = event.query_row([seq], |row| row.get(0))?;
+            let data: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&data).unwrap_or_default();
+            for id in needs::ids_in(&data) {
+                about.execute(params![id, seq])?;
+            }
             archived = archived.saturating_add(1);
         }
     }
-    transaction.execute("DELETE FROM about WHERE seq <= ?1 AND seq NOT IN (SELECT seq FROM events)", [number(upto.seq)])?;
     let (kept, kept_digest) = digest.finish();
     Ok(Pruned { archived, kept, kept_digest })
 }

@@ -91,6 +91,26 @@ pub fn events(connection: &Connection, filter: &Filter, most: u32) -> Result<Vec
     statement.query_map(values.as_slice(), record)?.collect()
 }
 
+/// Some of the events that a filter lets through, and up to where it has been looked for them.
+#[derive(Debug)]
+pub struct Page {
+    /// The events, in order.
+    pub records: Vec<Record>,
+    /// The next ones are behind this number: what was looked through and not let through need not be again.
+    pub read_to: u64,
+}
+
+/// The same, so that it can be gone on with.
+///
+/// # Errors
+/// The disk.
+pub fn page(connection: &Connection, filter: &Filter, most: u32) -> Result<Page, rusqlite::Error> {
+    let records = events(connection, filter, most)?;
+    let is_full = u32::try_from(records.len()).is_ok_and(|found| found >= most);
+    let last = records.last().map_or(filter.after, |last| last.seq);
+    Ok(Page { read_to: filter.upto.filter(|_| !is_full).map_or(last, |upto| upto.max(last)), records })
+}
+
 /// The event of this number.
 ///
 /// # Errors

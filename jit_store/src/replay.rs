@@ -100,33 +100,68 @@ pub enum Fit {
 /// # Errors
 /// The chain breaks, or the record cannot be read now.
 pub fn compare(store: &Path, base: &Base) -> Result<Fit, StoreTrouble> {
-    let failed = |error: rusqlite::Error| StoreTrouble::of(store.to_owned(), error);
-    let damaged = |why: String| StoreTrouble::Damaged { path: store.to_owned(), why };
-    let connection = read::open_to_read(store).map_err(failed)?;
-    let mut short = State::default();
-    for seq in &base.seqs {
-        if let Some(record) = read::one(&connection, *seq).map_err(failed)? {
-            fold(&mut short, &record).map_err(damaged)?;
-        }
-    }
-    let mut chain = Chain::new(read::checkpoint(&connection).map_err(failed)?, None);
-    let mut long = State::default();
-    let followed = read::each_after(&connection, 0, |record| {
-        chain.follow(record).map_err(|broken| broken.to_string())?;
-        // What a newer jitd wrote and this one cannot read is no damage, if nothing rests on it.
-        if record.seq <= base.upto.seq {
-            fold(&mut long, record).or_else(|unreadable| if base.has(record.seq) { Err(unreadable) } else { Ok(()) })?;
-        }
-        if record.seq % 1000 == 0 {
-            // It goes on beside the work of others.
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        Ok(true)
-    });
-    followed.map_err(|stopped| StoreTrouble::stopped(store.to_owned(), stopped))?;
-    chain.end().map_err(|broken| damaged(broken.to_string()))?;
-    read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
+    let view = View::of(store)?;
+    let short = view.fold_base(base)?;
+    let long = view.fold_all(base)?;
+    view.check_pages()?;
     Ok(if short == long { Fit::Same } else { Fit::Other })
+}
+
+/// The record as it is in one moment, however long it is looked at: what is archived meanwhile is still there.
+pub(crate) struct View<'a> {
+    store: &'a Path,
+    connection: Connection,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn of(store: &'a Path) -> Result<Self, StoreTrouble> {
+        let begun = read::open_to_read(store).and_then(|connection| connection.execute_batch("BEGIN").map(|()| connection));
+        Ok(Self { store, connection: begun.map_err(|error| StoreTrouble::of(store.to_owned(), error))? })
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> StoreTrouble {
+        StoreTrouble::of(self.store.to_owned(), error)
+    }
+
+    fn damaged(&self, why: String) -> StoreTrouble {
+        StoreTrouble::Damaged { path: self.store.to_owned(), why }
+    }
+
+    /// What the events of the base make.
+    pub(crate) fn fold_base(&self, base: &Base) -> Result<State, StoreTrouble> {
+        let mut state = State::default();
+        for seq in &base.seqs {
+            if let Some(record) = read::one(&self.connection, *seq).map_err(|error| self.failed(error))? {
+                fold(&mut state, &record).map_err(|why| self.damaged(why))?;
+            }
+        }
+        Ok(state)
+    }
+
+    /// What all events up to the base make; the whole chain is followed.
+    pub(crate) fn fold_all(&self, base: &Base) -> Result<State, StoreTrouble> {
+        let mut chain = Chain::new(read::checkpoint(&self.connection).map_err(|error| self.failed(error))?, None);
+        let mut state = State::default();
+        let followed = read::each_after(&self.connection, 0, |record| {
+            chain.follow(record).map_err(|broken| broken.to_string())?;
+            // What a newer jitd wrote and this one cannot read is no damage, if nothing rests on it.
+            if record.seq <= base.upto.seq {
+                fold(&mut state, record).or_else(|unreadable| if base.has(record.seq) { Err(unreadable) } else { Ok(()) })?;
+            }
+            if record.seq % 1000 == 0 {
+                // It goes on beside the work of others.
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            Ok(true)
+        });
+        followed.map_err(|stopped| StoreTrouble::stopped(self.store.to_owned(), stopped))?;
+        chain.end().map_err(|broken| self.damaged(broken.to_string()))?;
+        Ok(state)
+    }
+
+    fn check_pages(&self) -> Result<(), StoreTrouble> {
+        read::check_pages(&self.connection).map_err(|error| self.failed(error))?.map_err(|why| self.damaged(why))
+    }
 }
 
 /// Throws the base away: the next start reads all events.

@@ -2,6 +2,7 @@
 //!
 //! WAL with `synchronous=FULL`: a commit that returned survives a power cut.
 
+mod connect;
 mod refused;
 
 use crate::StoreTrouble;
@@ -16,12 +17,11 @@ use jit_core::record::chain::Chain;
 use jit_core::record::{Head, Record, Trace};
 use jit_core::state::{State, needs};
 use jit_core::time::WallTime;
-use nix::unistd::geteuid;
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
-use std::os::unix::fs::MetadataExt;
+use rusqlite::{Connection, OpenFlags, Transaction, params};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use connect::{beside, connect, is_for_now, keep_wal, reconnect, settle_all};
 use refused::Attempt;
 pub use refused::Opened;
 
@@ -31,11 +31,11 @@ const CHECKED_AT_ONCE: u64 = 32 * 1024 * 1024;
 /// Records with fewer events than this are read whole at each start: then nothing is to be compared later.
 const READ_WHOLE: u64 = 20_000;
 
-/// The event of older events that were archived.
-const PRUNED: &str = "audit.pruned";
-
 /// It waits for nobody who reads.
 const SETTLE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// How many pages are given back to the disk at a time: some milliseconds' work.
+const PIECE: u32 = 64;
 
 /// The store, open for writing. There is one in a process, and one process on a store.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ pub struct Store {
     /// None while the one before was given up, and no other could be had yet.
     connection: Option<Connection>,
     head: Head,
+    /// The WAL is one that another jitd left behind: it may have failed to write some of it to the disk, and nobody can tell.
+    inherited: bool,
+    /// It was read from a base that is yet to be compared with the events.
+    unproven: bool,
     /// Where it is written down what was refused and may be on disk all the same.
     doubts: Option<Doubts>,
 }
@@ -74,6 +78,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<(Self, State, Option<Base>), StoreTrouble> {
         let failed = |error| StoreTrouble::of(path.to_owned(), error);
         let damaged = |why: String| StoreTrouble::Damaged { path: path.to_owned(), why };
+        let inherited = std::fs::metadata(beside(path, "-wal")).is_ok_and(|about| about.len() > 0);
         let (connection, found) = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
         if std::fs::metadata(path).is_ok_and(|about| about.len() <= CHECKED_AT_ONCE) {
             read::check_pages(&connection).map_err(failed)?.map_err(damaged)?;
@@ -116,7 +121,9 @@ impl Store {
             // From now on a file without events is not a new one.
             connection.execute_batch(SETTLE).map_err(failed)?;
         }
-        Ok((Self { path: path.to_owned(), connection: Some(connection), head: chain.head(), doubts: None }, state, base))
+        let unproven = base.is_some();
+        let store = Self { path: path.to_owned(), connection: Some(connection), head: chain.head(), inherited, unproven, doubts: None };
+        Ok((store, state, base))
     }
 
     /// The connection; where the one before was given up, another.
@@ -130,25 +137,39 @@ impl Store {
                     doubts.clear().map_err(|error| StoreTrouble::beside(doubts.file(), &error))?;
                 }
                 self.head = head;
+                self.inherited = false;
                 connection
             }
         };
         Ok(self.connection.insert(connection))
     }
 
+    /// Before anything is acknowledged: behind what may not be on disk it would be lost with it.
+    fn make_sound(&mut self) -> Result<(), StoreTrouble> {
+        if self.inherited {
+            let path = self.path.clone();
+            match settle_all(self.connection()?, &path, Duration::ZERO) {
+                Ok(()) => self.inherited = false,
+                // Somebody reads, or nothing fits in: nothing says that the disk failed before, so it is tried again the next time.
+                Err(error) if is_for_now(&error) => {}
+                Err(error) => return Err(self.failed(error, Attempt::Harmless)),
+            }
+        }
+        Ok(())
+    }
+
     /// Sorts what SQLite said. Where it may be the connection that cannot be used, it is given up: one that was opened while
     /// the disk was read-only stays so, and so does one to a file that is gone. Of what failed nothing must be left in the
     /// WAL, where a start would find it: another connection is tried for at once. Where there is none, a start is told.
     fn failed(&mut self, error: rusqlite::Error, attempt: Attempt) -> StoreTrouble {
-        let trace = match error.sqlite_error_code() {
+        let trace = if is_for_now(&error) {
             // It takes up no space to wait for some, and of this nothing is on disk.
-            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trace::None,
-            Some(_) | None => {
-                self.stay_open_on_disk();
-                self.connection = None;
-                // Where there is none now, whoever writes next tries again.
-                if self.connection().is_ok() { Trace::None } else { self.write_down(attempt) }
-            }
+            Trace::None
+        } else {
+            self.stay_open_on_disk();
+            self.connection = None;
+            // Where there is none now, whoever writes next tries again.
+            if self.connection().is_ok() { Trace::None } else { self.write_down(attempt) }
         };
         match StoreTrouble::of(self.path.clone(), error) {
             StoreTrouble::Disk { path, error, .. } => StoreTrouble::Disk { path, error, trace },
@@ -162,6 +183,7 @@ impl Store {
     /// # Errors
     /// The disk: then nothing of it is stored, or it says what may be.
     pub fn append(&mut self, batch: &[Fresh], facts: usize) -> Result<Vec<Record>, StoreTrouble> {
+        self.make_sound()?;
         let before = self.head;
         let appended = append_on(self.connection()?, before, batch);
         let (records, head) = appended.map_err(|error| self.failed(error, Attempt::of(before, batch, facts)))?;
@@ -191,11 +213,21 @@ impl Store {
         replay::put(self.connection()?, base).map_err(|error| self.failed(error, Attempt::Harmless))
     }
 
+    /// The base that it was read from makes the state that its events make.
+    pub fn proved(&mut self) {
+        self.unproven = false;
+    }
+
     /// Takes out what was archived up to this event, and records that, all or nothing.
     ///
     /// # Errors
     /// The disk; inside, why it is not possible now.
     pub fn prune(&mut self, upto: Head, before: WallTime, by: UserName, at: WallTime) -> Result<Result<Vec<Record>, String>, StoreTrouble> {
+        if self.unproven {
+            // What the state rests on would be found from there, and if that does not fit the events, these are gone.
+            return Ok(Err("it is still being compared with what it was read from; try again in a minute".to_owned()));
+        }
+        self.make_sound()?;
         let head = self.head;
         let event = |Pruned { archived, kept, kept_digest }| {
             Event::from(event::AuditPruned { by, upto: upto.seq, upto_hash: upto.hash.to_string(), before, archived, kept, kept_digest })
@@ -215,6 +247,15 @@ impl Store {
         }
     }
 
+    /// Gives some of the space that archiving has freed back to the disk. True: there is more. A file that was not made for that uses
+    /// it again.
+    ///
+    /// # Errors
+    /// The disk: then it stays with the file.
+    pub fn give_back(&mut self) -> Result<bool, StoreTrouble> {
+        give_back_on(self.connection()?).map_err(|error| self.failed(error, Attempt::Harmless))
+    }
+
     /// Where the chain stands.
     #[must_use]
     pub fn head(&self) -> Head {
@@ -228,74 +269,22 @@ impl Fresh {
     }
 }
 
-fn keep_wal(connection: &Connection, keep: bool) -> Result<(), rusqlite::Error> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
-}
-
-/// Whether the record, and what SQLite keeps beside it, are files that nobody else can write: who could, could write a grant.
-fn must_be_ours(path: &Path) -> Result<(), rusqlite::Error> {
-    for tail in ["", "-wal", "-shm"] {
-        let file = PathBuf::from(format!("{}{tail}", path.display()));
-        let why = match std::fs::metadata(&file) {
-            Ok(about) if !about.is_file() => "it is not a file".to_owned(),
-            Ok(about) if about.uid() != geteuid().as_raw() => format!("it belongs to uid {}", about.uid()),
-            Ok(about) if about.mode() & 0o022 != 0 => "others can write it".to_owned(),
-            // SQLite says what else there is to say.
-            Ok(_) | Err(_) => continue,
-        };
-        let cannot_open = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
-        return Err(rusqlite::Error::SqliteFailure(cannot_open, Some(format!("{}: {why}", file.display()))));
-    }
-    Ok(())
-}
-
-/// Opens the file, and says what it holds. What is not ours is left as it is: even closing it would move what lies in its WAL.
-fn connect(path: &Path, create: OpenFlags) -> Result<(Connection, Found), StoreTrouble> {
-    let failed = |error| StoreTrouble::of(path.to_owned(), error);
-    must_be_ours(path).map_err(failed)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    keep_wal(&connection, true).map_err(failed)?;
-    let found = layout::recognise(&connection, path)?;
-    if found == Found::Empty {
-        // On a store that is there it would write, which a full disk does not let it.
-        connection.execute_batch("PRAGMA auto_vacuum=INCREMENTAL").map_err(failed)?;
-    }
-    let settings = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512;
-        PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=2097152; PRAGMA temp_store=MEMORY;";
-    connection.execute_batch(settings).map_err(failed)?;
-    Ok((connection, found))
-}
-
-/// Another connection to a store that was open. What stands in the file after the last event that was acknowledged is of a
-/// commit that failed, and is taken out, unless it is the archiving of older events: those cannot be brought back. That it
-/// can be written is proved by writing: SQLite is content with reading.
-fn reconnect(path: &Path, head: Head) -> Result<(Connection, Head), StoreTrouble> {
-    let failed = |error| StoreTrouble::of(path.to_owned(), error);
-    let (mut connection, found) = connect(path, OpenFlags::empty())?;
-    let exchanged = || StoreTrouble::Foreign { path: path.to_owned(), what: "not the record that jitd had open".to_owned() };
-    if found != Found::Store(layout::LAYOUT) {
-        return Err(exchanged());
-    }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    if head.seq > 0 && read::one(&transaction, head.seq).map_err(failed)?.is_none_or(|newest| newest.head() != head) {
-        return Err(exchanged());
-    }
-    let next = read::one(&transaction, head.seq.saturating_add(1)).map_err(failed)?;
-    let head = next.filter(|next| next.event == PRUNED && next.prev == head.hash).map_or(head, |pruned| pruned.head());
-    take_out_after(&transaction, head.seq).map_err(failed)?;
-    transaction.pragma_update(None, "user_version", layout::LAYOUT).map_err(failed)?;
-    transaction.commit().map_err(failed)?;
-    keep_wal(&connection, false).map_err(failed)?;
-    Ok((connection, head))
-}
-
 fn take_out_after(transaction: &Transaction<'_>, seq: u64) -> Result<(), rusqlite::Error> {
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
     for sql in ["DELETE FROM about WHERE seq > ?1", "DELETE FROM events WHERE seq > ?1"] {
         transaction.execute(sql, [seq])?;
     }
     Ok(())
+}
+
+fn give_back_on(connection: &Connection) -> Result<bool, rusqlite::Error> {
+    let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0));
+    let before = free()?;
+    // Each step of it gives back one page.
+    let mut vacuum = connection.prepare_cached(&format!("PRAGMA incremental_vacuum({PIECE})"))?;
+    let mut pages = vacuum.query([])?;
+    while pages.next()?.is_some() {}
+    Ok((1..before).contains(&free()?))
 }
 
 fn append_on(connection: &mut Connection, before: Head, batch: &[Fresh]) -> Result<Appended, rusqlite::Error> {
@@ -325,8 +314,6 @@ fn prune_on(
     };
     let appended = append_in(&transaction, head, &[Fresh { at, event: event.name(), data }])?;
     transaction.commit()?;
-    // The space goes back to the disk where the file was made for that; elsewhere it is used again.
-    let _ = connection.execute_batch("PRAGMA incremental_vacuum");
     Ok(Ok(appended))
 }
 

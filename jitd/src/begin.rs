@@ -218,7 +218,12 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             let mut said = false;
             loop {
                 match compare(&path, &base) {
-                    Ok(Fit::Same) => return,
+                    Ok(Fit::Same) => {
+                        if let Some((writer, _)) = runtime.block_on(engine.writer()) {
+                            writer.proved();
+                        }
+                        return;
+                    }
                     Ok(Fit::Other) => return beginner.give_up_base(&runtime, engine, &path),
                     Err(StoreTrouble::Damaged { path, why }) => return beginner.give_up_record(&runtime, engine, &path, &why),
                     // It may be the disk. What is believed until then is not proved.

@@ -101,6 +101,8 @@ enum Work {
     Head(WallTime, oneshot::Sender<()>),
     /// Store which events the state rests on, and say when that is done.
     Base(Base, oneshot::Sender<()>),
+    /// What the record was read from fits it.
+    Proved,
     /// Take out what was archived.
     Prune(Archived, oneshot::Sender<Result<(), Unstored>>),
     /// Tell everybody about events that are stored already.
@@ -185,6 +187,7 @@ impl Writer {
             meter,
             failing: None,
             late: VecDeque::new(),
+            has_freed: false,
         };
         let (why_none, head) = (String::new(), told.subscribe());
         (Self { work: Some(work), why_none, behind, fails, head, store: file, voice: Some(voice) }, Desk { jobs, scribe })
@@ -286,6 +289,11 @@ impl Writer {
         })
     }
 
+    /// What the record was read from fits it: it can be archived.
+    pub fn proved(&self) {
+        self.send(Work::Proved);
+    }
+
     /// Takes archived events out of the store.
     ///
     /// # Errors
@@ -302,3 +310,6 @@ impl Writer {
         self.head.clone()
     }
 }
+
+#[cfg(test)]
+mod archive_tests;

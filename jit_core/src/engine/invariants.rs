@@ -106,16 +106,11 @@ pub fn the_events_make_a_chain(world: &World) {
 /// Events that could not be stored, all of the second half of them, leave nothing behind when they are taken back.
 pub fn what_is_taken_back_leaves_nothing(world: &World) {
     let (first, second) = world.log.split_at(world.log.len() / 2);
-    let fold = |events: &[(WallTime, Event)]| {
-        let mut state = State::default();
-        events.iter().for_each(|(at, event)| state.apply(*at, event));
-        state
-    };
-    let mut state = fold(first);
+    let mut state = folded(first);
     state.begin();
     second.iter().for_each(|(at, event)| state.apply(*at, event));
     state.take_back();
-    assert_eq!(state, fold(first));
+    assert_eq!(state, folded(first));
 }
 
 /// Nobody approved, granted or reviewed their own, as far as the record goes.

@@ -293,7 +293,7 @@ pub(crate) mod fixture;
 #[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]
 pub mod fixture;
 #[cfg(test)]
-mod invariants;
+pub(crate) mod invariants;
 #[cfg(all(fuzzing, not(test)))]
 #[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]
 pub mod invariants;

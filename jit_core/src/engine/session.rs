@@ -77,6 +77,11 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
             (id, events)
         }
     };
+    let (taken, open) = match state.grant(grant) {
+        Some(Grant::Live(grant)) => (grant.taken, grant.open),
+        // It begins with this session.
+        Some(Grant::Ended(_)) | None => (0, 0),
+    };
     let id = SessionId::random(context.entropy);
     let opened = event::SessionOpened {
         id,
@@ -90,6 +95,8 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         auth: arrival.auth.clone(),
         process: arrival.process,
         bound: arrival.bound,
+        taken: Some(taken.saturating_add(1)),
+        alone: Some(open == 0),
     };
     events.push(opened.into());
     Ok((Reply::Session(id, grant, require), events))

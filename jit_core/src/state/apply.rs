@@ -279,8 +279,8 @@ impl State {
         self.put_session(event.id, Some(Session::Open(facts)));
         self.note_who_acts_as(event);
         if let Some(mut grant) = self.live_grant(event.grant).cloned() {
-            grant.taken = grant.taken.saturating_add(1);
-            if grant.open == 0 {
+            grant.taken = event.taken.unwrap_or(grant.taken.saturating_add(1));
+            if event.alone.unwrap_or(grant.open == 0) {
                 grant.warned = grant.warnings_passed(grant.validity.ends(), at);
             }
             grant.open = grant.open.saturating_add(1);

@@ -118,21 +118,23 @@ impl State {
         self.open.iter().filter_map(|id| self.sessions.get(id).map(Session::facts))
     }
 
-    /// The sessions that a grant which is at hand has let in, those too that are forgotten by now.
-    pub fn let_in(&self, grant: GrantId) -> impl Iterator<Item = SessionId> {
-        of_grant(&self.let_in, grant)
+    /// The sessions that a grant which is at hand has let in, in the order in which they were opened: those that are at hand
+    /// too, and its newest.
+    pub fn let_in(&self, grant: GrantId) -> impl DoubleEndedIterator<Item = SessionId> {
+        self.let_in.of(grant).map(|(_, _, session)| *session)
     }
 
     /// The sessions of a grant that run.
     pub fn open_of(&self, grant: GrantId) -> impl Iterator<Item = SessionId> {
-        of_grant(&self.open_of, grant)
+        self.open_of.range((grant, SessionId::FIRST)..=(grant, SessionId::LAST)).map(|(_, session)| *session)
     }
 
-    /// By which grant a session came in, if one of the two is at hand: what it has left running may outlive what is known of it.
+    /// By which grant a session came in, if it is at hand, or among the newest of a grant that is: what it has left running may
+    /// outlive what is known of it.
     #[must_use]
     pub fn grant_of(&self, session: SessionId) -> Option<GrantId> {
         let known = self.sessions.get(&session).map(|session| session.facts().grant);
-        known.or_else(|| self.let_in.iter().find(|(_, id)| *id == session).map(|(grant, _)| *grant))
+        known.or_else(|| self.let_in.grant_of(session))
     }
 
     /// Every emergency that is remembered.
@@ -317,11 +319,6 @@ impl State {
     pub fn has_open_session(&self, id: SessionId) -> bool {
         self.open.contains(&id)
     }
-}
-
-/// The sessions of a grant in such pairs.
-fn of_grant(pairs: &BTreeSet<(GrantId, SessionId)>, grant: GrantId) -> impl Iterator<Item = SessionId> {
-    pairs.range((grant, SessionId::FIRST)..=(grant, SessionId::LAST)).map(|(_, session)| *session)
 }
 
 /// Everything behind this one; none: everything.

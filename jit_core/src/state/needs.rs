@@ -3,12 +3,15 @@
 //! It is what a start from a snapshot reads, and what stays when older events are archived. Events are the only form in
 //! which state is ever stored, so that neither can disagree with a newer program about what it means.
 
+mod tails;
+
 use super::State;
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::optout::Breaker;
 use serde_json::{Map, Value};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use tails::Tails;
 
 /// The keys under which an event names what it is about.
 const IDS: [&str; 3] = ["id", "grant", "request"];
@@ -49,6 +52,7 @@ pub struct Picker {
     /// What else must be known to its end.
     begun: BTreeSet<AnyId>,
     picked: Vec<u64>,
+    tails: Tails,
     /// The last word on each standing exemption, and the last policy, which has no name.
     last: BTreeMap<String, u64>,
     /// Who acted as whom in this boot.
@@ -66,6 +70,7 @@ impl State {
         found.extend(self.requests.keys().copied().map(AnyId::Request));
         found.extend(self.grants.keys().copied().map(AnyId::Grant));
         found.extend(self.sessions.keys().copied().map(AnyId::Session));
+        found.extend(self.let_in.sessions().map(AnyId::Session));
         found.extend(self.emergencies.keys().copied().map(AnyId::Grant));
         for basis in self.bases.iter() {
             found.push(AnyId::Grant(basis.terms.id));
@@ -76,17 +81,16 @@ impl State {
                 Breaker::Grant(id) => AnyId::Grant(id),
             }));
         }
-        let (at_hand, begun, picked, last, acted) = Default::default();
-        Picker { found, at_hand, begun, picked, last, acted, boot: String::new(), newest: None }
+        let (at_hand, begun, picked, tails, last, acted) = Default::default();
+        Picker { found, at_hand, begun, picked, tails, last, acted, boot: String::new(), newest: None }
     }
 
-    /// How many ids it has at hand: about as many events it rests on, at least.
+    /// How many ids it has at hand, some of them twice: about as many events it rests on, at least.
     #[must_use]
     pub fn at_hand(&self) -> usize {
         let of_bases = self.bases.len().saturating_mul(2);
-        [self.requests.len(), self.grants.len(), self.sessions.len(), self.emergencies.len(), of_bases]
-            .into_iter()
-            .fold(0, usize::saturating_add)
+        let sessions = self.sessions.len().saturating_add(self.let_in.len());
+        [self.requests.len(), self.grants.len(), sessions, self.emergencies.len(), of_bases].into_iter().fold(0, usize::saturating_add)
     }
 }
 
@@ -99,10 +103,11 @@ impl Picker {
             self.at_hand.dedup();
         }
         let data: Map<String, Value> = serde_json::from_str(data).unwrap_or_default();
-        if ids_in(&data).into_iter().filter_map(AnyId::read).any(|id| self.follows(&id)) {
-            self.picked.push(seq);
-            // Whatever it begins must be known to its end: a grant that was taken away must not live again.
-            self.follow(own_id(&data));
+        match own_id(&data) {
+            // Checks make nothing true, and are about as many as sessions.
+            _ if event.starts_with("access.") => {}
+            Some(AnyId::Session(id)) => self.look_at_session(seq, event, id, &data),
+            Some(AnyId::Request(_) | AnyId::Grant(_)) | None => self.look_at_other(seq, event, &data),
         }
         match event {
             // A new boot shifts deadlines by the time of the event before it.
@@ -135,6 +140,38 @@ impl Picker {
         self.newest = Some((seq, own_id(&data)));
     }
 
+    /// Of what is no session's, all is picked that is about something which is at hand.
+    fn look_at_other(&mut self, seq: u64, event: &str, data: &Map<String, Value>) {
+        if ids_in(data).into_iter().filter_map(AnyId::read).any(|id| self.follows(&id)) {
+            self.picked.push(seq);
+            // Whatever it begins must be known to its end: a grant that was taken away must not live again.
+            self.follow(own_id(data));
+        }
+        if let (Some(AnyId::Grant(id)), "grant.expired" | "grant.used-up" | "grant.dropped" | "grant.revoked") = (own_id(data), event) {
+            self.tails.over(id);
+        }
+    }
+
+    /// Sessions are many more than what lets them in: of a grant that is at hand they are not all picked.
+    fn look_at_session(&mut self, seq: u64, event: &str, id: SessionId, data: &Map<String, Value>) {
+        if self.follows(&AnyId::Session(id)) {
+            self.picked.push(seq);
+        }
+        let grant = data.get("grant").and_then(Value::as_str).and_then(|grant| grant.parse().ok());
+        let Some(grant) = grant.filter(|grant| self.follows(&AnyId::Grant(*grant))) else { return };
+        let says_how_many = data.get("taken").is_some_and(Value::is_number);
+        match (event, data.get("alone").and_then(Value::as_bool)) {
+            ("session.opened", Some(alone)) if says_how_many => self.tails.opened(seq, id, grant, alone),
+            // An older jitd's: they are counted one by one.
+            ("session.opened", _) => {
+                self.picked.push(seq);
+                self.follow(Some(AnyId::Session(id)));
+            }
+            ("session.warned", _) => self.tails.warned(seq, grant),
+            _ => self.tails.went_on(seq, id),
+        }
+    }
+
     fn follows(&self, id: &AnyId) -> bool {
         self.at_hand.binary_search(id).is_ok() || self.begun.contains(id)
     }
@@ -146,6 +183,7 @@ impl Picker {
     /// Those that the state rests on: in order, each once.
     #[must_use]
     pub fn picked(mut self) -> Vec<u64> {
+        self.picked.extend(self.tails.events());
         self.picked.extend(self.newest.map(|(seq, _)| seq));
         self.picked.extend(self.last.into_values());
         self.picked.extend(self.acted.into_values());
@@ -163,6 +201,8 @@ fn text(data: &Map<String, Value>, key: &str) -> String {
     data.get(key).map(Value::to_string).unwrap_or_default()
 }
 
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests {
     use super::super::KEPT;

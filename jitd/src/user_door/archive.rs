@@ -1,6 +1,6 @@
 //! Archiving: root takes older events out of the record, having them written elsewhere first.
 
-use super::events::{send_checkpoint, send_events};
+use super::events::{not_read, send_checkpoint, send_events};
 use super::{About, Gone, Line};
 use crate::writer::Archived;
 use jit_core::actor::Actor;
@@ -9,7 +9,7 @@ use jit_core::refusal::Refusal;
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::UserAnswer;
-use jit_store::{Filter, open_to_read, read};
+use jit_store::{Filter, open_to_read, read, slices};
 
 fn moment(before: Moment) -> WallTime {
     WallTime::from_millis(before.0)
@@ -52,9 +52,18 @@ pub async fn prune(about: &About, line: &mut Line, actor: Actor, upto: String, b
     }
     let Some(head) = head_of(&upto) else { return line.refuse(&Refusal::NoSuch { what: upto }).await };
     let Some((writer, at)) = about.engine.writer().await else { return line.refuse(&Refusal::Busy).await };
-    let archived = Archived { upto: head, before: moment(before), by: actor.subject.name, at };
-    match writer.prune(archived).await {
-        Ok(()) => line.send(&UserAnswer::Archive { upto }).await,
-        Err(unstored) => line.refuse(&unstored.refusal()).await,
+    let store = about.store.clone();
+    let heads = match tokio::task::spawn_blocking(move || slices(&open_to_read(&store)?, head)).await {
+        Ok(Ok(heads)) => heads,
+        Ok(Err(error)) => return line.refuse(&not_read(&error)).await,
+        Err(_) => return line.refuse(&Refusal::Busy).await,
+    };
+    // What others want recorded goes between them.
+    for head in heads {
+        let archived = Archived { upto: head, before: moment(before), by: actor.subject.name.clone(), at };
+        if let Err(unstored) = writer.prune(archived).await {
+            return line.refuse(&unstored.refusal()).await;
+        }
     }
+    line.send(&UserAnswer::Archive { upto }).await
 }

@@ -11,7 +11,7 @@ use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::{EventFilter, UserAnswer};
 use jit_proto::view::{CheckpointView, EventView};
-use jit_store::read::{Checkpoint, checkpoint};
+use jit_store::read::{Checkpoint, Page, checkpoint, page};
 use jit_store::{Filter, events as stored_events, open_to_read};
 use std::fmt::Display;
 
@@ -75,13 +75,13 @@ pub async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record
     read.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
 }
 
-/// The next events, in parts that each fit a frame, and the number of the last. They are made ready beside the task that
-/// answers checks, which does not wait for them.
-async fn read_page(about: &About, filter: Filter) -> Result<Option<(u64, Vec<Vec<EventView>>)>, Refusal> {
+/// The next events, in parts that each fit a frame, and the number up to which was looked. They are made ready beside the task
+/// that answers checks, which does not wait for them.
+async fn read_page(about: &About, filter: Filter) -> Result<(u64, Vec<Vec<EventView>>), Refusal> {
     let (store, filter) = (about.store.clone(), acknowledged(about, filter));
     let read = tokio::task::spawn_blocking(move || {
-        let records = stored_events(&open_to_read(&store)?, &filter, PAGE)?;
-        Ok::<_, rusqlite::Error>(records.last().map(|last| (last.seq, event_parts(records.iter().map(event_view).collect()))))
+        let Page { records, read_to } = page(&open_to_read(&store)?, &filter, PAGE)?;
+        Ok::<_, rusqlite::Error>((read_to, event_parts(records.iter().map(event_view).collect())))
     });
     read.await.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
 }
@@ -105,16 +105,19 @@ pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, fol
     let mut head = about.head.clone();
     loop {
         head.mark_unchanged();
-        let page = match read_page(about, filter.clone()).await {
+        let (read_to, parts) = match read_page(about, filter.clone()).await {
             Ok(page) => page,
             Err(refusal) => return line.refuse(&refusal).await,
         };
-        if let Some((last, parts)) = page {
-            filter.after = last;
-            for events in parts {
-                line.send(&UserAnswer::Events { events, more: true }).await?;
-            }
-        } else if follow {
+        let is_empty = parts.is_empty();
+        filter.after = read_to;
+        for events in parts {
+            line.send(&UserAnswer::Events { events, more: true }).await?;
+        }
+        if !is_empty {
+            continue;
+        }
+        if follow {
             tokio::select! {
                 // jitd ends: that is no end of what is followed.
                 changed = head.changed() => if changed.is_err() { return Ok(()) },

@@ -3,7 +3,7 @@
 use crate::directory::Directory;
 use jit_core::engine::Viewer;
 use jit_core::grant::{Ending, Grant, LiveGrant, Validity};
-use jit_core::id::SessionId;
+use jit_core::id::GrantId;
 use jit_core::name::{GroupName, RunAs, Service};
 use jit_core::optout::ReviewState;
 use jit_core::policy::load::Mistake;
@@ -85,12 +85,11 @@ pub fn request(request: &Request) -> RequestView {
     }
 }
 
-/// The newest of these sessions, newest first. A service account opens thousands by one grant: how many it were is `taken`,
+/// The newest of a grant's sessions, newest first. A service account opens thousands by one grant: how many it were is `taken`,
 /// and the record has them all.
-fn newest(sessions: impl Iterator<Item = SessionId>, state: &State) -> Vec<String> {
-    let mut known: Vec<_> = sessions.filter_map(|id| Some((state.session(id)?.facts().opened, id))).collect();
-    known.sort_unstable_by(|a, b| b.cmp(a));
-    known.iter().take(MOST_SESSIONS).map(|(_, id)| id.to_string()).collect()
+fn newest(grant: GrantId, state: &State) -> Vec<String> {
+    let at_hand = state.let_in(grant).rev().filter(|id| state.session(*id).is_some());
+    at_hand.take(MOST_SESSIONS).map(|id| id.to_string()).collect()
 }
 
 fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
@@ -132,7 +131,7 @@ fn grant(grant: &Grant, at_hand: &State, now: Now) -> GrantView {
         until: moment(until),
         left_s,
         uses: UsesView { max: terms.common.max_uses, taken },
-        sessions: newest(at_hand.let_in(terms.id), at_hand),
+        sessions: newest(terms.id, at_hand),
         review: None,
         ended,
     }

@@ -48,7 +48,7 @@ impl Desk {
         match self.jobs.recv_timeout(self.scribe.pause()) {
             Ok(job) => self.work(job),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                self.scribe.go_on_with_syslog();
+                self.scribe.go_on();
                 Some(self)
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
@@ -91,6 +91,8 @@ pub(super) struct Scribe {
     pub(super) meter: Arc<Meter>,
     pub(super) failing: Option<Failing>,
     pub(super) late: VecDeque<Late>,
+    /// Something was archived, and its space is given back to the disk whenever nobody asks for anything.
+    pub(super) has_freed: bool,
 }
 
 /// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
@@ -100,11 +102,18 @@ const LONG: Duration = Duration::from_secs(3600);
 
 impl Scribe {
     fn pause(&self) -> Duration {
+        if self.has_freed {
+            return Duration::ZERO;
+        }
         if self.voice.with(Syslog::is_slow) { SYSLOG_AGAIN } else { LONG }
     }
 
-    /// Gives a slow syslog what it takes now.
-    fn go_on_with_syslog(&mut self) {
+    /// Gives a slow syslog what it takes now, and the disk some of what is free.
+    fn go_on(&mut self) {
+        if self.has_freed {
+            // Where that fails the space is used again, and whoever writes next sees it.
+            self.has_freed = self.failing.is_none() && self.store.give_back().unwrap_or(false);
+        }
         if self.voice.with(Syslog::is_slow) {
             self.voice.flush();
         }
@@ -161,6 +170,7 @@ impl Scribe {
                 }
                 let _ = done.send(());
             }
+            Work::Proved => self.store.proved(),
             Work::Prune(archived, done) => {
                 let _ = done.send(self.prune(archived));
             }
@@ -267,6 +277,7 @@ impl Scribe {
             self.store_with_late(&[], Otherwise::Done, at)?;
         }
         let records = self.store.prune(upto, before, by, at)??;
+        self.has_freed = true;
         self.publish(&records);
         Ok(())
     }
