@@ -10,7 +10,7 @@ use crate::reload;
 use crate::settings::{Settings, own_directory};
 use crate::syslog::{Syslog, Urgency};
 use crate::vital::Vital;
-use crate::writer::{Writer, fresh};
+use crate::writer::{Newest, Writer, fresh};
 use jit_core::engine::{Command, Context, Recording, handle};
 use jit_core::event::Event;
 use jit_core::line;
@@ -40,8 +40,8 @@ pub struct Beginner<C> {
     pub settings: Settings,
     /// The clock.
     pub clock: C,
-    /// Where it is told how many events there are.
-    pub told: Arc<watch::Sender<u64>>,
+    /// Where it is told which event is the newest.
+    pub told: Arc<watch::Sender<Newest>>,
     /// How surely sessions can be ended.
     pub bound: Bound,
     /// Where stored events are counted.

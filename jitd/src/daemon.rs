@@ -14,6 +14,7 @@ use crate::sandbox::{Places, confine};
 use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
 use crate::vital::{Losses, Vital};
+use crate::writer::Newest;
 use crate::{pam_door, reload, terminal, user_door, watchdog};
 use jit_core::time::{Now, STEP_MS};
 use jit_store::file_in;
@@ -76,7 +77,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
 async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Orders) -> Result<(), String> {
     let clock = SystemClock;
     let began = clock.now();
-    let told = Arc::new(watch::channel(0).0);
+    let told = Arc::new(watch::channel(Newest::default()).0);
     let meter = Arc::new(Meter::default());
     let (vital, mut losses) = Vital::new();
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());

@@ -37,6 +37,8 @@ pub struct Snapshot<'a> {
     pub policy: Option<&'a Policy>,
     /// Why there is none, or why a newer one was refused.
     pub trouble: &'a [Mistake],
+    /// Why there is no record, where there is none; then there is no policy either.
+    pub no_record: Option<&'a str>,
     /// Both clocks.
     pub now: Now,
     /// Since when the policy is in force.

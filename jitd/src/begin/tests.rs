@@ -35,7 +35,7 @@ async fn a_base_that_does_not_fit_a_whole_record_is_thrown_away_and_the_record_s
     let beginner = Beginner {
         settings,
         clock: SystemClock,
-        told: Arc::new(tokio::sync::watch::channel(0).0),
+        told: Arc::new(tokio::sync::watch::channel(crate::writer::Newest::default()).0),
         bound: Bound::Tree,
         meter: Arc::default(),
         vital,

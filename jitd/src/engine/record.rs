@@ -33,7 +33,7 @@ impl<C: Clock> Task<C> {
             tokio::spawn(async move { writer.head_event(wall).await });
         }
         let share = self.state.at_hand().checked_div(BASE_SHARE).and_then(|share| u64::try_from(share).ok()).unwrap_or(0);
-        let grown = self.writer.head().borrow().saturating_sub(self.based) >= share.max(BASE_EVENTS);
+        let grown = self.writer.head().borrow().seq.saturating_sub(self.based) >= share.max(BASE_EVENTS);
         if grown && self.base_tried.is_none_or(|tried| tried.boot.until(now.boot) >= BASE_PAUSE) {
             let (done, _) = oneshot::channel();
             self.begin_base(now, done);
@@ -98,8 +98,10 @@ impl<C: Clock> Task<C> {
         if !self.is_all_stored() {
             return;
         }
-        self.based = *self.writer.head().borrow();
+        self.based = self.writer.head().borrow().seq;
         self.base_tried = Some(now);
-        drop(self.writer.base(self.state.picker(), done));
+        if let Err(error) = self.writer.base(self.state.picker(), done) {
+            eprintln!("jitd: no thread is left to find what makes starts shorter: {error}");
+        }
     }
 }

@@ -319,6 +319,7 @@ impl<C: Clock> Task<C> {
             state: &self.state,
             policy: self.policy.as_deref(),
             trouble: &self.trouble,
+            no_record: self.no_record.as_deref(),
             now: self.clock.now(),
             policy_since: self.policy_since,
             store_fails: self.store_fails.as_deref(),

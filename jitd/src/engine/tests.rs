@@ -74,7 +74,7 @@ impl Bench {
         let file = file_in(&directory);
         let (store, state, _) = Store::open(&file).unwrap();
         let reserve = Reserve::beside(&file, 0);
-        let told = Arc::new(tokio::sync::watch::channel(0).0);
+        let told = Arc::new(tokio::sync::watch::channel(crate::writer::Newest::default()).0);
         let pulse = Vital::new().0.pulse("the record");
         let (writer, _) = Writer::start(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default(), pulse).unwrap();
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None, hanging: None };

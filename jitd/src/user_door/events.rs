@@ -52,20 +52,28 @@ pub async fn follow(about: &About, line: &mut Line, actor: Actor, after: Option<
     if let Err(refusal) = may_read(about, actor).await {
         return line.refuse(&refusal).await;
     }
-    let newest = about.head.borrow().saturating_sub(1);
-    let filter = Filter { after: after.map_or(newest, |after| after.min(newest)), ..Filter::default() };
-    send_events(about, line, filter, true).await
+    let newest = *about.head.borrow();
+    let last = newest.seq.saturating_sub(1);
+    let filter = Filter { after: after.map_or(last, |after| after.min(last)), ..Filter::default() };
+    send_events_of(newest.record, about, line, filter, true).await
 }
 
 async fn may_read(about: &About, actor: Actor) -> Result<(), Refusal> {
     let me = actor.subject;
-    let sees_all = about.engine.query(move |snapshot| policy_of(snapshot).sees_all(&me)).await?;
-    if sees_all { Ok(()) } else { Err(Refusal::AuditorsOnly { what: "read the record" }) }
+    about
+        .engine
+        .query(move |snapshot| match snapshot.no_record {
+            _ if policy_of(snapshot).sees_all(&me) => Ok(()),
+            // Nobody knows who may, until there is one.
+            Some(why) => Err(not_read(&why)),
+            None => Err(Refusal::AuditorsOnly { what: "read the record" }),
+        })
+        .await?
 }
 
 /// No event counts of which nobody was told that it is stored, though the disk may hold some.
 fn acknowledged(about: &About, filter: Filter) -> Filter {
-    let newest = *about.head.borrow();
+    let newest = about.head.borrow().seq;
     Filter { upto: Some(filter.upto.map_or(newest, |upto| upto.min(newest))), ..filter }
 }
 
@@ -75,13 +83,22 @@ pub async fn read(about: &About, filter: Filter, most: u32) -> Result<Vec<Record
     read.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
 }
 
-/// The next events, in parts that each fit a frame, and the number of the last. They are made ready beside the task that
-/// answers checks, which does not wait for them.
-async fn read_page(about: &About, filter: Filter) -> Result<Option<(u64, Vec<Vec<EventView>>)>, Refusal> {
+/// The next events, in parts that each fit a frame.
+struct Page {
+    parts: Vec<Vec<EventView>>,
+    /// Up to which number the record was looked through.
+    upto: u64,
+}
+
+/// Reads the next events. They are made ready beside the task that answers checks, which does not wait for them.
+async fn read_page(about: &About, filter: Filter) -> Result<Page, Refusal> {
     let (store, filter) = (about.store.clone(), acknowledged(about, filter));
     let read = tokio::task::spawn_blocking(move || {
         let records = stored_events(&open_to_read(&store)?, &filter, PAGE)?;
-        Ok::<_, rusqlite::Error>(records.last().map(|last| (last.seq, event_parts(records.iter().map(event_view).collect()))))
+        // What was not wanted need not be looked through again.
+        let looked = filter.upto.map_or(filter.after, |upto| upto.max(filter.after));
+        let upto = records.last().map_or(looked, |last| last.seq);
+        Ok::<_, rusqlite::Error>(Page { parts: event_parts(records.iter().map(event_view).collect()), upto })
     });
     read.await.map_err(|_| Refusal::Busy)?.map_err(|error| not_read(&error))
 }
@@ -101,7 +118,13 @@ pub async fn send_checkpoint(about: &About, line: &mut Line) -> Result<(), Gone>
     line.send(&UserAnswer::Checkpoint(view)).await
 }
 
-pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, follow: bool) -> Result<(), Gone> {
+/// Sends the events of the record that there is, and follows it if that is asked for.
+pub async fn send_events(about: &About, line: &mut Line, filter: Filter, follow: bool) -> Result<(), Gone> {
+    let record = about.head.borrow().record;
+    send_events_of(record, about, line, filter, follow).await
+}
+
+async fn send_events_of(record: u64, about: &About, line: &mut Line, mut filter: Filter, follow: bool) -> Result<(), Gone> {
     let mut head = about.head.clone();
     loop {
         head.mark_unchanged();
@@ -109,18 +132,22 @@ pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, fol
             Ok(page) => page,
             Err(refusal) => return line.refuse(&refusal).await,
         };
-        if let Some((last, parts)) = page {
-            filter.after = last;
-            for events in parts {
-                line.send(&UserAnswer::Events { events, more: true }).await?;
-            }
-        } else if follow {
+        if about.head.borrow().record != record {
+            // The same numbers are other events now. Whoever follows asks anew, and sees that it is another record.
+            return Ok(());
+        }
+        filter.after = page.upto;
+        let is_empty = page.parts.is_empty();
+        for events in page.parts {
+            line.send(&UserAnswer::Events { events, more: true }).await?;
+        }
+        if is_empty && follow {
             tokio::select! {
                 // jitd ends: that is no end of what is followed.
                 changed = head.changed() => if changed.is_err() { return Ok(()) },
                 () = line.hung_up() => return Err(Gone),
             }
-        } else {
+        } else if is_empty {
             break;
         }
     }
@@ -137,3 +164,6 @@ pub fn event_view(record: &Record) -> EventView {
         hash: record.hash.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;
