@@ -82,17 +82,13 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     let (vital, mut losses) = Vital::new();
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
     let beginner = Beginner { settings: settings.clone(), clock, told: told_too, meter: meter_too, bound, vital: vital.clone() };
-    let Beginning { begun, writer, unproven } = beginner.begin().await?;
-    let has_record = begun.no_record.is_none();
+    let Beginning { begun, writer, then } = beginner.begin().await?;
     let (notices, news) = Notices::new();
     let (engine, task) = Task::new(clock, writer, keeper.clone(), begun);
     let task = vital.spawn("the engine", task.telling(notices.clone()).run());
-    match unproven {
-        Some(base) => beginner.prove(base, engine.clone()),
-        None if has_record => {}
-        None => drop(tokio::spawn(beginner.again(engine.clone()))),
-    }
-    drop(tokio::spawn(Log::of_the_module().follow(engine.for_people())));
+    beginner.go_on_with(then, engine.clone());
+    let _breakglass =
+        vital.spawn("who brings the log of the break-glass file into the record", Log::of_the_module().follow(engine.for_people()));
     let _keeper = vital.spawn("the keeper of sessions", keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));
@@ -127,6 +123,8 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     }
     let ended = until_stopped(settings, (clock, began), &engine, &directory, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    // However long that is looked for, whoever is at the door is answered.
+    engine.make_next_start_short().await;
     // Who comes from now on waits in systemd's sockets for the next jitd.
     pam.abort();
     drop(user);

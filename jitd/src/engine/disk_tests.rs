@@ -106,6 +106,7 @@ async fn a_stop_that_finds_no_time_for_what_the_state_rests_on_says_where_the_ch
         std::fs::rename(name(&file_in(&bench.directory)), name(&elsewhere)).unwrap();
     }
     nix::unistd::mkfifo(&file_in(&bench.directory), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    bench.engine.make_next_start_short().await;
     bench.engine.stop().await;
     let stored = events(&open_to_read(&elsewhere).unwrap(), &Filter::default(), 100).unwrap();
     let names: Vec<_> = stored.iter().map(|record| record.event.as_str()).collect();
