@@ -10,12 +10,13 @@ use crate::limits::Acts;
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::privileges::{Identity, set_umask};
+use crate::reload::Reloads;
 use crate::sandbox::{Places, confine};
 use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
 use crate::vital::{Losses, Vital};
 use crate::writer::Newest;
-use crate::{pam_door, reload, terminal, user_door, watchdog};
+use crate::{pam_door, terminal, user_door, watchdog};
 use jit_core::time::{Now, STEP_MS};
 use jit_store::file_in;
 use sd_notify::NotifyState;
@@ -121,7 +122,8 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
     }
-    let ended = until_stopped(settings, (clock, began), &engine, &directory, &mut losses).await;
+    let reloads = Reloads::begin(&vital, engine.clone(), directory, settings.policy.clone());
+    let ended = until_stopped((clock, began), &engine, &reloads, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // However long that is looked for, whoever is at the door is answered.
     engine.make_next_start_short().await;
@@ -141,26 +143,16 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// It cannot go on: half a jitd would let in without a record, or end no session.
-async fn until_stopped(
-    settings: &Settings,
-    (clock, began): (impl Clock, Now),
-    engine: &Handle,
-    directory: &Directory,
-    losses: &mut Losses,
-) -> Result<(), String> {
+async fn until_stopped((clock, began): (impl Clock, Now), engine: &Handle, reloads: &Reloads, losses: &mut Losses) -> Result<(), String> {
     let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
     let mut hang_up = listen(SignalKind::hangup())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let reload = async |by: &str| match reload::reload(engine, directory, &settings.policy, by.to_owned()).await {
-        Ok(reloaded) => reloaded.say(),
-        Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
-    };
     let mut look = tokio::time::interval(LOOK);
     let mut drift = began.drift_ms();
     loop {
         tokio::select! {
-            _ = hang_up.recv() => reload("SIGHUP").await,
+            _ = hang_up.recv() => reloads.ask("SIGHUP"),
             _ = look.tick() => {
                 let now = clock.now().drift_ms();
                 let was_set = now.saturating_sub(drift).abs() >= STEP_MS;
@@ -168,7 +160,7 @@ async fn until_stopped(
                     drift = now;
                 }
                 if was_set && engine.query(|snapshot| snapshot.policy.is_none()).await == Ok(true) {
-                    reload("clock").await;
+                    reloads.ask("clock");
                 }
             }
             _ = terminate.recv() => return Ok(()),
