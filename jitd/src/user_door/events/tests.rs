@@ -8,6 +8,8 @@ use crate::notices::Notices;
 use crate::settings::RecordChecks;
 use crate::user_door::{About, Line};
 use crate::writer::{Newest, Writer};
+use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
+use jit_core::name::Uid;
 use jit_core::state::State;
 use jit_core::time::WallTime;
 use jit_proto::frame;
@@ -39,7 +41,8 @@ fn about(store: &Path, told: &Arc<watch::Sender<Newest>>) -> About {
         no_record: None,
         hanging: None,
     };
-    let (engine, _) = Task::new(SystemClock, Writer::none("none is needed".to_owned(), told), Keeper::idle(), begun);
+    let (engine, task) = Task::new(SystemClock, Writer::none("none is needed".to_owned(), told), Keeper::idle(), begun);
+    tokio::spawn(task.run());
     About {
         engine,
         directory: Directory::default(),
@@ -85,6 +88,31 @@ async fn what_follows_a_record_ends_when_another_one_takes_its_place_however_lon
         assert_eq!(next(&mut theirs).await, None, "{events} events");
         sends.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn whoever_watches_begins_anew_with_another_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_in(directory.path());
+    let _record = record(&path, 5, "alice");
+    let told = Arc::new(watch::channel(Newest { record: 1, seq: 5 }).0);
+    let about = about(&path, &told);
+    let subject = about.directory.of_people(Uid(0)).await.unwrap();
+    let actor = Actor {
+        subject,
+        login: LoginUid::Unset,
+        ancestry: Ancestry::Unreadable,
+        worn: Behind::Known(Humans::default()),
+        within: Some(Vec::new()),
+    };
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let watches = tokio::spawn(async move {
+        let _ = crate::user_door::watch::watch(&about, &mut Line { stream: ours }, actor).await;
+    });
+    assert_eq!(next(&mut theirs).await, Some(vec![1, 2, 3, 4, 5]));
+    told.send_replace(Newest { record: 2, seq: 4 });
+    assert_eq!(next(&mut theirs).await, None);
+    watches.await.unwrap();
 }
 
 #[tokio::test]
