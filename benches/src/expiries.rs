@@ -19,7 +19,7 @@ use jitd::keeper::Keeper;
 use jitd::settings::RecordChecks;
 use jitd::syslog::Syslog;
 use jitd::vital::Vital;
-use jitd::writer::Writer;
+use jitd::writer::{Newest, Writer};
 use nix::time::{ClockId, clock_gettime};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -94,7 +94,7 @@ fn micros() -> u64 {
 struct Running {
     clock: Moved,
     engine: Handle,
-    head: watch::Receiver<u64>,
+    head: watch::Receiver<Newest>,
     /// When it was seen that so many events were stored: in microseconds since boot.
     stored: Arc<Mutex<Vec<(u64, u64)>>>,
     /// Of how many grants syslog has heard that they ended.
@@ -110,7 +110,7 @@ impl Running {
     fn start(place: &Path) -> Self {
         let file = file_in(place);
         let (store, state, _) = Store::open(&file).unwrap();
-        let told = Arc::new(watch::channel(0).0);
+        let told = Arc::new(watch::channel(Newest::default()).0);
         let ended = read_syslog(&place.join("log"));
         let (reserve, syslog) = (Reserve::beside(&file, 1 << 30), Syslog::new(place.join("log")));
         let (writer, _) = Writer::start(store, file, reserve, syslog, &told, Arc::default(), Vital::new().0.pulse("the record")).unwrap();
@@ -131,7 +131,7 @@ impl Running {
         let noted = stored.clone();
         on_a_thread_of_its_own(async move {
             while seen.changed().await.is_ok() {
-                let head = *seen.borrow_and_update();
+                let head = seen.borrow_and_update().seq;
                 noted.lock().unwrap().push((head, micros()));
             }
         });
@@ -238,7 +238,7 @@ pub fn run(place: &Path) {
             running.run_to(first + window_of(second) + LEAD, ended).await;
         }
     });
-    let upto = *running.head.borrow();
+    let upto = running.head.borrow().seq;
     runtime.block_on(running.engine.stop());
     say::figure("seconds of the hour that were gone through", &moved.len().to_string(), "");
     Late::of(floors).say("floor: a timer, 256 bytes and fdatasync", None);
@@ -303,7 +303,7 @@ struct AtOnce {
 /// Moves the clock over the end of ten thousand grants, while somebody else comes in again and again.
 async fn at_once(running: &Running, end: u64) -> AtOnce {
     running.move_to(end - 1000).await;
-    let (before, ended) = (*running.head.borrow(), running.ended.load(Ordering::Relaxed));
+    let (before, ended) = (running.head.borrow().seq, running.ended.load(Ordering::Relaxed));
     let began = Instant::now();
     running.clock.0.fetch_add(1000, Ordering::SeqCst);
     let mut result = AtOnce { stored: Duration::ZERO, said: Duration::ZERO, longest_check: Duration::ZERO };
@@ -312,7 +312,7 @@ async fn at_once(running: &Running, end: u64) -> AtOnce {
         let admission = running.engine.check(own_entry(), false).await.unwrap().admission;
         assert!(matches!(admission, Admission::Grant(_)), "{admission:?}");
         result.longest_check = result.longest_check.max(asked.elapsed());
-        if result.stored.is_zero() && *running.head.borrow() >= before + u64::from(AT_ONCE) {
+        if result.stored.is_zero() && running.head.borrow().seq >= before + u64::from(AT_ONCE) {
             result.stored = began.elapsed();
         }
         if result.said.is_zero() && running.ended.load(Ordering::Relaxed) >= ended + u64::from(AT_ONCE) {

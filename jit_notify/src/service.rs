@@ -14,6 +14,7 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -135,6 +136,31 @@ impl Service {
     }
 }
 
+/// Why the service ends.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// It was told to.
+    Told,
+    /// What this thread did is done by nobody any more.
+    Lost(String),
+}
+
+/// Kept by a thread for as long as it works: if it panics, the service ends. One that went on without it would tell a target
+/// nothing any more, and look well.
+struct Pulse {
+    name: String,
+    ends: Sender<End>,
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody listens to it in a service that is ending already.
+            let _ = self.ends.send(End::Lost(std::mem::take(&mut self.name)));
+        }
+    }
+}
+
 /// Runs until it is told to stop.
 ///
 /// # Errors
@@ -143,6 +169,7 @@ pub fn run(settings: Settings) -> Result<(), String> {
     let Settings { socket, state, targets } = settings;
     let _state_is_ours = hold(&state)?;
     let reports = Reports::read(state.join("undelivered"))?;
+    let (ends, end) = channel();
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("signals cannot be waited for: {error}"))?;
     let service = Arc::new(Service {
         jitd: Jitd { socket },
@@ -156,20 +183,37 @@ pub fn run(settings: Settings) -> Result<(), String> {
         let cursor = Cursor::read(&state, &target.name)?;
         let name = target.name.clone();
         let courier = Courier::new(service.clone(), target, cursor);
-        spawn(&name, move || courier.run())?;
+        spawn(&name, &ends, move || courier.run())?;
     }
     let reporter = service.clone();
-    spawn("reports", move || reporter.report())?;
+    spawn("reports", &ends, move || reporter.report())?;
+    let told = ends.clone();
+    let wait = move || {
+        if signals.forever().next().is_some() {
+            let _ = told.send(End::Told);
+        }
+    };
+    spawn("signals", &ends, wait)?;
     // Where there is no systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    let _ = signals.forever().next();
+    let why = end.recv();
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     service.stop();
-    Ok(())
+    match why {
+        Ok(End::Lost(name)) => Err(format!(
+            "{name} has failed, by a mistake of jit-notify's own: it ends, to be started anew. Please report what is said above"
+        )),
+        Ok(End::Told) | Err(_) => Ok(()),
+    }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
-    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+/// Begins a thread that the service cannot be without.
+fn spawn(name: &str, ends: &Sender<End>, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let pulse = Pulse { name: name.to_owned(), ends: ends.clone() };
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _pulse = pulse;
+        work();
+    });
     spawned.map(drop).map_err(|error| format!("a thread cannot be started: {error}"))
 }
 
@@ -187,4 +231,19 @@ fn hold(state: &Path) -> Result<Flock<File>, String> {
     let lock = state.join("lock");
     let file = File::create(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| format!("another jit-notify uses {}", state.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_ends_the_service_and_one_that_ends_does_not() {
+        let (ends, end) = channel();
+        spawn("ends", &ends, || {}).unwrap();
+        spawn("hook", &ends, || panic!("of the test's own")).unwrap();
+        assert_eq!(end.recv_timeout(Duration::from_secs(10)), Ok(End::Lost("hook".to_owned())));
+        drop(ends);
+        assert!(end.recv().is_err(), "nothing else");
+    }
 }

@@ -1,7 +1,8 @@
 //! From the record on disk to an engine that goes on with it; and what is done while there is none.
 //!
 //! A record that is damaged is kept aside, and nothing is granted until somebody puts a whole one in its place. A disk that
-//! fails is tried again each second. In both cases jitd stays up and says so: the gate is shut, and not just gone.
+//! fails is tried again each second, and one that reads long is read beside everything else. In all these cases jitd stays up
+//! and says so: the gate is shut, and not just gone.
 
 use crate::clock::{Clock, KernelEntropy};
 use crate::engine::{self, Begun, Handle, Hanging};
@@ -10,7 +11,7 @@ use crate::reload;
 use crate::settings::{Settings, own_directory};
 use crate::syslog::{Syslog, Urgency};
 use crate::vital::Vital;
-use crate::writer::{Writer, fresh};
+use crate::writer::{Newest, Writer, fresh};
 use jit_core::engine::{Command, Context, Recording, handle};
 use jit_core::event::Event;
 use jit_core::line;
@@ -19,16 +20,24 @@ use jit_core::state::State;
 use jit_core::time::Now;
 use jit_store::{Base, Doubts, Fit, Fresh, Opened, Reserve, Store, StoreTrouble, compare, file_in, forget_base};
 use nix::sys::statvfs::statvfs;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 
 /// How soon a record that cannot be used is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// How soon a record that cannot be read is compared again.
 const COMPARE_AGAIN: Duration = Duration::from_secs(30);
+
+/// How long a beginning waits for the record to be read before everybody is told that it is. Whoever is at the door by then has
+/// waited for one second of their two, and perhaps for the jitd before this one to end.
+const READ: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 1 });
+/// What they are told.
+const READING: &str = "the record is being read";
 
 /// How long a beginning waits for its first events to be on disk.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -40,8 +49,8 @@ pub struct Beginner<C> {
     pub settings: Settings,
     /// The clock.
     pub clock: C,
-    /// Where it is told how many events there are.
-    pub told: Arc<watch::Sender<u64>>,
+    /// Where it is told which event is the newest.
+    pub told: Arc<watch::Sender<Newest>>,
     /// How surely sessions can be ended.
     pub bound: Bound,
     /// Where stored events are counted.
@@ -51,19 +60,33 @@ pub struct Beginner<C> {
 }
 
 /// Why it cannot go on.
-enum Unready {
+pub enum Unready {
     /// The record cannot be used.
     Record(StoreTrouble),
+    /// There is none, since one was set aside.
+    SetAside(String),
     /// Something else is wrong.
     Otherwise(String),
 }
 
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(trouble) => trouble.fmt(f),
+            Self::SetAside(why) | Self::Otherwise(why) => f.write_str(why),
+        }
+    }
+}
+
 /// What is ready to go on, once its first events are on their way to the disk.
-struct Prepared {
+pub struct Prepared {
     beginning: Beginning,
     first: Vec<Fresh>,
     at: Now,
 }
+
+/// A record that is being read.
+type Reading = JoinHandle<Result<Prepared, Unready>>;
 
 /// What there is to begin with.
 pub struct Beginning {
@@ -71,8 +94,20 @@ pub struct Beginning {
     pub begun: Begun,
     /// The way to the disk.
     pub writer: Writer,
-    /// The base that is yet to be compared with the events.
-    pub unproven: Option<Base>,
+    /// What is done once there is an engine.
+    pub then: Then,
+}
+
+/// What is left to be done, beside everything else.
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The base from which the state was read is compared with the events.
+    Prove(Base),
+    /// The record is taken up once it is read.
+    TakeUp(Reading),
+    /// It is tried again until there is a record that can be used; this was said of the one that cannot.
+    TryAgain(String),
 }
 
 impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
@@ -81,20 +116,37 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     /// # Errors
     /// Another program's record, or a newer jitd's: it is not for us to stay up beside it.
     pub async fn begin(&self) -> Result<Beginning, String> {
-        match self.prepare().await {
+        let mut reading = self.prepare();
+        let Ok(read) = tokio::time::timeout(READ, &mut reading).await else {
+            eprintln!("jitd: {READING}, and nobody is let in until it is");
+            let (begun, writer) = self.without(READING.to_owned());
+            return Ok(Beginning { begun, writer, then: Then::TakeUp(reading) });
+        };
+        match outcome(read) {
             Ok(prepared) => Ok(self.go_on(prepared).await),
             Err(Unready::Record(foreign @ StoreTrouble::Foreign { .. })) => Err(foreign.to_string()),
             Err(Unready::Otherwise(why)) => Err(why),
-            Err(Unready::Record(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Damaged { .. }))) => {
-                let why = trouble.to_string();
+            Err(unready @ (Unready::SetAside(_) | Unready::Record(StoreTrouble::Disk { .. } | StoreTrouble::Damaged { .. }))) => {
+                let why = unready.to_string();
                 self.alarm(&format!("nobody is let in: {why}"));
-                Ok(self.without(why))
+                let (begun, writer) = self.without(why.clone());
+                Ok(Beginning { begun, writer, then: Then::TryAgain(why) })
             }
         }
     }
 
-    /// Beginning without a record: nobody is let in.
-    fn without(&self, why: String) -> Beginning {
+    /// Does what a beginning left to be done, beside everything else.
+    pub fn go_on_with(self, then: Then, engine: Handle) {
+        match then {
+            Then::Nothing => {}
+            Then::Prove(base) => self.prove(base, engine),
+            Then::TakeUp(reading) => self.take_up(engine, Some(reading), String::new()),
+            Then::TryAgain(said) => self.take_up(engine, None, said),
+        }
+    }
+
+    /// What there is without a record: nobody is let in.
+    fn without(&self, why: String) -> (Begun, Writer) {
         let writer = Writer::none(why.clone(), &self.told);
         let begun = Begun {
             state: State::default(),
@@ -105,7 +157,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
             no_record: Some(why),
             hanging: None,
         };
-        Beginning { begun, writer, unproven: None }
+        (begun, writer)
     }
 
     fn alarm(&self, why: &str) {
@@ -115,19 +167,22 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     }
 
     /// Opens the record. One that is damaged is set aside.
-    fn open(&self) -> Result<Opened, StoreTrouble> {
+    fn open(&self) -> Result<Opened, Unready> {
         let path = file_in(&self.settings.state);
         if !path.exists()
             && let Some(aside) = damaged_one(&self.settings.state)
         {
             set_rest_aside(&path, &aside);
-            let why = format!("it was set aside as {}, and there is no other", aside.display());
-            return Err(StoreTrouble::Damaged { path, why });
+            return Err(Unready::SetAside(format!(
+                "{} is damaged: it was set aside as {}, and there is no other",
+                path.display(),
+                aside.display()
+            )));
         }
         let empty = path.metadata().map_or(true, |about| about.len() == 0);
         if empty && Reserve::was_beside(&path) {
             let why = "it is gone, though there was one. Restore a backup; to begin anew, remove the file reserve beside it".to_owned();
-            return Err(StoreTrouble::Damaged { path, why });
+            return Err(Unready::Record(StoreTrouble::Damaged { path, why }));
         }
         let open = || {
             let doubts = Doubts::within(own_directory(&self.settings.run), self.clock.boot());
@@ -144,21 +199,20 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
                     Ok(aside) => format!("{why}; it was set aside as {}", aside.display()),
                     Err(error) => format!("{why}; it could not be set aside: {error}"),
                 };
-                StoreTrouble::Damaged { path, why }
+                Unready::Record(StoreTrouble::Damaged { path, why })
             }
-            other @ (StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. }) => other,
+            other @ (StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. }) => Unready::Record(other),
         })
     }
 
     /// Opens the record, and makes ready to go on with it: on a thread that may wait for the disk, as this one has checks to
     /// answer.
-    async fn prepare(&self) -> Result<Prepared, Unready> {
+    fn prepare(&self) -> Reading {
         let beginner = self.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let opened = beginner.open().map_err(Unready::Record)?;
+        tokio::task::spawn_blocking(move || {
+            let opened = beginner.open()?;
             beginner.make_ready(opened).map_err(Unready::Otherwise)
-        });
-        prepared.await.unwrap_or_else(|error| Err(Unready::Otherwise(format!("the record cannot be opened: {error}"))))
+        })
     }
 
     fn make_ready(&self, opened: Opened) -> Result<Prepared, String> {
@@ -191,7 +245,8 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         };
         let based = base.as_ref().map_or(0, |base| base.upto.seq);
         let begun = Begun { state, policy, trouble, record: self.settings.record, based, no_record: None, hanging: None };
-        Ok(Prepared { beginning: Beginning { begun, writer, unproven: base }, first: batch, at: now })
+        let then = base.map_or(Then::Nothing, Then::Prove);
+        Ok(Prepared { beginning: Beginning { begun, writer, then }, first: batch, at: now })
     }
 
     /// Stores the first events. On a disk that is full or does not answer they wait to be stored: those who hold a grant must
@@ -244,12 +299,13 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
     fn give_up_base(&self, runtime: &tokio::runtime::Handle, engine: Handle, path: &Path) {
         let why = "the list of the events that the state rests on does not fit the events; all of them are read anew".to_owned();
         self.alarm(&format!("nobody is let in: {why}"));
-        let Beginning { begun, writer, .. } = self.without(why);
+        let (begun, writer) = self.without(why.clone());
         runtime.block_on(engine.adopt(begun, writer));
         while forget_base(path).is_err() {
             std::thread::sleep(COMPARE_AGAIN);
         }
-        runtime.spawn(self.clone().again(engine));
+        let _here = runtime.enter();
+        self.clone().take_up(engine, None, why);
     }
 
     /// The record is not what it was: nobody is let in any more.
@@ -257,38 +313,60 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let aside = set_aside(path, self.clock.now()).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
         let why = format!("{} is damaged: {why}; it was set aside as {aside}", path.display());
         self.alarm(&format!("nobody is let in: {why}"));
-        let Beginning { begun, writer, .. } = self.without(why);
+        let (begun, writer) = self.without(why.clone());
         runtime.block_on(engine.adopt(begun, writer));
-        runtime.spawn(self.clone().again(engine));
+        let _here = runtime.enter();
+        self.clone().take_up(engine, None, why);
     }
 
-    /// Tries again until there is a record.
-    pub async fn again(self, engine: Handle) {
+    /// Takes up the record that is being read, or the next one that can be used. Without this a host stays shut whose disk is
+    /// well again, so nothing of it is lost in silence.
+    fn take_up(self, engine: Handle, reading: Option<Reading>, said: String) {
+        let vital = self.vital.clone();
+        drop(vital.spawn("who takes up a record that can be used", self.until_taken_up(engine, reading, said)));
+    }
+
+    async fn until_taken_up(self, engine: Handle, mut reading: Option<Reading>, mut said: String) {
         let path = file_in(&self.settings.state);
         let mut before = looks(&path);
         loop {
-            tokio::time::sleep(AGAIN).await;
-            let now = looks(&path);
-            let grows = std::mem::replace(&mut before, now) != now;
-            if grows || now.is_some_and(|(length, _)| length == 0) {
-                continue;
-            }
-            match self.prepare().await {
-                Ok(prepared) => {
-                    let Beginning { begun, writer, unproven } = self.go_on(prepared).await;
-                    eprintln!("jitd: the record can be used again");
-                    engine.adopt(begun, writer).await;
-                    if let Some(base) = unproven {
-                        self.prove(base, engine);
+            let reading = match reading.take() {
+                Some(reading) => reading,
+                None => {
+                    tokio::time::sleep(AGAIN).await;
+                    let now = looks(&path);
+                    let grows = std::mem::replace(&mut before, now) != now;
+                    if grows || now.is_some_and(|(length, _)| length == 0) {
+                        continue;
                     }
-                    return;
+                    self.prepare()
                 }
-                Err(Unready::Otherwise(why)) => eprintln!("jitd: {why}"),
-                // It was said when it was tried first.
-                Err(Unready::Record(_)) => {}
+            };
+            match outcome(reading.await) {
+                Ok(prepared) => {
+                    let Beginning { begun, writer, then } = self.go_on(prepared).await;
+                    eprintln!("jitd: the record can be used");
+                    engine.adopt(begun, writer).await;
+                    return self.go_on_with(then, engine);
+                }
+                Err(unready) => {
+                    let why = unready.to_string();
+                    // Of the same file it was said when it was tried first.
+                    let is_news = why != said && (said.is_empty() || !matches!(unready, Unready::SetAside(_)));
+                    if is_news {
+                        self.alarm(&format!("nobody is let in: {why}"));
+                        let (begun, writer) = self.without(why.clone());
+                        engine.adopt(begun, writer).await;
+                        said = why;
+                    }
+                }
             }
         }
     }
+}
+
+fn outcome(read: Result<Result<Prepared, Unready>, JoinError>) -> Result<Prepared, Unready> {
+    read.unwrap_or_else(|error| Err(Unready::Otherwise(format!("the record cannot be opened: {error}"))))
 }
 
 /// Moves a damaged record out of the way, with what SQLite keeps beside it.

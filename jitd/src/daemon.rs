@@ -10,11 +10,13 @@ use crate::limits::Acts;
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::privileges::{Identity, set_umask};
+use crate::reload::Reloads;
 use crate::sandbox::{Places, confine};
 use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
 use crate::vital::{Losses, Vital};
-use crate::{pam_door, reload, terminal, user_door, watchdog};
+use crate::writer::Newest;
+use crate::{pam_door, terminal, user_door, watchdog};
 use jit_core::time::{Now, STEP_MS};
 use jit_store::file_in;
 use sd_notify::NotifyState;
@@ -76,22 +78,18 @@ pub fn run(settings: &Settings) -> Result<(), String> {
 async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Orders) -> Result<(), String> {
     let clock = SystemClock;
     let began = clock.now();
-    let told = Arc::new(watch::channel(0).0);
+    let told = Arc::new(watch::channel(Newest::default()).0);
     let meter = Arc::new(Meter::default());
     let (vital, mut losses) = Vital::new();
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
     let beginner = Beginner { settings: settings.clone(), clock, told: told_too, meter: meter_too, bound, vital: vital.clone() };
-    let Beginning { begun, writer, unproven } = beginner.begin().await?;
-    let has_record = begun.no_record.is_none();
+    let Beginning { begun, writer, then } = beginner.begin().await?;
     let (notices, news) = Notices::new();
     let (engine, task) = Task::new(clock, writer, keeper.clone(), begun);
     let task = vital.spawn("the engine", task.telling(notices.clone()).run());
-    match unproven {
-        Some(base) => beginner.prove(base, engine.clone()),
-        None if has_record => {}
-        None => drop(tokio::spawn(beginner.again(engine.clone()))),
-    }
-    drop(tokio::spawn(Log::of_the_module().follow(engine.for_people())));
+    beginner.go_on_with(then, engine.clone());
+    let _breakglass =
+        vital.spawn("who brings the log of the break-glass file into the record", Log::of_the_module().follow(engine.for_people()));
     let _keeper = vital.spawn("the keeper of sessions", keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));
@@ -124,8 +122,11 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
     }
-    let ended = until_stopped(settings, (clock, began), &engine, &directory, &mut losses).await;
+    let reloads = Reloads::begin(&vital, engine.clone(), directory, settings.policy.clone());
+    let ended = until_stopped((clock, began), &engine, &reloads, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    // However long that is looked for, whoever is at the door is answered.
+    engine.make_next_start_short().await;
     // Who comes from now on waits in systemd's sockets for the next jitd.
     pam.abort();
     drop(user);
@@ -142,26 +143,16 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// It cannot go on: half a jitd would let in without a record, or end no session.
-async fn until_stopped(
-    settings: &Settings,
-    (clock, began): (impl Clock, Now),
-    engine: &Handle,
-    directory: &Directory,
-    losses: &mut Losses,
-) -> Result<(), String> {
+async fn until_stopped((clock, began): (impl Clock, Now), engine: &Handle, reloads: &Reloads, losses: &mut Losses) -> Result<(), String> {
     let listen = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
     let mut hang_up = listen(SignalKind::hangup())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let reload = async |by: &str| match reload::reload(engine, directory, &settings.policy, by.to_owned()).await {
-        Ok(reloaded) => reloaded.say(),
-        Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
-    };
     let mut look = tokio::time::interval(LOOK);
     let mut drift = began.drift_ms();
     loop {
         tokio::select! {
-            _ = hang_up.recv() => reload("SIGHUP").await,
+            _ = hang_up.recv() => reloads.ask("SIGHUP"),
             _ = look.tick() => {
                 let now = clock.now().drift_ms();
                 let was_set = now.saturating_sub(drift).abs() >= STEP_MS;
@@ -169,7 +160,7 @@ async fn until_stopped(
                     drift = now;
                 }
                 if was_set && engine.query(|snapshot| snapshot.policy.is_none()).await == Ok(true) {
-                    reload("clock").await;
+                    reloads.ask("clock");
                 }
             }
             _ = terminate.recv() => return Ok(()),

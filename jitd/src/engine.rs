@@ -22,10 +22,13 @@ use jit_core::state::State;
 use jit_core::subject::Entry;
 use jit_core::time::{Now, WallTime};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many jobs may queue, of each kind, before whoever brings one waits. In unit tests few, so that some do.
 const QUEUE: usize = if cfg!(test) { 2 } else { 1024 };
+/// How long it is looked before a stop for what the state rests on.
+const BASE: Duration = Duration::from_secs(2);
 /// After so many jobs of the door in a row it is the turn of one of people's.
 const IN_A_ROW: u32 = 16;
 
@@ -37,6 +40,8 @@ pub struct Snapshot<'a> {
     pub policy: Option<&'a Policy>,
     /// Why there is none, or why a newer one was refused.
     pub trouble: &'a [Mistake],
+    /// Why there is no record, where there is none; then there is no policy either.
+    pub no_record: Option<&'a str>,
     /// Both clocks.
     pub now: Now,
     /// Since when the policy is in force.
@@ -218,6 +223,12 @@ impl Handle {
     /// Finds which events the state rests on, and waits until that is stored.
     pub async fn base(&self) {
         self.ask(|done| Job::Base { done }).await;
+    }
+
+    /// The same before a stop, for two seconds at most: the next start reads what the state rests on, and what came after.
+    pub async fn make_next_start_short(&self) {
+        // Without it that takes longer.
+        let _ = tokio::time::timeout(BASE, self.base()).await;
     }
 
     /// Whether it decides nothing any more.

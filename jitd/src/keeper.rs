@@ -2,6 +2,7 @@
 //!
 //! The engine decides, and says what is to be done ([`Effect`]); this does it, and says what became of it.
 
+mod aside;
 mod cgroup;
 mod end;
 mod stranger;
@@ -11,6 +12,7 @@ mod words;
 
 use crate::engine::Handle;
 use crate::terminal::Terminal;
+use aside::Aside;
 use cgroup::{Cgroup, Cgroups};
 use jit_core::engine::{Command, Effect, Grace, left_to_end};
 use jit_core::grant::Grant;
@@ -26,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stranger::Stranger;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use watch::Watch;
 
 /// How often those cgroups are looked at that the kernel does not let us watch.
@@ -35,6 +37,12 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// How long a last line gets to reach who reads it. sshd and sudo carry it from the terminal's other side, and are asked to end
 /// with all the rest: they would go with the line in their hands.
 const LAST_LINE: Duration = Duration::from_millis(300);
+/// How long an end waits until it is said.
+const SAY: Duration = Duration::from_secs(1);
+
+/// Of so many sessions processes are gone through at a time, and to so many something is said.
+const AT_ONCE: usize = 2;
+const SAID_AT_ONCE: usize = 1;
 
 /// Something for the keeper to do.
 enum Order {
@@ -222,7 +230,7 @@ struct Place {
     leaving: Option<Process>,
 }
 
-/// What came of ending a session: it, and those inside of it.
+/// What came of ending a session: it, and those inside of it. Nothing where only something was said.
 type Ended = Vec<(SessionId, Tally)>;
 
 /// What does the work.
@@ -233,8 +241,11 @@ struct Worker {
     held: Held,
     watch: Option<Watch>,
     watched: HashMap<WatchDescriptor, SessionId>,
-    endings: JoinSet<Ended>,
+    works: JoinSet<Ended>,
     ending: BTreeSet<SessionId>,
+    /// Where sessions are ended, and where something is said to them: nobody's end waits for all that is to be said.
+    hands: Aside,
+    voice: Aside,
 }
 
 impl Keeper {
@@ -242,37 +253,47 @@ impl Keeper {
     pub async fn run(self, orders: Orders, engine: Handle) {
         let Orders(mut queue) = orders;
         let (tell, mut changes) = mpsc::unbounded_channel();
-        let (cgroups, held) = (self.cgroups.clone(), self.held.clone());
+        let mut worker = Worker::new(engine, self.cgroups.clone(), self.held.clone(), Watch::start(tell).ok());
         // Whoever holds the way to the engine holds this one too, so it is not kept here: the queue ends with them.
         drop(self);
-        let mut worker = Worker {
-            engine,
-            cgroups,
-            places: BTreeMap::new(),
-            held,
-            watch: Watch::start(tell).ok(),
-            watched: HashMap::new(),
-            endings: JoinSet::new(),
-            ending: BTreeSet::new(),
-        };
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             tokio::select! {
                 order = queue.recv() => match order {
                     Some(Order::Entered(session, grant, cgroup, coming)) => worker.entered(session, grant, cgroup, coming),
-                    Some(Order::End(session, cgroup)) => worker.end_in(session, Some(cgroup), None, Grace::Some, Duration::ZERO),
+                    Some(Order::End(session, cgroup)) => worker.end(session, Some(cgroup), None, Grace::Some, None),
                     Some(Order::Effect(effect)) => worker.act(effect),
                     None => return,
                 },
                 Some(descriptor) = changes.recv() => worker.look(descriptor),
-                Some(ended) = worker.endings.join_next() => worker.say_ended(ended.unwrap_or_default()),
+                Some(done) = worker.works.join_next() => worker.say_ended(ended(done)),
                 _ = sweep.tick() => worker.look_at_unwatched(),
             }
         }
     }
 }
 
+/// What came of a work. One that panicked is ours to report: its session would be ended by nothing any more.
+fn ended(done: Result<Ended, JoinError>) -> Ended {
+    done.unwrap_or_else(|lost| std::panic::resume_unwind(lost.into_panic()))
+}
+
 impl Worker {
+    fn new(engine: Handle, cgroups: Option<Arc<Cgroups>>, held: Held, watch: Option<Watch>) -> Self {
+        Self {
+            engine,
+            cgroups,
+            places: BTreeMap::new(),
+            held,
+            watch,
+            watched: HashMap::new(),
+            works: JoinSet::new(),
+            ending: BTreeSet::new(),
+            hands: Aside::of(AT_ONCE),
+            voice: Aside::of(SAID_AT_ONCE),
+        }
+    }
+
     fn entered(&mut self, session: SessionId, grant: GrantId, cgroup: Cgroup, coming: Option<Process>) {
         match self.places.get(&session) {
             // Its line ran twice.
@@ -346,10 +367,12 @@ impl Worker {
     fn act(&mut self, effect: Effect) {
         match effect {
             Effect::Warn { session, left, at_expiry, extendable } => {
-                self.say(&session, &words::warning(&session, left, at_expiry, extendable));
+                let line = words::warning(&session, left, at_expiry, extendable);
+                self.say(session, line);
             }
             Effect::Over(session) => {
-                self.say(&session, &words::over(&session));
+                let line = words::over(&session);
+                self.say(session, line);
             }
             Effect::Closed { session, process } => {
                 if let Some(place) = self.places.get_mut(&session) {
@@ -357,64 +380,74 @@ impl Worker {
                 }
             }
             Effect::End { grant, sessions, because, grace } => {
-                for session in &sessions {
-                    let told = self.say(session, &words::ended(session, because));
-                    let first = match grace {
-                        Grace::Some if told => LAST_LINE,
-                        Grace::Some | Grace::None => Duration::ZERO,
-                    };
-                    self.end(session.id, session.process, grace, first);
+                for session in sessions {
+                    let (id, process, line) = (session.id, session.process, words::ended(&session, because));
+                    let known = self.place_of(id);
+                    self.end(id, known, process, grace, Some((session, line)));
                 }
                 let left = self.held.of(grant);
                 for session in left {
-                    self.end(session, None, grace, Duration::ZERO);
+                    let known = self.place_of(session);
+                    self.end(session, known, None, grace, None);
                 }
             }
         }
     }
 
-    /// The cgroup of a session, known or found.
-    fn cgroup_of(&self, session: SessionId, process: Option<Process>) -> Option<Cgroup> {
-        let known = self.places.get(&session).map(|place| place.cgroup.clone());
-        known.or_else(|| self.cgroups.as_ref()?.of_process(process?.pid, session))
+    fn place_of(&self, session: SessionId) -> Option<Cgroup> {
+        self.places.get(&session).map(|place| place.cgroup.clone())
     }
 
-    /// Says a line where a session is seen; answers whether that is anywhere.
-    fn say(&self, session: &SessionFacts, line: &str) -> bool {
-        // They are looked for only where its own process has no terminal.
-        let members = std::iter::once_with(|| match self.cgroup_of(session.id, session.process) {
-            Some(cgroup) => cgroup.own_processes(),
-            None => session.process.map(tree::Tree::of).map(|tree| tree.alive().collect()).unwrap_or_default(),
+    /// Says a line where a session is seen.
+    fn say(&mut self, session: SessionFacts, line: String) {
+        let (known, cgroups, voice) = (self.place_of(session.id), self.cgroups.clone(), self.voice.clone());
+        let say = move || {
+            let cgroup = known.or_else(|| found(cgroups.as_deref(), session.id, session.process));
+            say_where_it_is_seen(&session, cgroup.as_ref(), &line);
+        };
+        self.works.spawn(async move {
+            voice.run(say).await;
+            Vec::new()
         });
-        let terminals = Terminal::of_session(session.process, members.flatten()).into_iter();
-        terminals.filter(|terminal| terminal.say(session.uid, line)).count() > 0
     }
 
-    /// Ends a session when `first` has passed.
-    fn end(&mut self, session: SessionId, process: Option<Process>, grace: Grace, first: Duration) {
-        self.end_in(session, self.cgroup_of(session, process), process, grace, first);
-    }
-
-    fn end_in(&mut self, session: SessionId, cgroup: Option<Cgroup>, process: Option<Process>, grace: Grace, first: Duration) {
+    /// Ends what is in this cgroup of a session, or what its process has started; but first its last words are said.
+    fn end(
+        &mut self,
+        session: SessionId,
+        known: Option<Cgroup>,
+        process: Option<Process>,
+        grace: Grace,
+        last_words: Option<(SessionFacts, String)>,
+    ) {
         if !self.ending.insert(session) {
             return;
         }
         let place = self.places.get(&session);
         let changed = place.map(|place| place.changed.clone()).unwrap_or_default();
         let leaving = place.and_then(|place| place.leaving);
-        let cgroups = self.cgroups.clone();
-        self.endings.spawn(async move {
-            tokio::time::sleep(first).await;
+        let (cgroups, hands, voice) = (self.cgroups.clone(), self.hands.clone(), self.voice.clone());
+        self.works.spawn(async move {
+            let all = cgroups.clone();
+            let cgroup = match known {
+                Some(known) => Some(known),
+                None => hands.run(move || found(all.as_deref(), session, process)).await,
+            };
+            if let Some((facts, line)) = last_words {
+                let place = cgroup.clone();
+                let told = voice.run(move || say_where_it_is_seen(&facts, place.as_ref(), &line));
+                let told = tokio::time::timeout(SAY, told).await.unwrap_or_default();
+                match grace {
+                    Grace::Some if told => tokio::time::sleep(LAST_LINE).await,
+                    Grace::Some | Grace::None => {}
+                }
+            }
             // One that closed by itself goes its own way first: its exit code is its caller's.
             end::gone(leaving).await;
-            let Some(cgroup) = cgroup else { return vec![(session, end::end_tree(process, grace).await)] };
-            let inside = cgroups.map(|cgroups| cgroups.inside(&cgroup)).unwrap_or_default();
-            let inner = inside.into_iter().map(|(id, cgroup)| {
-                let processes = u32::try_from(cgroup.processes().len()).unwrap_or(u32::MAX);
-                (id, Tally { processes, ..Tally::default() })
-            });
-            let inner: Vec<_> = inner.collect();
-            let tally = end::end_cgroup(&cgroup, &changed, grace).await;
+            let Some(cgroup) = cgroup else { return vec![(session, end::end_tree(&hands, process, grace).await)] };
+            let place = cgroup.clone();
+            let inner = hands.run(move || inner(cgroups.as_deref(), &place)).await;
+            let tally = end::end_cgroup(&hands, &cgroup, &changed, grace).await;
             std::iter::once((session, tally)).chain(inner).collect()
         });
     }
@@ -427,3 +460,32 @@ impl Worker {
         }
     }
 }
+
+/// The cgroup of a session of which none is known, if its process is in one.
+fn found(cgroups: Option<&Cgroups>, session: SessionId, process: Option<Process>) -> Option<Cgroup> {
+    cgroups?.of_process(process?.pid, session)
+}
+
+/// Says a line where a session is seen; answers whether that is anywhere.
+fn say_where_it_is_seen(session: &SessionFacts, cgroup: Option<&Cgroup>, line: &str) -> bool {
+    // They are looked for only where its own process has no terminal.
+    let members = std::iter::once_with(|| match cgroup {
+        Some(cgroup) => cgroup.own_processes(),
+        None => session.process.map(tree::Tree::of).map(|tree| tree.alive().collect()).unwrap_or_default(),
+    });
+    let terminals = Terminal::of_session(session.process, members.flatten()).into_iter();
+    terminals.filter(|terminal| terminal.say(session.uid, line)).count() > 0
+}
+
+/// The sessions inside of one, which end with it.
+fn inner(cgroups: Option<&Cgroups>, session: &Cgroup) -> Ended {
+    let inside = cgroups.map(|cgroups| cgroups.inside(session)).unwrap_or_default();
+    let ended = inside.into_iter().map(|(id, cgroup)| {
+        let processes = u32::try_from(cgroup.processes().len()).unwrap_or(u32::MAX);
+        (id, Tally { processes, ..Tally::default() })
+    });
+    ended.collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,13 @@ use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Read};
 use crate::user_door::mistake_view;
+use crate::vital::Vital;
 use jit_core::policy::load::Around;
 use jit_core::policy::load::{self, Mistake};
 use jit_core::refusal::Refusal;
 use jit_proto::user::UserAnswer;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
 
 /// How many mistakes are told at a time; whoever mends them sees the next ones.
 const MOST_TOLD: usize = 50;
@@ -64,4 +66,31 @@ pub async fn reload(engine: &Handle, directory: &Directory, policy: &Path, by: S
     };
     engine.policy(read, by).await?;
     Ok(reloaded)
+}
+
+/// Reloads that nobody waits for, one after the other: the disk may take its time for each.
+pub struct Reloads(mpsc::Sender<&'static str>);
+
+impl Reloads {
+    /// Begins to do what will be asked for.
+    pub fn begin(vital: &Vital, engine: Handle, directory: Directory, policy: PathBuf) -> Self {
+        // One that was asked for and has not begun reads what is there then: nobody needs two of those.
+        let (ask, mut asked) = mpsc::channel(1);
+        let work = async move {
+            while let Some(by) = asked.recv().await {
+                match reload(&engine, &directory, &policy, str::to_owned(by)).await {
+                    Ok(reloaded) => reloaded.say(),
+                    Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
+                }
+            }
+        };
+        drop(vital.spawn("who reloads the policy", work));
+        Self(ask)
+    }
+
+    /// Reads the policy again, soon.
+    pub fn ask(&self, by: &'static str) {
+        // Full: one is about to.
+        let _ = self.0.try_send(by);
+    }
 }

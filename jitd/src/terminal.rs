@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub const TERMINALS: &str = "/dev/pts";
 /// The first and the last major number of pseudo-terminals (Linux, Documentation/admin-guide/devices.txt).
 const PTS: std::ops::RangeInclusive<u64> = 136..=143;
+/// The most processes of a session that are looked at for a terminal: its shell is among the first.
+const MOST: usize = 100;
 /// The longest line, in bytes.
 const LONGEST: usize = 400;
 
@@ -36,7 +38,7 @@ impl Terminal {
         let of = |pid: u32| stat(pid).and_then(|stat| Self::of(stat.terminal));
         match process.and_then(Self::of_process) {
             Some(own) => BTreeSet::from([own]),
-            None => members.into_iter().filter_map(of).collect(),
+            None => members.into_iter().take(MOST).filter_map(of).collect(),
         }
     }
 
@@ -115,6 +117,17 @@ mod tests {
         assert_eq!(of(137 << 8 | 2), Some(258));
         assert_eq!(of(4 << 8 | 1), None, "the console");
         assert_eq!(of(0), None);
+    }
+
+    #[test]
+    fn however_many_processes_a_session_has_some_of_them_are_looked_at() {
+        let looked_at = std::cell::Cell::new(0);
+        let members = std::iter::repeat_with(|| {
+            looked_at.set(looked_at.get() + 1);
+            u32::MAX
+        });
+        assert!(Terminal::of_session(None, members.take(30_000)).is_empty());
+        assert!(looked_at.get() <= 100, "{looked_at:?}");
     }
 
     #[test]

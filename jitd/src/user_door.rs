@@ -23,6 +23,7 @@ use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::vital::Pulse;
+use crate::writer::Newest;
 use jit_core::actor::Actor;
 use jit_core::engine::could_approve_something;
 use jit_core::name::Uid;
@@ -61,8 +62,8 @@ pub struct About {
     pub keeper: Keeper,
     /// The store's file.
     pub store: PathBuf,
-    /// The number of the newest stored event.
-    pub head: tokio::sync::watch::Receiver<u64>,
+    /// The newest stored event.
+    pub head: tokio::sync::watch::Receiver<Newest>,
     /// The policy's file.
     pub policy: PathBuf,
     /// When the daemon began, in milliseconds since 1970.

@@ -76,6 +76,15 @@ impl From<StoreTrouble> for Unstored {
 /// What became of a batch.
 pub type Committed = Result<Kept, Unstored>;
 
+/// The newest stored event, as everybody is told of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// Of which record: they are counted as they are taken up. Numbers of two have nothing to do with each other.
+    pub record: u64,
+    /// Its number.
+    pub seq: u64,
+}
+
 /// What is to be archived.
 #[derive(Debug)]
 pub struct Archived {
@@ -118,7 +127,7 @@ pub struct Writer {
     why_none: String,
     behind: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
-    head: watch::Receiver<u64>,
+    head: watch::Receiver<Newest>,
     store: PathBuf,
     /// For what must not wait for the disk; none: there is no record.
     voice: Option<Voice>,
@@ -149,7 +158,7 @@ impl Writer {
         file: PathBuf,
         reserve: Reserve,
         syslog: Syslog,
-        told: &Arc<watch::Sender<u64>>,
+        told: &Arc<watch::Sender<Newest>>,
         meter: Arc<Meter>,
         pulse: Pulse,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
@@ -170,11 +179,12 @@ impl Writer {
         file: PathBuf,
         reserve: Reserve,
         syslog: Syslog,
-        told: &Arc<watch::Sender<u64>>,
+        told: &Arc<watch::Sender<Newest>>,
         meter: Arc<Meter>,
     ) -> (Self, Desk) {
         let (work, jobs) = mpsc::channel();
-        told.send_replace(store.head().seq);
+        let newest = |before: Newest| Newest { record: before.record.saturating_add(1), seq: store.head().seq };
+        told.send_modify(|told| *told = newest(*told));
         let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let voice = Voice::new(syslog);
         let scribe = Scribe {
@@ -183,6 +193,7 @@ impl Writer {
             voice: voice.clone(),
             behind: behind.clone(),
             fails: fails.clone(),
+            record: told.borrow().record,
             head: told.clone(),
             meter,
             failing: None,
@@ -195,7 +206,7 @@ impl Writer {
 
     /// A writer where there is no record to write to: whatever must be recorded is refused.
     #[must_use]
-    pub fn none(why: String, told: &Arc<watch::Sender<u64>>) -> Self {
+    pub fn none(why: String, told: &Arc<watch::Sender<Newest>>) -> Self {
         let (behind, fails) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
         Self { work: None, why_none: why, behind, fails, head: told.subscribe(), store: PathBuf::new(), voice: None }
     }
@@ -281,9 +292,12 @@ impl Writer {
     }
 
     /// Finds the events that the state rests on, and stores which they are. It goes on beside everything else.
-    pub fn base(&self, picker: Picker, done: oneshot::Sender<()>) -> std::thread::JoinHandle<()> {
-        let (writer, upto) = (self.clone(), *self.head.borrow());
-        std::thread::spawn(move || match pick(&writer.store, picker, upto) {
+    ///
+    /// # Errors
+    /// The host has no thread left. `done` is dropped then, as it is if the record cannot be read.
+    pub fn base(&self, picker: Picker, done: oneshot::Sender<()>) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let (writer, upto) = (self.clone(), self.head.borrow().seq);
+        std::thread::Builder::new().name("base".to_owned()).spawn(move || match pick(&writer.store, picker, upto) {
             Ok(base) => writer.send(Work::Base(base, done)),
             Err(why) => eprintln!("jitd: the record could not be read to make starts shorter: {why}"),
         })
@@ -304,9 +318,9 @@ impl Writer {
         pruned.await.unwrap_or_else(|_| Err("there is no record".to_owned().into()))
     }
 
-    /// The number of the newest stored event, as it changes.
+    /// The newest stored event, as it changes.
     #[must_use]
-    pub fn head(&self) -> watch::Receiver<u64> {
+    pub fn head(&self) -> watch::Receiver<Newest> {
         self.head.clone()
     }
 }

@@ -1,7 +1,7 @@
 //! Each write, sync, rename and open of the record fails in turn, or jitd dies there: what it answered is what is so
 //! afterwards, for itself, after a crash, and by the record; and it goes on by itself when the disk does.
 
-use jit_tests::{Host, wait_until};
+use jit_tests::{Host, Plan, wait_until};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Command;
@@ -13,12 +13,12 @@ const EROFS: i32 = 30;
 const SHORT: i32 = -1;
 const KILL: i32 = -2;
 const KILL_HALFWAY: i32 = -3;
-const HANG: i32 = -4;
+pub const HANG: i32 = -4;
 /// What can become of a call; a write can also be done by half, with or without an end right there.
 const FAULTS: [i32; 6] = [ENOSPC, KILL, SHORT, EIO, KILL_HALFWAY, EROFS];
 
 /// The disk under the record, which fails as it is told: `host/disk.c`.
-struct Disk(File);
+pub struct Disk(File);
 
 impl Disk {
     fn put(&self, numbers: [i32; 5]) {
@@ -26,12 +26,12 @@ impl Disk {
         self.0.write_all_at(&bytes, 0).unwrap();
     }
 
-    fn heal(&self) {
+    pub fn heal(&self) {
         self.put([0; 5]);
     }
 
     /// Whatever comes from now on at this place fails so: this call, or all from it on.
-    fn fail(&self, at: i32, how: i32, on: bool) {
+    pub fn fail(&self, at: i32, how: i32, on: bool) {
         self.put([0, at, how, i32::from(on), 0]);
     }
 
@@ -45,21 +45,28 @@ impl Disk {
     }
 
     /// Each sync from now on does not end.
-    fn hang_in_syncs(&self) {
+    pub fn hang_in_syncs(&self) {
         self.put([0, 1, HANG, 1, 2]);
     }
 
     /// How many calls came.
-    fn calls(&self) -> i32 {
+    pub fn calls(&self) -> i32 {
         let mut number = [0; 4];
         self.0.read_exact_at(&mut number, 0).unwrap();
         i32::from_ne_bytes(number)
     }
 }
 
-fn host() -> (Host, Disk) {
-    let policy = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"erin\"]\napprove = []\n";
-    let host = Host::with(|host| host.people().policy(policy).preload("/run/libdisk.so").without_daemon()).start();
+/// Everybody may take `su erin` for themselves.
+pub const POLICY: &str = "version = 1\n[[grant]]\nname = \"own\"\nwho = [\"any\"]\non = [\"su\"]\nas = [\"erin\"]\napprove = []\n";
+
+pub fn host() -> (Host, Disk) {
+    host_of(|host| host.people().policy(POLICY))
+}
+
+/// A host of this plan, with such a disk.
+pub fn host_of(plan: impl FnOnce(Plan) -> Plan) -> (Host, Disk) {
+    let host = Host::with(|host| plan(host).preload("/run/libdisk.so").without_daemon()).start();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/host/disk.c");
     let library = host.path("/run/libdisk.so");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-Wall", "-Werror", "-O1", "-o"]).arg(library).arg(source).status().unwrap();
@@ -92,13 +99,13 @@ fn heal_after(host: &Host, disk: &Disk, at: i32, how: i32) {
 }
 
 /// Whether alice holds her grant, once jitd knows.
-fn held(host: &Host) -> bool {
+pub fn held(host: &Host) -> bool {
     let status = host.user("alice").run("jit status --json").succeeds().json();
     !status["grants"].as_array().unwrap().is_empty()
 }
 
 /// It takes acts again, and its record is whole.
-fn is_sound(host: &Host, case: &str) {
+pub fn is_sound(host: &Host, case: &str) {
     // Not by an act: only thirty a minute are taken from anybody.
     wait_until(&format!("the record to be there again, {case}"), || {
         let status = host.user("bob").run("jit status");

@@ -29,6 +29,7 @@ mod faulty;
 mod floods;
 mod forging;
 mod half_configured;
+mod hangs;
 mod host;
 mod hostile;
 mod identity;

@@ -138,7 +138,8 @@ impl<'a> Jitd<'a> {
         self.start();
     }
 
-    fn wait(&self) {
+    /// Waits for the end of one that is ending.
+    pub fn wait(&self) {
         let child = self.host.jitd.lock().unwrap().child.take();
         if let Some(child) = child {
             reap(child);

@@ -90,6 +90,8 @@ pub struct Batch {
 pub struct Flight {
     /// Whether it is stored.
     pub stored: oneshot::Receiver<Committed>,
+    /// What it makes true, if it is.
+    pub events: Vec<(WallTime, Event)>,
     /// What is said then.
     pub then: Vec<Then>,
     /// What is told then.

@@ -8,6 +8,7 @@ use crate::writer::Kept;
 use jit_core::actor::Inside;
 use jit_core::engine::{Arrival, Command, Reply, Wish};
 use jit_core::name::{RunAs, Service};
+use jit_core::request::Request;
 use jit_core::session::Bound;
 use jit_core::span::Span;
 use jit_core::subject::{Entry, Phase};
@@ -62,6 +63,42 @@ async fn what_the_state_rests_on_is_not_stored_while_the_state_is_ahead_of_the_r
 }
 
 #[tokio::test]
+async fn what_may_still_be_refused_is_shown_to_nobody_and_wakes_nobody() {
+    let bench = Bench::with("doubt", "[ { by = [\"user:carol\"] } ]", RecordChecks::Grouped);
+    let bob = || somebody("bob", 1002);
+    let (Ok(Reply::Request(id)), Ok(Reply::Request(of_bob))) = (bench.request().await, bench.request_of(bob()).await) else { panic!() };
+    let progress = async |id| bench.engine.query(move |snapshot| snapshot.state.request(id).map(Request::progress)).await.unwrap().unwrap();
+    let before = [progress(id).await, progress(of_bob).await];
+    let [waits, bob_waits] = [(id, before[0]), (of_bob, before[1])].map(|(id, seen)| {
+        let engine = bench.engine.clone();
+        tokio::spawn(async move { engine.changed(id, seen).await })
+    });
+    let hung = bench.hang();
+    let command = |command| {
+        let engine = bench.engine.clone();
+        tokio::spawn(async move { engine.command(command).await })
+    };
+    let approved = command(Command::Approve { actor: somebody("carol", 1003), id, shorten: None, note: None });
+    let cancelled = command(Command::Cancel(bob(), Some(of_bob)));
+    while !cancelled.is_finished() {
+        bench.hand.pass_millis(10);
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert!(matches!(cancelled.await.unwrap().unwrap().kept, Kept::NotYet(_)), "what is done in any case is done");
+    assert_ne!(progress(of_bob).await, before[1], "and shown");
+    bob_waits.await.unwrap();
+    assert_eq!(progress(id).await, before[0]);
+    let live = async || bench.engine.query(|snapshot| snapshot.state.live_of(&alice().subject).count()).await.unwrap();
+    assert_eq!(live().await, 0);
+    assert!(!waits.is_finished() && !approved.is_finished());
+    hung.execute_batch("COMMIT").unwrap();
+    assert!(approved.await.unwrap().is_ok());
+    waits.await.unwrap();
+    assert_ne!(progress(id).await, before[0]);
+    assert_eq!((live().await, bench.settled(alice()).await), (1, 1));
+}
+
+#[tokio::test]
 async fn what_the_writer_records_of_itself_comes_after_what_is_late() {
     let (bench, bob) = (Bench::new("own"), || somebody("bob", 1002));
     assert!(bench.request_of(bob()).await.is_ok());
@@ -107,6 +144,7 @@ async fn a_stop_that_finds_no_time_for_what_the_state_rests_on_says_where_the_ch
         std::fs::rename(name(&file_in(&bench.directory)), name(&elsewhere)).unwrap();
     }
     nix::unistd::mkfifo(&file_in(&bench.directory), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    bench.engine.make_next_start_short().await;
     bench.engine.stop().await;
     let stored = events(&open_to_read(&elsewhere).unwrap(), &Filter::default(), 100).unwrap();
     let names: Vec<_> = stored.iter().map(|record| record.event.as_str()).collect();

@@ -70,7 +70,7 @@ impl<C: Clock> Task<C> {
             }
             self.handle(waiting, now, &mut batch);
         }
-        let Batch { fresh, then, news, .. } = batch;
+        let Batch { fresh, events, then, news } = batch;
         if fresh.is_empty() {
             self.state.keep();
             self.say(then, &Kept::Stored);
@@ -81,7 +81,7 @@ impl<C: Clock> Task<C> {
                 Otherwise::Refused => Vec::new(),
             };
             let stored = self.writer.commit(fresh, recording);
-            self.flight = Some(Flight { stored, then, news, recording, since: now, unsaid, meanwhile: Vec::new() });
+            self.flight = Some(Flight { stored, events, then, news, recording, since: now, unsaid, meanwhile: Vec::new() });
         }
     }
 
@@ -168,7 +168,7 @@ impl<C: Clock> Task<C> {
         let stored = self.writer.commit(batch.fresh.clone(), recording);
         self.hangs(now, stored, &batch.fresh);
         self.say(batch.then, &Kept::NotYet(HANGS.to_owned()));
-        self.tell(batch.news);
+        self.settled(|task| task.tell(batch.news));
     }
 
     /// Says that the disk does not answer, if it has not for a while: on a busy one that happens.
@@ -188,6 +188,20 @@ impl<C: Clock> Task<C> {
         let late = before.saturating_add(u64::try_from(done.len()).unwrap_or(u64::MAX));
         self.hanging = Some(Hanging { stored, late, since, said });
         self.store_fails = Some(HANGS.to_owned());
+    }
+
+    /// Does something in the state that is so whatever becomes of the batch on its way: nobody is shown what may still be refused.
+    pub(super) fn settled<T>(&mut self, then: impl FnOnce(&mut Self) -> T) -> T {
+        let Some(flight) = self.flight.take_if(|flight| flight.recording.otherwise == Otherwise::Refused) else { return then(self) };
+        self.state.take_back();
+        self.state.begin();
+        flight.meanwhile.iter().for_each(|(at, event)| self.state.apply(*at, event));
+        let done = then(self);
+        self.state.take_back();
+        self.state.begin();
+        flight.events.iter().chain(&flight.meanwhile).for_each(|(at, event)| self.state.apply(*at, event));
+        self.flight = Some(flight);
+        done
     }
 
     /// Whether somebody would come in by what may still be taken back.

@@ -135,7 +135,7 @@ impl Host {
         let file = file_in(&directory);
         let (store, state, _) = Store::open(&file).unwrap();
         let reserve = Reserve::beside(&file, 0);
-        let told = Arc::new(tokio::sync::watch::channel(0).0);
+        let told = Arc::new(tokio::sync::watch::channel(crate::writer::Newest::default()).0);
         let (writer, desk) = Writer::with_desk(store, file, reserve, Syslog::new(directory.join("log")), &told, Arc::default());
         let record = RecordChecks::Grouped;
         let begun = Begun { state, policy: Some(policy), trouble: Vec::new(), record, based: 0, no_record: None, hanging: None };

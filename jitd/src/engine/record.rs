@@ -1,5 +1,5 @@
-//! What the engine does for its record: it says now and then where the chain stands, finds what the state rests on, and stores the
-//! rest of it all at a stop.
+//! What the engine does for its record: it says now and then where the chain stands, finds what the state rests on, and stores all
+//! that is left at a stop.
 
 use super::batch::Flight;
 use super::task::Task;
@@ -21,8 +21,6 @@ const BASE_SHARE: usize = 4;
 const BASE_PAUSE: Span = Span::from_secs(30);
 /// How long a stop waits for the disk: nobody is let in meanwhile.
 const STOP: Duration = Duration::from_secs(5);
-/// How long it looks for what the state rests on, which makes the next start shorter.
-const STOP_BASE: Duration = Duration::from_secs(2);
 
 impl<C: Clock> Task<C> {
     /// What is done for the record from time to time.
@@ -33,7 +31,7 @@ impl<C: Clock> Task<C> {
             tokio::spawn(async move { writer.head_event(wall).await });
         }
         let share = self.state.at_hand().checked_div(BASE_SHARE).and_then(|share| u64::try_from(share).ok()).unwrap_or(0);
-        let grown = self.writer.head().borrow().saturating_sub(self.based) >= share.max(BASE_EVENTS);
+        let grown = self.writer.head().borrow().seq.saturating_sub(self.based) >= share.max(BASE_EVENTS);
         if grown && self.base_tried.is_none_or(|tried| tried.boot.until(now.boot) >= BASE_PAUSE) {
             let (done, _) = oneshot::channel();
             self.begin_base(now, done);
@@ -54,7 +52,6 @@ impl<C: Clock> Task<C> {
         self.note(now, [stopped]);
         let mut answers = tokio::time::timeout(STOP, self.store_the_rest(now)).await.is_ok();
         if answers {
-            let _ = tokio::time::timeout(STOP_BASE, self.rebase(now)).await;
             answers = tokio::time::timeout(STOP, self.writer.close()).await.is_ok();
         }
         if !answers {
@@ -84,22 +81,16 @@ impl<C: Clock> Task<C> {
         self.writer.head_event(now.wall).await;
     }
 
-    /// Finds and stores the events that the state rests on: a start reads those, and what came after.
-    async fn rebase(&mut self, now: Now) {
-        let (done, stored) = oneshot::channel();
-        self.begin_base(now, done);
-        // Without it the next start takes longer.
-        let _ = stored.await;
-    }
-
     /// Only of what is stored: a state that is ahead of the record rests on events that are not there, and may have forgotten
     /// what the record still has at hand. Then whoever waits is told at once.
     pub(super) fn begin_base(&mut self, now: Now, done: oneshot::Sender<()>) {
         if !self.is_all_stored() {
             return;
         }
-        self.based = *self.writer.head().borrow();
+        self.based = self.writer.head().borrow().seq;
         self.base_tried = Some(now);
-        drop(self.writer.base(self.state.picker(), done));
+        if let Err(error) = self.writer.base(self.state.picker(), done) {
+            eprintln!("jitd: no thread is left to find what makes starts shorter: {error}");
+        }
     }
 }

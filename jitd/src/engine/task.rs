@@ -275,11 +275,10 @@ impl<C: Clock> Task<C> {
                 self.answer(now, event, id, answer);
             }
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
-            Job::Query(look) => look(&self.snapshot()),
+            Job::Query(look) => self.settled(|task| look(&task.snapshot())),
             Job::Policy { read, by, answer } => self.read_policy(*read, by, answer),
-            Job::Watch { id, seen, changed } => match self.state.request(id).map(Request::progress) {
-                // What a batch has changed is told once it is stored.
-                Some(progress) if progress == seen || self.flight.is_some() => {
+            Job::Watch { id, seen, changed } => match self.settled(|task| task.state.request(id).map(Request::progress)) {
+                Some(progress) if progress == seen => {
                     let watchers = self.watchers.entry(id).or_default();
                     // Who has hung up is not kept until something changes: that may be never.
                     watchers.retain(|(_, watcher)| !watcher.is_closed());
@@ -320,6 +319,7 @@ impl<C: Clock> Task<C> {
             state: &self.state,
             policy: self.policy.as_deref(),
             trouble: &self.trouble,
+            no_record: self.no_record.as_deref(),
             now: self.clock.now(),
             policy_since: self.policy_since,
             store_fails: self.store_fails.as_deref(),

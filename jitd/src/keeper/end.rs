@@ -1,5 +1,6 @@
 //! How the processes of a session end: they are asked to, and after three seconds they are killed.
 
+use super::aside::Aside;
 use super::cgroup::Cgroup;
 use super::tree::Tree;
 use jit_core::engine::Grace;
@@ -15,8 +16,6 @@ use tokio::time::{Instant, sleep, timeout};
 const GRACE: Duration = Duration::from_secs(3);
 /// How they are asked to. What was stopped must run to hear it.
 const ASKED: [Signal; 3] = [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGCONT];
-/// Up to so many are asked at once, which takes a millisecond or two.
-const FEW: usize = 64;
 /// How long a kill may take, and how often it is tried.
 const KILL: Duration = Duration::from_secs(1);
 const KILLS: usize = 5;
@@ -28,33 +27,45 @@ fn count(number: usize) -> u32 {
 }
 
 /// Ends all that is in a cgroup, and removes it. `changed` is told when its last process has gone.
-pub async fn end_cgroup(cgroup: &Cgroup, changed: &Notify, grace: Grace) -> Tally {
-    let mut seen: BTreeSet<u32> = cgroup.processes().into_iter().collect();
+pub async fn end_cgroup(aside: &Aside, cgroup: &Cgroup, changed: &Notify, grace: Grace) -> Tally {
+    let asked = cgroup.clone();
+    let mut seen = aside.run(move || ask(&asked, grace)).await;
     match grace {
-        Grace::Some if !seen.is_empty() => {
-            let asked = cgroup.clone();
-            if seen.len() > FEW {
-                aside(move || asked.signal(&ASKED)).await;
-            } else {
-                asked.signal(&ASKED);
-            }
-            let _ = timeout(GRACE, emptied(cgroup, changed)).await;
-        }
+        Grace::Some if !seen.is_empty() => drop(timeout(GRACE, emptied(cgroup, changed)).await),
         Grace::Some | Grace::None => {}
     }
-    let killed = cgroup.processes();
+    let left = cgroup.clone();
+    let killed = aside.run(move || left.processes()).await;
     seen.extend(&killed);
     for _ in 0..KILLS {
         if cgroup.is_empty() {
             break;
         }
-        cgroup.kill();
+        let killed = cgroup.clone();
+        aside.run(move || killed.kill()).await;
         let _ = timeout(KILL, emptied(cgroup, changed)).await;
     }
+    let over = cgroup.clone();
+    let left = aside.run(move || remove(&over)).await;
+    Tally { processes: count(seen.len()), killed: count(killed.len()), left: count(left) }
+}
+
+/// Asks all that is in a cgroup to end, if they get time to; answers what that is.
+fn ask(cgroup: &Cgroup, grace: Grace) -> BTreeSet<u32> {
+    let seen = cgroup.processes().into_iter().collect();
+    match grace {
+        Grace::Some => cgroup.signal(&ASKED),
+        Grace::None => {}
+    }
+    seen
+}
+
+/// Removes a cgroup that was ended; answers how many are left in it.
+fn remove(cgroup: &Cgroup) -> usize {
     // One that cannot be counted is one.
     let left = if cgroup.is_empty() { 0 } else { cgroup.processes().len().max(1) };
     cgroup.remove();
-    Tally { processes: count(seen.len()), killed: count(killed.len()), left: count(left) }
+    left
 }
 
 async fn emptied(cgroup: &Cgroup, changed: &Notify) {
@@ -69,51 +80,42 @@ async fn emptied(cgroup: &Cgroup, changed: &Notify) {
 }
 
 /// Ends a process and all that it started and that is still to be found.
-pub async fn end_tree(root: Option<Process>, grace: Grace) -> Tally {
+pub async fn end_tree(aside: &Aside, root: Option<Process>, grace: Grace) -> Tally {
     let Some(root) = root else { return Tally::default() };
-    let mut tree = aside(move || Tree::of(root)).await;
+    let mut tree = aside.run(move || Tree::of(root)).await;
     match grace {
-        Grace::Some if tree.seen() > 0 => tree = died(with(tree, |tree| tree.signal(&ASKED)).await, GRACE).await,
+        Grace::Some if tree.seen() > 0 => tree = died(aside, with(aside, tree, |tree| tree.signal(&ASKED)).await, GRACE).await,
         Grace::Some | Grace::None => {}
     }
-    tree = with(tree, Tree::grow).await;
+    tree = with(aside, tree, Tree::grow).await;
     let killed = tree.alive().len();
     for _ in 0..KILLS {
         if tree.alive().len() == 0 {
             break;
         }
-        tree = died(with(tree, Tree::kill).await, KILL).await;
+        tree = died(aside, with(aside, tree, Tree::kill).await, KILL).await;
     }
     let left = tree.alive().len();
     Tally { processes: count(tree.seen()), killed: count(killed), left: count(left) }
 }
 
-async fn with(mut tree: Tree, work: impl FnOnce(&mut Tree) + Send + 'static) -> Tree {
-    aside(move || {
+async fn with(aside: &Aside, mut tree: Tree, work: impl FnOnce(&mut Tree) + Send + 'static) -> Tree {
+    let work = move || {
         work(&mut tree);
         tree
-    })
-    .await
+    };
+    aside.run(work).await
 }
 
 /// Waits until none of it is alive, so long at most.
-async fn died(mut tree: Tree, most: Duration) -> Tree {
+async fn died(aside: &Aside, mut tree: Tree, most: Duration) -> Tree {
     let began = Instant::now();
     loop {
-        tree = with(tree, Tree::grow).await;
+        tree = with(aside, tree, Tree::grow).await;
         if tree.alive().len() == 0 || began.elapsed() >= most {
             return tree;
         }
         sleep(LOOK).await;
-    }
-}
-
-/// Goes through processes beside the thread that answers checks: they are as many as somebody likes.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        // Ours to report, as if it had been done here.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

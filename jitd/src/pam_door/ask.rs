@@ -250,10 +250,14 @@ impl Waiter<'_> {
         }
     }
 
-    /// Takes an emergency.
+    /// Takes an emergency. Whom it alerts is told of it whether or not that is done while somebody waits for the answer.
     async fn take(&self, reason: String) -> Told {
         let taken = match self.actor(Begins::Emergency, Some(&reason)).await {
-            Ok(actor) => optouts::take(&self.desk.engine, &self.desk.directory, actor, self.wish(Some(reason))).await,
+            Ok(actor) => {
+                let (engine, directory, wish) = (self.desk.engine.clone(), self.desk.directory.clone(), self.wish(Some(reason)));
+                let taking = tokio::spawn(async move { optouts::take(&engine, &directory, actor, wish).await });
+                taking.await.unwrap_or(Err(Refusal::Busy))
+            }
             Err(refusal) => Err(refusal),
         };
         match taken {

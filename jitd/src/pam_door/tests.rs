@@ -10,7 +10,7 @@ async fn who_cannot_be_put_on_record_where_each_must_be_is_told_busy_and_no_id_t
     let record = RecordChecks::BeforeAnswer;
     let begun = Begun { state: State::default(), policy: None, trouble: Vec::new(), record, based: 0, no_record: None, hanging: None };
     // A disk that takes nothing.
-    let writer = Writer::none("the disk is full".to_owned(), &Arc::new(tokio::sync::watch::channel(0).0));
+    let writer = Writer::none("the disk is full".to_owned(), &Arc::new(tokio::sync::watch::channel(crate::writer::Newest::default()).0));
     let (engine, task) = Task::new(SystemClock, writer, Keeper::idle(), begun);
     tokio::spawn(task.run());
     let directory = tempfile::tempdir().unwrap();

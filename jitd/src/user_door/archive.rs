@@ -30,7 +30,7 @@ pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Momen
         return line.refuse(&refusal).await;
     }
     // What the state rests on is known up to there after this: none of it will be taken out. What comes meanwhile stays.
-    let most = *about.head.borrow();
+    let most = about.head.borrow().seq;
     about.engine.base().await;
     let store = about.store.clone();
     let last = tokio::task::spawn_blocking(move || read::last_before(&open_to_read(&store)?, moment(before), most)).await;

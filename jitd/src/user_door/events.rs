@@ -52,20 +52,28 @@ pub async fn follow(about: &About, line: &mut Line, actor: Actor, after: Option<
     if let Err(refusal) = may_read(about, actor).await {
         return line.refuse(&refusal).await;
     }
-    let newest = about.head.borrow().saturating_sub(1);
-    let filter = Filter { after: after.map_or(newest, |after| after.min(newest)), ..Filter::default() };
-    send_events(about, line, filter, true).await
+    let newest = *about.head.borrow();
+    let last = newest.seq.saturating_sub(1);
+    let filter = Filter { after: after.map_or(last, |after| after.min(last)), ..Filter::default() };
+    send_events_of(newest.record, about, line, filter, true).await
 }
 
 async fn may_read(about: &About, actor: Actor) -> Result<(), Refusal> {
     let me = actor.subject;
-    let sees_all = about.engine.query(move |snapshot| policy_of(snapshot).sees_all(&me)).await?;
-    if sees_all { Ok(()) } else { Err(Refusal::AuditorsOnly { what: "read the record" }) }
+    about
+        .engine
+        .query(move |snapshot| match snapshot.no_record {
+            _ if policy_of(snapshot).sees_all(&me) => Ok(()),
+            // Nobody knows who may, until there is one.
+            Some(why) => Err(not_read(&why)),
+            None => Err(Refusal::AuditorsOnly { what: "read the record" }),
+        })
+        .await?
 }
 
 /// No event counts of which nobody was told that it is stored, though the disk may hold some.
 fn acknowledged(about: &About, filter: Filter) -> Filter {
-    let newest = *about.head.borrow();
+    let newest = about.head.borrow().seq;
     Filter { upto: Some(filter.upto.map_or(newest, |upto| upto.min(newest))), ..filter }
 }
 
@@ -101,7 +109,13 @@ pub async fn send_checkpoint(about: &About, line: &mut Line) -> Result<(), Gone>
     line.send(&UserAnswer::Checkpoint(view)).await
 }
 
-pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, follow: bool) -> Result<(), Gone> {
+/// Sends the events of the record that there is, and follows it if that is asked for.
+pub async fn send_events(about: &About, line: &mut Line, filter: Filter, follow: bool) -> Result<(), Gone> {
+    let record = about.head.borrow().record;
+    send_events_of(record, about, line, filter, follow).await
+}
+
+async fn send_events_of(record: u64, about: &About, line: &mut Line, mut filter: Filter, follow: bool) -> Result<(), Gone> {
     let mut head = about.head.clone();
     loop {
         head.mark_unchanged();
@@ -109,21 +123,22 @@ pub async fn send_events(about: &About, line: &mut Line, mut filter: Filter, fol
             Ok(page) => page,
             Err(refusal) => return line.refuse(&refusal).await,
         };
+        if about.head.borrow().record != record {
+            // The same numbers are other events now. Whoever follows asks anew, and sees that it is another record.
+            return Ok(());
+        }
         let is_empty = parts.is_empty();
         filter.after = read_to;
         for events in parts {
             line.send(&UserAnswer::Events { events, more: true }).await?;
         }
-        if !is_empty {
-            continue;
-        }
-        if follow {
+        if is_empty && follow {
             tokio::select! {
                 // jitd ends: that is no end of what is followed.
                 changed = head.changed() => if changed.is_err() { return Ok(()) },
                 () = line.hung_up() => return Err(Gone),
             }
-        } else {
+        } else if is_empty {
             break;
         }
     }
@@ -140,3 +155,6 @@ pub fn event_view(record: &Record) -> EventView {
         hash: record.hash.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ const KINDS: [Kind; 6] = [Kind::Approved, Kind::SelfService, Kind::Login, Kind::
 
 /// Says how the daemon is, to auditors and root.
 pub async fn metrics(about: &About, line: &mut Line, actor: Actor) -> Result<(), Gone> {
-    let (meter, since, head) = (about.meter.clone(), Moment(about.since), *about.head.borrow());
+    let (meter, since, head) = (about.meter.clone(), Moment(about.since), about.head.borrow().seq);
     let found = about.engine.query(move |snapshot| {
         let sees_all = policy_of(snapshot).sees_all(&actor.subject);
         sees_all.then(|| view(snapshot, &meter, since, head))

@@ -51,6 +51,8 @@ fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {
 fn notices(snapshot: &Snapshot<'_>) -> Vec<String> {
     let mut notices = Vec::new();
     match (snapshot.policy, snapshot.trouble) {
+        // It is not read without one.
+        (None, _) if snapshot.no_record.is_some() => {}
         (None, [first, ..]) => notices.push(format!("there is no valid policy, so nobody is let in: {first}")),
         (None, []) => notices.push("there is no valid policy, so nobody is let in".to_owned()),
         (Some(_), [first, ..]) => notices.push(format!("the policy on disk is not valid, and the one before is in force: {first}")),

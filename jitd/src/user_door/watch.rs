@@ -28,7 +28,8 @@ pub async fn watch(about: &About, line: &mut Line, actor: Actor) -> Result<(), G
     // A line from us would be written over their screen, which shows it anyhow.
     let _seat = terminal_of(&actor).map(|terminal| about.notices.sit(terminal));
     let mut head = about.head.clone();
-    let mut after = head.borrow().saturating_sub(BACK);
+    let began = *head.borrow();
+    let mut after = began.seq.saturating_sub(BACK);
     let mut is_first = true;
     loop {
         head.mark_unchanged();
@@ -38,6 +39,10 @@ pub async fn watch(about: &About, line: &mut Line, actor: Actor) -> Result<(), G
             Ok(news) => news,
             Err(refusal) => return line.refuse(&refusal).await,
         };
+        if about.head.borrow().record != began.record {
+            // The numbers are another record's now: whoever watches begins anew.
+            return Ok(());
+        }
         after = news.upto;
         let says_something = news.send(line, is_first).await?;
         is_first = false;

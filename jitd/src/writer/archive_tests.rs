@@ -22,7 +22,7 @@ fn what_must_be_recorded_does_not_wait_until_the_space_of_archived_events_is_giv
     store.put_base(&pick(&file, state.picker(), 4_000).unwrap()).unwrap();
     let reader = open_to_read(&file).unwrap();
     let upto: Head = read::one(&reader, 4_000).unwrap().unwrap().head();
-    let (told, syslog) = (Arc::new(watch::channel(0).0), Syslog::new(directory.join("log")));
+    let (told, syslog) = (Arc::new(watch::channel(super::Newest::default()).0), Syslog::new(directory.join("log")));
     let reserve = Reserve::beside(&file, 1 << 30);
     let (writer, desk) = Writer::with_desk(store, file.clone(), reserve, syslog, &told, Arc::default());
     let free = |connection: &Connection| connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0)).unwrap();

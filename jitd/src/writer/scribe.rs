@@ -1,7 +1,7 @@
 //! What the thread does with what it is asked.
 
 use super::lines::{say_failed, say_unstored, urgency};
-use super::{Archived, Committed, Kept, Unstored, Work, fresh};
+use super::{Archived, Committed, Kept, Newest, Unstored, Work, fresh};
 use crate::meter::Meter;
 use crate::syslog::{Syslog, Turn};
 use crate::voice::Voice;
@@ -87,7 +87,9 @@ pub(super) struct Scribe {
     pub(super) voice: Voice,
     pub(super) behind: Arc<AtomicBool>,
     pub(super) fails: Arc<AtomicBool>,
-    pub(super) head: Arc<watch::Sender<u64>>,
+    pub(super) head: Arc<watch::Sender<Newest>>,
+    /// Which record this is, as the head counts them.
+    pub(super) record: u64,
     pub(super) meter: Arc<Meter>,
     pub(super) failing: Option<Failing>,
     pub(super) late: VecDeque<Late>,
@@ -293,7 +295,14 @@ impl Scribe {
     fn tell(&mut self, records: &[Record]) {
         self.meter.stored(records);
         records.iter().for_each(|record| self.voice.say(urgency(record), &line::of(record)));
-        self.head.send_replace(self.store.head().seq);
+        let (record, seq) = (self.record, self.store.head().seq);
+        self.head.send_if_modified(|newest| {
+            let is_ours = newest.record == record;
+            if is_ours {
+                newest.seq = seq;
+            }
+            is_ours
+        });
     }
 
     /// What changes while that is recorded is said the next time.
