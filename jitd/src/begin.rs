@@ -4,6 +4,8 @@
 //! fails is tried again each second, and one that reads long is read beside everything else. In all these cases jitd stays up
 //! and says so: the gate is shut, and not just gone.
 
+mod set_aside;
+
 use crate::clock::{Clock, KernelEntropy};
 use crate::engine::{self, Begun, Handle, Hanging};
 use crate::meter::Meter;
@@ -20,8 +22,9 @@ use jit_core::state::State;
 use jit_core::time::Now;
 use jit_store::{Base, Doubts, Fit, Fresh, Opened, Reserve, Store, StoreTrouble, compare, file_in, forget_base};
 use nix::sys::statvfs::statvfs;
+use set_aside::{damaged_one, looks, set_aside, set_rest_aside};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -367,40 +370,6 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
 
 fn outcome(read: Result<Result<Prepared, Unready>, JoinError>) -> Result<Prepared, Unready> {
     read.unwrap_or_else(|error| Err(Unready::Otherwise(format!("the record cannot be opened: {error}"))))
-}
-
-/// Moves a damaged record out of the way, with what SQLite keeps beside it.
-fn set_aside(path: &Path, now: Now) -> std::io::Result<PathBuf> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let aside = path.with_file_name(format!("{name}.damaged-{}", now.wall.as_millis()));
-    // First of all: without its WAL it could pass for a whole record, of an earlier time.
-    std::fs::rename(path, &aside)?;
-    set_rest_aside(path, &aside);
-    Ok(aside)
-}
-
-/// The same of what SQLite keeps beside a record. Nothing else may be read with it.
-fn set_rest_aside(path: &Path, aside: &Path) {
-    for tail in ["-wal", "-shm"] {
-        let beside = |path: &Path| PathBuf::from(format!("{}{tail}", path.display()));
-        // There is none where the record was closed in good order.
-        let _ = std::fs::rename(beside(path), beside(aside));
-    }
-}
-
-/// A damaged record that was set aside.
-fn damaged_one(state: &Path) -> Option<PathBuf> {
-    let is_one = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.strip_prefix("events.db.damaged-").is_some_and(|time| time.bytes().all(|digit| digit.is_ascii_digit()))
-    };
-    std::fs::read_dir(state).ok()?.flatten().map(|entry| entry.path()).filter(is_one).max()
-}
-
-/// How a file looks from outside: whoever copies one into its place changes that until they are done.
-fn looks(path: &Path) -> Option<(u64, std::time::SystemTime)> {
-    let about = path.metadata().ok()?;
-    Some((about.len(), about.modified().ok()?))
 }
 
 fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::time::BootId, bound: Bound) -> Result<Vec<Event>, String> {

@@ -95,6 +95,7 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));
     let unusable = |error| format!("a socket cannot be used: {error}");
     let Sockets { pam, user, .. } = sockets;
+    let pam_too = pam.try_clone().map_err(unusable)?;
     let pam = UnixListener::from_std(pam).map_err(unusable)?;
     let acts = Acts::default();
     let doors = pam_door::Doors {
@@ -127,11 +128,17 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // However long that is looked for, whoever is at the door is answered.
     engine.make_next_start_short().await;
-    // Who comes from now on waits in systemd's sockets for the next jitd.
+    // Who comes from now on waits in systemd's sockets for the next jitd; but not for a disk that does not answer.
     pam.abort();
     drop(user);
-    engine.stop().await;
-    let _ = task.await;
+    let stopped = async {
+        engine.stop().await;
+        let _ = task.await;
+    };
+    tokio::select! {
+        () = stopped => {}
+        () = pam_door::serve_while_stopping(UnixListener::from_std(pam_too).map_err(unusable)?) => {}
+    }
     ended
 }
 

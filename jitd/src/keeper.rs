@@ -5,44 +5,32 @@
 mod aside;
 mod cgroup;
 mod end;
+mod held;
 mod stranger;
 mod tree;
 mod watch;
 mod words;
+mod worker;
 
 use crate::engine::Handle;
-use crate::terminal::Terminal;
-use aside::Aside;
 use cgroup::{Cgroup, Cgroups};
-use jit_core::engine::{Command, Effect, Grace, left_to_end};
+use held::Held;
+use jit_core::engine::{Effect, Grace, left_to_end};
 use jit_core::grant::Grant;
 use jit_core::id::{GrantId, SessionId};
-use jit_core::session::{Bound, Process, SessionFacts, Tally};
+use jit_core::session::{Bound, Process};
 use jit_core::state::State;
-use jit_host::process::is_there;
 use jit_proto::pam;
-use nix::sys::inotify::WatchDescriptor;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use stranger::Stranger;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::mpsc;
 use watch::Watch;
+use worker::{Worker, ended};
 
 /// How often those cgroups are looked at that the kernel does not let us watch.
 const SWEEP: Duration = Duration::from_secs(5);
-
-/// How long a last line gets to reach who reads it. sshd and sudo carry it from the terminal's other side, and are asked to end
-/// with all the rest: they would go with the line in their hands.
-const LAST_LINE: Duration = Duration::from_millis(300);
-/// How long an end waits until it is said.
-const SAY: Duration = Duration::from_secs(1);
-
-/// Of so many sessions processes are gone through at a time, and to so many something is said.
-const AT_ONCE: usize = 2;
-const SAID_AT_ONCE: usize = 1;
 
 /// Something for the keeper to do.
 enum Order {
@@ -60,35 +48,6 @@ pub struct Keeper {
     orders: mpsc::UnboundedSender<Order>,
     cgroups: Option<Arc<Cgroups>>,
     held: Held,
-}
-
-/// The sessions that are in a cgroup, by their grants: open or not, something of them is running.
-#[derive(Clone, Default)]
-struct Held(Arc<Mutex<BTreeMap<GrantId, BTreeSet<SessionId>>>>);
-
-impl Held {
-    fn now(&self) -> MutexGuard<'_, BTreeMap<GrantId, BTreeSet<SessionId>>> {
-        // Nothing panics while it is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, grant: GrantId, session: SessionId) {
-        self.now().entry(grant).or_default().insert(session);
-    }
-
-    fn take(&self, grant: GrantId, session: SessionId) {
-        let mut held = self.now();
-        if let Some(others) = held.get_mut(&grant) {
-            others.remove(&session);
-            if others.is_empty() {
-                held.remove(&grant);
-            }
-        }
-    }
-
-    fn of(&self, grant: GrantId) -> BTreeSet<SessionId> {
-        self.now().get(&grant).cloned().unwrap_or_default()
-    }
 }
 
 /// The keeper's own end of it.
@@ -159,7 +118,7 @@ impl Keeper {
     /// The grants of which something is running in a cgroup, though the session may have closed.
     #[must_use]
     pub fn running(&self) -> Vec<GrantId> {
-        self.held.now().keys().copied().collect()
+        self.held.grants()
     }
 
     /// Does what a change asks for.
@@ -217,37 +176,6 @@ impl Keeper {
     }
 }
 
-/// A session that is in a cgroup.
-struct Place {
-    grant: GrantId,
-    cgroup: Cgroup,
-    /// Told when its last process has gone.
-    changed: Arc<Notify>,
-    watched: Option<WatchDescriptor>,
-    /// Its process, if it may be on its way in: until it is there, or gone, an empty cgroup is not a session that is over.
-    coming: Option<Process>,
-    /// Its process, if it closed by itself: it may be on its way out.
-    leaving: Option<Process>,
-}
-
-/// What came of ending a session: it, and those inside of it. Nothing where only something was said.
-type Ended = Vec<(SessionId, Tally)>;
-
-/// What does the work.
-struct Worker {
-    engine: Handle,
-    cgroups: Option<Arc<Cgroups>>,
-    places: BTreeMap<SessionId, Place>,
-    held: Held,
-    watch: Option<Watch>,
-    watched: HashMap<WatchDescriptor, SessionId>,
-    works: JoinSet<Ended>,
-    ending: BTreeSet<SessionId>,
-    /// Where sessions are ended, and where something is said to them: nobody's end waits for all that is to be said.
-    hands: Aside,
-    voice: Aside,
-}
-
 impl Keeper {
     /// Works for ever.
     pub async fn run(self, orders: Orders, engine: Handle) {
@@ -272,220 +200,3 @@ impl Keeper {
         }
     }
 }
-
-/// What came of a work. One that panicked is ours to report: its session would be ended by nothing any more.
-fn ended(done: Result<Ended, JoinError>) -> Ended {
-    done.unwrap_or_else(|lost| std::panic::resume_unwind(lost.into_panic()))
-}
-
-impl Worker {
-    fn new(engine: Handle, cgroups: Option<Arc<Cgroups>>, held: Held, watch: Option<Watch>) -> Self {
-        Self {
-            engine,
-            cgroups,
-            places: BTreeMap::new(),
-            held,
-            watch,
-            watched: HashMap::new(),
-            works: JoinSet::new(),
-            ending: BTreeSet::new(),
-            hands: Aside::of(AT_ONCE),
-            voice: Aside::of(SAID_AT_ONCE),
-        }
-    }
-
-    fn entered(&mut self, session: SessionId, grant: GrantId, cgroup: Cgroup, coming: Option<Process>) {
-        match self.places.get(&session) {
-            // Its line ran twice.
-            Some(place) if place.cgroup == cgroup => return self.look_at(session),
-            // One that was made in vain, and could not be removed then, must not hide the one that is in use.
-            Some(place) if !place.cgroup.is_empty() => {
-                return if cgroup.is_empty() {
-                    cgroup.remove()
-                };
-            }
-            Some(_) => self.forget(session),
-            None => {}
-        }
-        let watched = self.watch.as_ref().and_then(|watch| watch.add(&cgroup.events()));
-        self.watched.extend(watched.map(|descriptor| (descriptor, session)));
-        self.held.put(grant, session);
-        self.places.insert(session, Place { grant, cgroup, changed: Arc::new(Notify::new()), watched, coming, leaving: None });
-        // It may have ended before it was watched.
-        self.look_at(session);
-    }
-
-    fn look(&mut self, descriptor: WatchDescriptor) {
-        if let Some(session) = self.watched.get(&descriptor).copied() {
-            self.look_at(session);
-        }
-    }
-
-    /// The kernel gives out a limited number of watches, and none for a process that never came.
-    fn look_at_unwatched(&mut self) {
-        let unwatched = self.places.iter().filter(|(_, place)| place.watched.is_none() || place.coming.is_some());
-        let unwatched: Vec<_> = unwatched.map(|(id, _)| *id).collect();
-        unwatched.into_iter().for_each(|session| self.look_at(session));
-    }
-
-    /// A session of which no process is left is over.
-    fn look_at(&mut self, session: SessionId) {
-        let Some(place) = self.places.get_mut(&session) else { return };
-        if !place.cgroup.is_empty() {
-            place.coming = None;
-            return;
-        }
-        if place.coming.is_some_and(is_there) {
-            return;
-        }
-        place.changed.notify_waiters();
-        if self.ending.contains(&session) {
-            return;
-        }
-        place.cgroup.remove();
-        self.forget(session);
-        self.tell(Command::Close(session));
-    }
-
-    fn forget(&mut self, session: SessionId) {
-        let Some(place) = self.places.remove(&session) else { return };
-        if let Some(descriptor) = place.watched {
-            self.watched.remove(&descriptor);
-        }
-        self.held.take(place.grant, session);
-    }
-
-    /// Tells the engine. It comes back to us at once if it asks for something.
-    fn tell(&self, command: Command) {
-        let engine = self.engine.clone();
-        tokio::spawn(async move {
-            // It is a fact, whatever becomes of the record.
-            let _ = engine.command(command).await;
-        });
-    }
-
-    fn act(&mut self, effect: Effect) {
-        match effect {
-            Effect::Warn { session, left, at_expiry, extendable } => {
-                let line = words::warning(&session, left, at_expiry, extendable);
-                self.say(session, line);
-            }
-            Effect::Over(session) => {
-                let line = words::over(&session);
-                self.say(session, line);
-            }
-            Effect::Closed { session, process } => {
-                if let Some(place) = self.places.get_mut(&session) {
-                    place.leaving = process;
-                }
-            }
-            Effect::End { grant, sessions, because, grace } => {
-                for session in sessions {
-                    let (id, process, line) = (session.id, session.process, words::ended(&session, because));
-                    let known = self.place_of(id);
-                    self.end(id, known, process, grace, Some((session, line)));
-                }
-                let left = self.held.of(grant);
-                for session in left {
-                    let known = self.place_of(session);
-                    self.end(session, known, None, grace, None);
-                }
-            }
-        }
-    }
-
-    fn place_of(&self, session: SessionId) -> Option<Cgroup> {
-        self.places.get(&session).map(|place| place.cgroup.clone())
-    }
-
-    /// Says a line where a session is seen.
-    fn say(&mut self, session: SessionFacts, line: String) {
-        let (known, cgroups, voice) = (self.place_of(session.id), self.cgroups.clone(), self.voice.clone());
-        let say = move || {
-            let cgroup = known.or_else(|| found(cgroups.as_deref(), session.id, session.process));
-            say_where_it_is_seen(&session, cgroup.as_ref(), &line);
-        };
-        self.works.spawn(async move {
-            voice.run(say).await;
-            Vec::new()
-        });
-    }
-
-    /// Ends what is in this cgroup of a session, or what its process has started; but first its last words are said.
-    fn end(
-        &mut self,
-        session: SessionId,
-        known: Option<Cgroup>,
-        process: Option<Process>,
-        grace: Grace,
-        last_words: Option<(SessionFacts, String)>,
-    ) {
-        if !self.ending.insert(session) {
-            return;
-        }
-        let place = self.places.get(&session);
-        let changed = place.map(|place| place.changed.clone()).unwrap_or_default();
-        let leaving = place.and_then(|place| place.leaving);
-        let (cgroups, hands, voice) = (self.cgroups.clone(), self.hands.clone(), self.voice.clone());
-        self.works.spawn(async move {
-            let all = cgroups.clone();
-            let cgroup = match known {
-                Some(known) => Some(known),
-                None => hands.run(move || found(all.as_deref(), session, process)).await,
-            };
-            if let Some((facts, line)) = last_words {
-                let place = cgroup.clone();
-                let told = voice.run(move || say_where_it_is_seen(&facts, place.as_ref(), &line));
-                let told = tokio::time::timeout(SAY, told).await.unwrap_or_default();
-                match grace {
-                    Grace::Some if told => tokio::time::sleep(LAST_LINE).await,
-                    Grace::Some | Grace::None => {}
-                }
-            }
-            // One that closed by itself goes its own way first: its exit code is its caller's.
-            end::gone(leaving).await;
-            let Some(cgroup) = cgroup else { return vec![(session, end::end_tree(&hands, process, grace).await)] };
-            let place = cgroup.clone();
-            let inner = hands.run(move || inner(cgroups.as_deref(), &place)).await;
-            let tally = end::end_cgroup(&hands, &cgroup, &changed, grace).await;
-            std::iter::once((session, tally)).chain(inner).collect()
-        });
-    }
-
-    fn say_ended(&mut self, ended: Ended) {
-        for (session, tally) in ended {
-            self.ending.remove(&session);
-            self.forget(session);
-            self.tell(Command::Ended(session, tally));
-        }
-    }
-}
-
-/// The cgroup of a session of which none is known, if its process is in one.
-fn found(cgroups: Option<&Cgroups>, session: SessionId, process: Option<Process>) -> Option<Cgroup> {
-    cgroups?.of_process(process?.pid, session)
-}
-
-/// Says a line where a session is seen; answers whether that is anywhere.
-fn say_where_it_is_seen(session: &SessionFacts, cgroup: Option<&Cgroup>, line: &str) -> bool {
-    // They are looked for only where its own process has no terminal.
-    let members = std::iter::once_with(|| match cgroup {
-        Some(cgroup) => cgroup.own_processes(),
-        None => session.process.map(tree::Tree::of).map(|tree| tree.alive().collect()).unwrap_or_default(),
-    });
-    let terminals = Terminal::of_session(session.process, members.flatten()).into_iter();
-    terminals.filter(|terminal| terminal.say(session.uid, line)).count() > 0
-}
-
-/// The sessions inside of one, which end with it.
-fn inner(cgroups: Option<&Cgroups>, session: &Cgroup) -> Ended {
-    let inside = cgroups.map(|cgroups| cgroups.inside(session)).unwrap_or_default();
-    let ended = inside.into_iter().map(|(id, cgroup)| {
-        let processes = u32::try_from(cgroup.processes().len()).unwrap_or(u32::MAX);
-        (id, Tally { processes, ..Tally::default() })
-    });
-    ended.collect()
-}
-
-#[cfg(test)]
-mod tests;

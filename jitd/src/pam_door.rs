@@ -94,6 +94,25 @@ pub async fn serve(listener: UnixListener, doors: Doors, record: RecordChecks) {
     }
 }
 
+/// Answers in the place of a jitd that takes long to stop: silence would look as if it were away. Until then whoever comes waits
+/// for the next one.
+pub async fn serve_while_stopping(listener: UnixListener) {
+    tokio::time::sleep(ANSWER).await;
+    loop {
+        match listener.accept().await {
+            Ok((mut stream, _)) => {
+                let turn_away = async move {
+                    if trusted_peer(&stream).is_some() {
+                        let _ = tokio::time::timeout(ANSWER, wire::write(&mut stream, &busy(UNREAD))).await;
+                    }
+                };
+                drop(tokio::spawn(turn_away));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
 /// One connection: one question, one answer; or somebody who asks, for as long as they do.
 async fn connection(mut stream: UnixStream, service: Service) {
     let Some(pid) = trusted_peer(&stream) else { return };

@@ -63,7 +63,7 @@ fn a_first_start_on_a_disk_that_can_only_be_read_shuts_the_gate_and_is_not_just_
     host.jitd().start();
     host.user("alice").run("sudo -n id -un").fails().says("cannot be recorded");
     host.root().run("mount -o remount,rw /var/lib/jit").succeeds();
-    wait_until("a record", || host.jitd().stderr().contains("the record can be used again").then_some(()));
+    wait_until("a record", || host.jitd().stderr().contains("the record can be used").then_some(()));
     host.user("alice").run("jit request --reason INC-42").succeeds();
 }
 
@@ -74,7 +74,7 @@ fn a_pipe_in_place_of_the_record_or_of_a_lock_is_said_and_waited_for_by_nobody()
     host.jitd().start();
     host.user("alice").run("sudo -n id -un").fails().says("cannot be recorded");
     host.root().run("rm /var/lib/jit/events.db").succeeds();
-    wait_until("a record", || host.jitd().stderr().contains("the record can be used again").then_some(()));
+    wait_until("a record", || host.jitd().stderr().contains("the record can be used").then_some(()));
     host.user("alice").run("jit request --reason INC-42").succeeds();
     host.jitd().stop();
     host.root().run("rm /run/jit/jitd.lock; mkfifo /run/jit/jitd.lock").succeeds();

@@ -39,6 +39,20 @@ fn a_stop_that_looks_long_for_what_the_state_rests_on_answers_meanwhile() {
 }
 
 #[test]
+fn a_stop_that_waits_for_the_disk_answers_that_jitd_is_busy() {
+    let (host, disk) = host();
+    host.user("alice").run("jit request su --as erin --reason x").succeeds();
+    disk.fail(1, HANG, true);
+    host.user("alice").run("jit drop").succeeds().says("not on disk yet");
+    host.jitd().signal("TERM");
+    host.user("alice").run("sudo -n true").fails().says("the access daemon is busy");
+    disk.heal();
+    host.jitd().wait();
+    host.jitd().start();
+    is_sound(&host, "after a stop on a disk that hangs");
+}
+
+#[test]
 fn a_reload_that_waits_for_the_disk_keeps_nobody_from_stopping_jitd() {
     let (host, disk) = host();
     disk.fail(1, HANG, true);

@@ -1,10 +1,11 @@
-use super::{Effect, Held, Worker, ended};
+use super::super::held::Held;
+use super::{Worker, ended};
 use crate::clock::SystemClock;
 use crate::engine::{Begun, Task};
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::writer::{Newest, Writer};
-use jit_core::engine::Grace;
+use jit_core::engine::{Effect, Grace};
 use jit_core::name::{RunAs, Service, Uid, UserName};
 use jit_core::session::{Bound, SessionFacts};
 use jit_core::state::State;
