@@ -1,7 +1,7 @@
 //! The daemon from its first moment to its last, in order.
 
 use crate::begin::{Beginner, Beginning};
-use crate::breakglass::{self, Log};
+use crate::breakglass::Log;
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
@@ -16,6 +16,7 @@ use crate::sockets::{self, Sockets};
 use crate::vital::{Losses, Vital};
 use crate::{pam_door, reload, terminal, user_door, watchdog};
 use jit_core::time::{Now, STEP_MS};
+use jit_proto::breakglass;
 use jit_store::file_in;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -91,7 +92,7 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
         None if has_record => {}
         None => drop(tokio::spawn(beginner.again(engine.clone()))),
     }
-    drop(tokio::spawn(Log::of_the_module().follow(engine.for_people())));
+    drop(tokio::spawn(Log::of_the_module(meter.clone()).follow(engine.for_people())));
     let _keeper = vital.spawn("the keeper of sessions", keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));
