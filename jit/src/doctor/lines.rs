@@ -97,7 +97,19 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime) -> Check {
         None => "our lines are where they must be".to_owned(),
         Some(days) => format!("our lines are where they must be, and only observe, for {days} more days: everybody is let in"),
     };
-    Check::all(name, &fine, &wrong, &format!("jit disable {service}; jit enable {service} # then, from a new session: sudo jit confirm"))
+    let put_right = format!("jit disable {service}; jit enable {service}");
+    let remedy = match in_shared_files(service, read) {
+        shared if shared.is_empty() => format!("{put_right} # then, from a new session: sudo jit confirm"),
+        shared => format!("{}; {put_right} # what others include is in the stacks of all of them", shared.join("; ")),
+    };
+    Check::all(name, &fine, &wrong, &remedy)
+}
+
+/// What takes our lines out of files that are none of a service's own: in those they are lines of every service that includes them.
+fn in_shared_files(service: &str, read: Read<'_>) -> Vec<String> {
+    let files = stack::files_of_ours(service, read).unwrap_or_default();
+    let shared = files.iter().filter(|file| *file != service && PAIRS.iter().all(|(usual, _)| file != usual));
+    shared.map(|file| if file.contains('/') { format!("sed -i /pam_jit/d {file}") } else { format!("jit disable {file}") }).collect()
 }
 
 /// Lines of which some only observe: who is let in by one is turned away by another, or is in and never ended.
@@ -171,6 +183,21 @@ mod tests {
             ("sudo-i", "auth required pam_unix.so\n"),
         ]);
         assert_eq!(gated(&names, &read), ["sudo", "sudo-i", "cockpit", "cron", "odd"]);
+    }
+
+    #[test]
+    fn a_line_in_a_file_that_others_include_is_taken_out_of_that_file() {
+        let (_, read) = pam(&[
+            ("common-account", "account required pam_jit.so\n"),
+            ("cron", "@include common-account\naccount include /etc/mine\n"),
+            ("/etc/mine", "account required pam_jit.so\n"),
+            ("su", "account required pam_jit.so\n"),
+            ("su-l", "account include su\n"),
+        ]);
+        let remedy = |service: &str| of(service, &read, &Policy::default(), WallTime::from_millis(0)).remedy.unwrap();
+        let taken_out = "jit disable common-account; sed -i /pam_jit/d /etc/mine; jit disable cron; jit enable cron # what others include";
+        assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
+        assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
     }
 
     #[test]
