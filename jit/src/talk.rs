@@ -6,7 +6,7 @@ use crate::show::words::safe;
 use jit_proto::client::{Away, Connection, Patience, Trouble, Trust};
 use jit_proto::frame;
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Which};
-use jit_proto::view::{CheckpointView, EventView, GrantView, RequestView, SessionView, Shown, StatusView};
+use jit_proto::view::{CheckpointView, EventView, GrantView, MetricsView, RequestView, SessionView, Shown, StatusView};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -146,6 +146,13 @@ impl Talk {
         let conversation = self.ask(Act::Status)?;
         let UserAnswer::Status(status) = conversation.next()? else { return Err(conversation.unexpected()) };
         Ok(*status)
+    }
+
+    /// How the daemon is.
+    pub fn metrics(&self) -> Result<MetricsView, Failing> {
+        let conversation = self.ask(Act::Metrics)?;
+        let UserAnswer::Metrics(view) = conversation.next()? else { return Err(conversation.unexpected()) };
+        Ok(*view)
     }
 
     /// One thing and its events.

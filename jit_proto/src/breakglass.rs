@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// Where it is; no argument and no environment moves it.
 pub const FILE: &str = "/etc/jit/breakglass";
+/// Where the module writes down who came in so. It is root's, and jitd's group may read it.
+pub const LOG: &str = "/var/log/jit-breakglass";
 /// The longest file that is read, in bytes.
 const MOST: u64 = 64 * 1024;
 

@@ -2,18 +2,19 @@
 //! more. The module needs no restart of jitd's to take it for away: `/run/jit` may be writable by others, or the host too busy.
 
 use crate::engine::Handle;
+use crate::meter::Meter;
 use jit_core::engine::Command;
 use jit_core::event::AccessBreakglass;
 use jit_core::name::{Service, UserName};
+use jit_proto::breakglass::LOG;
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the module writes. It is root's, and jitd's group may read it.
-pub const LOG: &str = "/var/log/jit-breakglass";
 /// How often it is looked whether there is more.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many lines are recorded at once. The log has no limit, as the module has none; it is read on from here.
@@ -39,18 +40,20 @@ pub struct Log {
     place: Place,
     /// The last line that was handed over: a record that does not have it is another one, an older backup perhaps.
     last: Option<String>,
+    /// Where it is said that it cannot be read.
+    meter: Arc<Meter>,
 }
 
 impl Log {
     /// The module's.
     #[must_use]
-    pub fn of_the_module() -> Self {
-        Self::new(LOG, 0)
+    pub fn of_the_module(meter: Arc<Meter>) -> Self {
+        Self::new(LOG, 0, meter)
     }
 
     /// One of which nothing was read.
-    pub(crate) fn new(path: impl Into<PathBuf>, owner: u32) -> Self {
-        Self { path: path.into(), owner, place: Place::default(), last: None }
+    pub(crate) fn new(path: impl Into<PathBuf>, owner: u32, meter: Arc<Meter>) -> Self {
+        Self { path: path.into(), owner, place: Place::default(), last: None, meter }
     }
 
     /// Hands over what is there, and then whatever comes to it.
@@ -74,7 +77,9 @@ impl Log {
             let (path, owner, place) = (self.path.clone(), self.owner, self.place.clone());
             // A disk that hangs must hold up nobody at the door.
             let read = tokio::task::spawn_blocking(move || read_on(&open(&path, owner)?, place)).await;
-            let Ok(Ok((lines, place))) = read else { return };
+            let read = read.unwrap_or_else(|failed| Err(io::Error::other(failed)));
+            self.say(read.as_ref().err(), engine).await;
+            let Ok((lines, place)) = read else { return };
             if place == self.place {
                 return;
             }
@@ -85,6 +90,26 @@ impl Log {
             }
             self.place = place;
             self.last = lines.last().cloned().or(self.last.take());
+        }
+    }
+}
+
+impl Log {
+    /// Says why nothing of it reaches the record, once, and again when that changes. One that is not there has nothing in it.
+    async fn say(&self, error: Option<&io::Error>, engine: &Handle) {
+        let path = self.path.display();
+        let why = error.filter(|error| error.kind() != io::ErrorKind::NotFound).map(|error| format!("{path}: {error}"));
+        if self.meter.breakglass_is(why.clone()) == why {
+            return;
+        }
+        let Some(why) = why else {
+            eprintln!("jitd: {path} is read again");
+            return;
+        };
+        let why = format!("who comes in by the break-glass file is not on record: {why}");
+        eprintln!("jitd: warning: {why}");
+        if let Some((writer, _)) = engine.writer().await {
+            writer.say_failed(&why);
         }
     }
 }

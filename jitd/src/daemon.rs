@@ -1,7 +1,7 @@
 //! The daemon from its first moment to its last, in order.
 
 use crate::begin::{Beginner, Beginning};
-use crate::breakglass::{self, Log};
+use crate::breakglass::Log;
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
 use crate::engine::{Handle, Task};
@@ -18,6 +18,7 @@ use crate::vital::{Losses, Vital};
 use crate::writer::Newest;
 use crate::{pam_door, terminal, user_door, watchdog};
 use jit_core::time::{Now, STEP_MS};
+use jit_proto::breakglass;
 use jit_store::file_in;
 use sd_notify::NotifyState;
 use std::sync::Arc;
@@ -88,8 +89,8 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     let (engine, task) = Task::new(clock, writer, keeper.clone(), begun);
     let task = vital.spawn("the engine", task.telling(notices.clone()).run());
     beginner.go_on_with(then, engine.clone());
-    let _breakglass =
-        vital.spawn("who brings the log of the break-glass file into the record", Log::of_the_module().follow(engine.for_people()));
+    let _breakglass = vital
+        .spawn("who brings the log of the break-glass file into the record", Log::of_the_module(meter.clone()).follow(engine.for_people()));
     let _keeper = vital.spawn("the keeper of sessions", keeper.clone().run(orders, engine.clone()));
     let directory = Directory::default();
     let _notices = vital.spawn("who tells people at their terminals", notices.clone().run(news, engine.clone(), directory.clone()));

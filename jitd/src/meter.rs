@@ -82,6 +82,7 @@ pub struct Meter {
     slower: AtomicU64,
     sum_us: AtomicU64,
     stored: Mutex<Stored>,
+    breakglass_unread: Mutex<Option<String>>,
     /// How the record and syslog are.
     pub health: Health,
 }
@@ -124,6 +125,17 @@ impl Meter {
                 add_one(&mut stored.issued, &kind);
             }
         }
+    }
+
+    /// Notes why the log of break-glass entries cannot be read, if it cannot, and answers what was noted before.
+    pub fn breakglass_is(&self, unread: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.breakglass_unread.lock().unwrap_or_else(PoisonError::into_inner), unread)
+    }
+
+    /// Why the log of break-glass entries cannot be read, if it cannot.
+    #[must_use]
+    pub fn breakglass_unread(&self) -> Option<String> {
+        self.breakglass_unread.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The checks, by phase and answer.

@@ -59,7 +59,7 @@ pub struct Files<'a> {
 }
 
 /// Where they are; no argument and no environment moves them.
-pub const SYSTEM: Files<'static> = Files { exceptions: breakglass::FILE, log: "/var/log/jit-breakglass" };
+pub const SYSTEM: Files<'static> = Files { exceptions: breakglass::FILE, log: breakglass::LOG };
 
 impl Keyhole for Files<'_> {
     fn exceptions(&self) -> Result<Option<String>, String> {

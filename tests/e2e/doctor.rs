@@ -40,7 +40,14 @@ fn is_quiet_after(host: &Host, found: &str, remedy: &str) {
 #[test]
 fn a_healthy_host_satisfies_it_in_words_and_as_json() {
     let host = healthy();
-    host.root().run("jit doctor").succeeds().does_not_say("NOT OK").says("pam.d/sudo-i: our lines are where they must be");
+    host.root()
+        .run("jit doctor")
+        .succeeds()
+        .does_not_say("NOT OK")
+        .says("pam.d/sudo-i: our lines are where they must be")
+        .says("another sshd: sshd -f /etc/ssh/test_sshd_config (process ")
+        .says("policy's age: in force since 20")
+        .says("console log-ins: root's are never asked; nobody's are by login");
     let said = host.root().run("jit doctor --json").succeeds().json();
     let checks = said["checks"].as_array().unwrap();
     assert!(checks.len() > 15 && checks.iter().all(|check| check["ok"] == true), "{said}");
@@ -87,6 +94,39 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
     finds(&host, "sed -i 's/pam_jit.so$/pam_jit.so quite/' /etc/pam.d/su", "\"quite\" is no argument of ours", &again("su"));
     finds(&host, "sed -i 's/pam_jit.so$/pam_jit.so observe=2099-01-01/' /etc/pam.d/su", "more than 90 days ahead", &again("su"));
     finds(&host, "echo 'UsePAM no' > /etc/ssh/sshd_config", "UsePAM is not yes", "echo 'UsePAM yes' > /etc/ssh/sshd_config");
+    finds(
+        &host,
+        "sed -i \"s/pam_jit.so enter$/pam_jit.so enter observe=$(date -d +9days +%F)/\" /etc/pam.d/su",
+        "not all of our lines have the same observe=",
+        &again("su"),
+    );
+    let strict = "cp /etc/jit/policy.toml /root/; sed -i '0,/approve/s/approve/session = { require = \"cgroup\" }\\napprove/' /etc/jit/policy.toml; jit reload";
+    finds(
+        &host,
+        &format!("{strict}; sed -i '/pam_jit.so enter/d' /etc/pam.d/sudo"),
+        "rule ops-root wants a cgroup (require), and without a last session line that enforces nobody's session gets one",
+        &format!("cp /root/policy.toml /etc/jit/; jit reload; {}", again("sudo")),
+    );
+    // Whichever file has our lines.
+    host.root()
+        .run(r#"cp /etc/jit/policy.toml /root/; sed -i '0,/on *= \[/s/on *= \[/&"cockpit", /' /etc/jit/policy.toml; jit reload"#)
+        .succeeds();
+    let cockpit = "printf 'account required pam_unix.so\\nsession required pam_unix.so\\n' > /etc/pam.d/cockpit; jit enable cockpit";
+    host.root().run(&format!("{cockpit}; jit confirm --unproven; jit doctor")).succeeds().says("ok      pam.d/cockpit");
+    finds_and_is_believed(
+        &host,
+        "sed -i '/pam_jit.so enter/d' /etc/pam.d/cockpit",
+        "pam.d/cockpit: the line \"session ... enter\" is missing",
+    );
+    host.root()
+        .run("jit confirm --unproven; jit disable cockpit; rm /etc/pam.d/cockpit; cp /root/policy.toml /etc/jit/; jit reload")
+        .succeeds();
+    finds(
+        &host,
+        "printf 'UsePAM no\\nPort 2222\\nPidFile /run/two.pid\\n' > /etc/ssh/two; $(command -v sshd) -f /etc/ssh/two",
+        "sshd -f /etc/ssh/two (process",
+        "kill $(cat /run/two.pid); rm /etc/ssh/two; while [ -e /run/two.pid ]; do sleep 0.1; done",
+    );
     finds(&host, "jit disable --all", "no service has our lines", "for s in sudo su ssh; do jit enable $s; jit confirm --unproven; done");
 }
 
@@ -116,7 +156,39 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
         "cp /root/policy.toml /etc/jit/policy.toml; jit reload",
     );
     finds_and_is_believed(&host, "groupadd docker; gpasswd -a bob docker", "bob in docker");
+    let polkit = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service";
+    let rules = "mkdir -p /etc/polkit-1/rules.d; echo 'polkit.addAdminRule(function() { return [\"unix-group:wheel\"]; });'";
+    finds_and_is_believed(
+        &host,
+        &format!(
+            "mkdir -p $(dirname {polkit}); touch {polkit}; groupadd wheel; gpasswd -a bob wheel; {rules} > /etc/polkit-1/rules.d/50-default.rules"
+        ),
+        "administrators of polkit: bob in wheel",
+    );
+    // It looks each second.
+    let until = |value: u8| format!("until jit metrics | grep -q '^jit_breakglass_unread {value}'; do sleep 0.1; done");
+    finds(
+        &host,
+        &format!("touch /var/log/jit-breakglass; chmod 0750 /var/log; {}", until(1)),
+        "not on record: /var/log/jit-breakglass: Permission denied",
+        &format!("chmod 0755 /var/log; {}", until(0)),
+    );
+    host.root().run("journalctl -t jitd -o cat").says("store.failed why=\"who comes in by the break-glass file is not on record");
+    let shared = "systemctl restart jitd; stat -c %U:%G:%a /var/log/jit-breakglass";
+    host.root().run(shared).succeeds().says("root:jitd:640");
+    let remedy = said(&host, &format!("chmod 0600 /var/log/jit-breakglass; {}", until(1)), "Permission denied");
+    is_quiet_after(&host, "Permission denied", &format!("{remedy}\n{}", until(0)));
+    finds_and_is_believed(&host, "chmod 0644 /var/log/jit-breakglass", "/var/log/jit-breakglass is not root's own, 0640");
     finds_and_is_believed(&host, "mount -o remount,hidepid=2 /proc", "it is mounted with hidepid");
     finds(&host, "mount -t tmpfs -o size=1m,mode=0700,uid=900 tmpfs /var/lib/jit", "MB are left under /var/lib/jit", "umount /var/lib/jit");
     finds(&host, "mv /dev/log /dev/log.away", "/dev/log is no socket", "mv /dev/log.away /dev/log");
+    let takes = |lost: u8| format!("until jit metrics | grep -q '^jit_syslog_lost {lost}'; do sleep 0.1; done");
+    finds(
+        &host,
+        &format!("printf '[syslog]\\nsocket = \"/run/log\"\\n' > /etc/jit/jitd.toml; systemctl restart jitd; {}", takes(1)),
+        "/run/log does not take them",
+        &format!(": > /etc/jit/jitd.toml; systemctl restart jitd; {}", takes(0)),
+    );
+    let read_only = "mount --bind /var/lib/jit /var/lib/jit && mount -o remount,bind,ro /var/lib/jit && systemctl restart jitd";
+    finds(&host, read_only, "jitd cannot, so nothing is granted", "umount /var/lib/jit; systemctl restart jitd");
 }

@@ -68,7 +68,9 @@ fn an_emergency_lets_in_at_once_tells_others_and_holds_the_next_one_until_it_was
     for own in ["alice", "alice-adm"] {
         host.user(own).run(&format!("jit review {id} --verdict fine")).exits(1);
     }
-    host.user("dave").run("jit review").succeeds().says(&id).says("INC-42 database down");
+    let typed = format!("jit review {id} --verdict fine");
+    host.user("dave").run("jit review").succeeds().says("INC-42 database down").says(&typed).does_not_say("(or misuse)");
+    host.user("dave").run("jit status").succeeds().says(&typed).does_not_say("(or misuse)");
     host.user("erin").run("jit optouts").succeeds().says("oncall");
     host.user("dave").run(&format!("jit review {id} --verdict fine --note 'it was down'")).succeeds().says("fine");
     let shown = host.user("alice").run(&format!("jit show {id} --json")).succeeds().json();

@@ -131,6 +131,9 @@ fn jit_finds_policy_record_and_sockets_where_the_settings_of_jitd_say() {
     }
     let room = checks.iter().find(|check| check["name"] == "room for the record").unwrap();
     assert!(room["found"].as_str().unwrap().contains("/home/jit/state"), "{room}");
+    let remedy = "write a rule in /home/jit/policy/policy.toml; then jit reload";
+    let empty = "cd /home/jit/policy; cp policy.toml kept; echo 'version = 1' > policy.toml; jit doctor; cp kept policy.toml";
+    host.root().run(empty).says(remedy).does_not_say("/etc/jit/policy.toml");
     // Lines that ask elsewhere would let nobody in.
     host.root()
         .run("jit enable login")

@@ -1,6 +1,7 @@
 //! Ways to root that go round the gate. They are outside it, and named.
 
-use super::Check;
+use super::{Check, polkit};
+use crate::gate::{Places, stack};
 use jit_core::name::GroupName;
 use jit_host::accounts::members_of;
 use std::os::unix::fs::MetadataExt;
@@ -10,7 +11,10 @@ const GROUPS: [&str; 9] = ["docker", "podman", "lxd", "incus", "incus-admin", "l
 /// Programs that ask polkit, not sudo.
 const PROGRAMS: [&str; 5] = ["/usr/bin/pkexec", "/usr/bin/run0", "/usr/bin/machinectl", "/usr/bin/doas", "/usr/bin/ksu"];
 
-/// Groups, and programs.
+/// Services by which people log in at the host itself.
+const CONSOLES: [&str; 6] = ["login", "gdm-password", "lightdm", "sddm", "lxdm", "xdm"];
+
+/// Groups, programs, polkit's administrators, and the console.
 pub fn checks() -> Vec<Check> {
     let members = GROUPS.iter().filter_map(|group| {
         let members: Vec<_> = members_of(&GroupName::new(*group)).iter().map(ToString::to_string).filter(|name| name != "root").collect();
@@ -30,5 +34,19 @@ pub fn checks() -> Vec<Check> {
         format!("{}: they ask polkit or a file of their own, not this gate; see who may", named.join(", "))
     };
     checks.push(Check::fine("other ways to root", &found));
+    checks.push(polkit::check());
+    checks.push(consoles(&Places::default()));
     checks
+}
+
+/// Root's log-ins there are never ours, so that the last door stays open; those of others are where our lines are.
+fn consoles(places: &Places) -> Check {
+    let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
+    let there = CONSOLES.iter().copied().filter(|service| places.pam.join(service).exists());
+    let is_ours = |service: &&str| stack::find(service, &read).is_ok_and(|found| found.account > 0);
+    let (ours, others): (Vec<_>, Vec<_>) = there.partition(is_ours);
+    let mut said = vec!["root's are never asked".to_owned()];
+    said.extend((!others.is_empty()).then(|| format!("nobody's are by {}, which have no lines of ours", others.join(", "))));
+    said.extend((!ours.is_empty()).then(|| format!("others' are by {}", ours.join(", "))));
+    Check::fine("console log-ins", &said.join("; "))
 }

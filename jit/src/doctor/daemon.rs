@@ -1,11 +1,11 @@
 //! jitd: whether it answers at both doors, with the policy that is on disk, a record that is whole, and a clock that goes on.
 
-use super::Check;
+use super::{Check, health};
 use crate::chain::Chain;
 use crate::gate::sound;
-use crate::paths;
+use crate::paths::{self, Paths};
 use crate::talk::{Pace, Talk};
-use jit_core::policy::load;
+use jit_core::policy::{Policy, load};
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::{Act, EventFilter, UserAnswer};
@@ -25,6 +25,7 @@ pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
         }
     }
     checks.push(policy_in_force(talk));
+    checks.extend(health::checks(talk, now));
     checks.push(clock(talk, now));
     checks.push(chain(talk));
     checks
@@ -39,13 +40,24 @@ fn version(talk: &Talk) -> Result<String, String> {
     said().map_err(|failing| failing.to_string())
 }
 
+/// The policy of this host, as it is on disk.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn policy(now: WallTime) -> Result<Policy, Vec<load::Mistake>> {
+    let around = load::Around { now, zone: jit_host::zone::host_zone() };
+    paths::policy().and_then(|files| load::load(&files, around)).map(|(policy, _)| policy)
+}
+
 fn policy_on_disk(now: WallTime) -> Check {
     const NAME: &str = "policy";
-    match paths::policy().and_then(|files| load::load(&files, load::Around { now, zone: jit_host::zone::host_zone() })) {
-        Ok((policy, _)) if policy.lets_nobody_in() => {
-            Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), "write a rule in /etc/jit/policy.toml; then jit reload")
+    match policy(now) {
+        Ok(policy) if policy.lets_nobody_in() => {
+            let file = Paths::of_this_host().unwrap_or_default().policy;
+            let remedy = format!("write a rule in {}; then jit reload", file.display());
+            Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), &remedy)
         }
-        Ok((policy, _)) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
+        Ok(policy) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
         Err(mistakes) => Check::wrong(NAME, format!("it is not valid: {} to mend", mistakes.len()), "jit policy check"),
     }
 }

@@ -97,15 +97,29 @@ fn selinux() -> Check {
         return Check::fine(NAME, "it is not in use");
     }
     let enforcing = std::fs::read_to_string("/sys/fs/selinux/enforce").is_ok_and(|mode| mode.trim() == "1");
+    let Paths { run, state, .. } = Paths::of_this_host().unwrap_or_default();
     match (module_is_loaded(Path::new("/")), enforcing) {
         (true, _) => Check::fine(NAME, "our module is loaded"),
         (false, false) => Check::fine(NAME, "it is permissive"),
         (false, true) => Check::wrong(
             NAME,
             "it is enforcing, and our module is not loaded: sshd may not ask jitd".to_owned(),
-            "semodule -i /usr/share/selinux/packages/jit.pp; restorecon -R /run/jit /var/lib/jit /usr/sbin/jitd; systemctl restart jitd.socket jitd-user.socket",
+            &format!(
+                "semodule -i /usr/share/selinux/packages/jit.pp; {}restorecon -R {} {} /usr/sbin/jitd; systemctl restart jitd.socket jitd-user.socket",
+                labelled_alike(&run, &state),
+                run.display(),
+                state.display(),
+            ),
         ),
     }
+}
+
+/// What has places other than the usual ones labelled like those.
+fn labelled_alike(run: &Path, state: &Path) -> String {
+    let usual = Paths::default();
+    let pairs = [(usual.run.as_path(), run), (usual.state.as_path(), state)];
+    let others = pairs.into_iter().filter(|(usual, place)| usual != place);
+    others.map(|(usual, place)| format!("semanage fcontext -a -e {} {}; ", usual.display(), place.display())).collect()
 }
 
 /// Whether the store of modules, whose folder is named after the policy, has ours, at whatever priority.
@@ -122,6 +136,13 @@ fn module_is_loaded(root: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_of_ones_own_are_labelled_like_the_usual_ones() {
+        assert_eq!(labelled_alike(Path::new("/run/jit"), Path::new("/var/lib/jit")), "");
+        let said = labelled_alike(Path::new("/run/jit"), Path::new("/srv/jit"));
+        assert_eq!(said, "semanage fcontext -a -e /var/lib/jit /srv/jit; ");
+    }
 
     #[test]
     fn our_selinux_module_is_found_where_either_kind_of_host_keeps_it() {

@@ -1,29 +1,34 @@
 //! Our lines in the files of PAM, and sshd's word that it asks PAM at all.
 
-use super::Check;
-use crate::gate::{Places, sound, stack};
+use super::{Check, daemon, sshd};
+use crate::gate::{Places, stack};
 use chrono::{DateTime, Days, NaiveDate};
+use jit_core::name::Service;
+use jit_core::policy::{Policy, Require, Scope, SessionRule};
 use jit_core::time::WallTime;
 use jit_proto::pam::OBSERVE_DAYS;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Services that people come in by, and what they are without lines of ours while the other has them.
 const PAIRS: [(&str, Option<&str>); 5] = [("sudo", None), ("sudo-i", Some("sudo")), ("su", None), ("su-l", Some("su")), ("sshd", None)];
+/// What is in the names of files that packages and editors leave behind: no service asks by those.
+const LEFT_BEHIND: [&str; 4] = [".dpkg-", ".rpm", ".ucf-", "~"];
 /// The arguments that take no value.
 const WORDS: [&str; 4] = ["enter", "quiet", "debug", "ask"];
+
+type Read<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 
 /// One check for each service that has a line of ours, or should.
 pub fn checks(now: WallTime) -> Vec<Check> {
     let places = Places::default();
     let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
-    let has = |service: &str| stack::find(service, &read).is_ok_and(|found| found != stack::Found::default());
+    let policy = daemon::policy(now).unwrap_or_default();
     let mut checks = Vec::new();
-    for (service, with) in PAIRS {
-        if !places.pam.join(service).exists() || !(has(service) || with.is_some_and(has)) {
-            continue;
-        }
-        checks.push(of(service, &read, now));
+    for service in gated(&names(&places.pam), &read) {
+        checks.push(of(&service, &read, &policy, now));
         if service == "sshd" {
-            checks.push(sound::use_pam());
+            checks.extend(sshd::checks());
         }
     }
     if checks.is_empty() {
@@ -32,34 +37,99 @@ pub fn checks(now: WallTime) -> Vec<Check> {
     checks
 }
 
-fn of(service: &'static str, read: &dyn Fn(&str) -> Option<Vec<u8>>, now: WallTime) -> Check {
-    let name = match service {
-        "sudo-i" => "pam.d/sudo-i",
-        "su" => "pam.d/su",
-        "su-l" => "pam.d/su-l",
-        "sshd" => "pam.d/sshd",
-        _ => "pam.d/sudo",
+/// The files of pam.d.
+fn names(pam: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(pam).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str().map(str::to_owned)).collect()
+}
+
+/// The services that have a line of ours, or should, first those that people come in by. What others include is looked at with
+/// those.
+fn gated(names: &[String], read: Read<'_>) -> Vec<String> {
+    let has = |service: &str| match stack::find(service, read) {
+        Ok(found) => found != stack::Found::default(),
+        Err(_) => read(service).is_some_and(|bytes| stack::names_ours(&bytes)),
     };
+    let is_there = |service: &str| names.iter().any(|name| name == service);
+    let usual = PAIRS.iter().filter(|(service, with)| is_there(service) && (has(service) || with.is_some_and(has)));
+    let parts: BTreeSet<String> = names.iter().filter_map(|name| Some(stack::includes(name, &read(name)?))).flatten().collect();
+    let is_other = |name: &&String| {
+        let is_usual = PAIRS.iter().any(|(service, _)| *name == service);
+        !is_usual && !parts.contains(*name) && !LEFT_BEHIND.iter().any(|left| name.contains(left))
+    };
+    let mut others: Vec<_> = names.iter().filter(is_other).filter(|name| has(name)).cloned().collect();
+    others.sort();
+    usual.map(|(service, _)| (*service).to_owned()).chain(others).collect()
+}
+
+/// What a line of ours says.
+struct Says {
+    /// Whether it is the last one, which puts a session where it can be ended.
+    enters: bool,
+    /// For how many more days it only observes, if it does.
+    observes: Option<i64>,
+}
+
+fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime) -> Check {
+    let name = format!("pam.d/{service}");
     let looked = stack::disorder(service, read).and_then(|wrong| Ok((wrong, stack::arguments(service, read)?)));
     let (mut wrong, calls) = match looked {
         Ok(looked) => looked,
         Err(not) => return Check::wrong(name, not.to_string(), "mend the file, or put our lines in by hand"),
     };
     let today = DateTime::from_timestamp_millis(now.as_millis()).unwrap_or_default().date_naive();
-    let mut observing = None;
-    for argument in calls.iter().flatten() {
-        match understood(argument, today) {
-            Ok(None) => {}
-            Ok(Some(days)) => observing = Some(days),
-            Err(why) => wrong.push(why),
+    let mut lines = Vec::new();
+    for call in &calls {
+        let mut says = Says { enters: call.iter().any(|argument| argument == "enter"), observes: None };
+        for argument in call {
+            match understood(argument, today) {
+                Ok(None) => {}
+                Ok(Some(days)) => says.observes = Some(days),
+                Err(why) => wrong.push(why),
+            }
         }
+        lines.push(says);
     }
+    wrong.extend(half_observed(&lines));
+    wrong.extend(unbound(&lines, policy, &Service::new(service)));
     wrong.dedup();
-    let fine = match observing {
+    let fine = match lines.iter().find_map(|line| line.observes) {
         None => "our lines are where they must be".to_owned(),
         Some(days) => format!("our lines are where they must be, and only observe, for {days} more days: everybody is let in"),
     };
-    Check::all(name, &fine, &wrong, &format!("jit disable {service}; jit enable {service} # then, from a new session: sudo jit confirm"))
+    let put_right = format!("jit disable {service}; jit enable {service}");
+    let remedy = match in_shared_files(service, read) {
+        shared if shared.is_empty() => format!("{put_right} # then, from a new session: sudo jit confirm"),
+        shared => format!("{}; {put_right} # what others include is in the stacks of all of them", shared.join("; ")),
+    };
+    Check::all(name, &fine, &wrong, &remedy)
+}
+
+/// What takes our lines out of files that are none of a service's own: in those they are lines of every service that includes them.
+fn in_shared_files(service: &str, read: Read<'_>) -> Vec<String> {
+    let files = stack::files_of_ours(service, read).unwrap_or_default();
+    let shared = files.iter().filter(|file| *file != service && PAIRS.iter().all(|(usual, _)| file != usual));
+    shared.map(|file| if file.contains('/') { format!("sed -i /pam_jit/d {file}") } else { format!("jit disable {file}") }).collect()
+}
+
+/// Lines of which some only observe: who is let in by one is turned away by another, or is in and never ended.
+fn half_observed(lines: &[Says]) -> Option<String> {
+    let observing = lines.iter().filter(|line| line.observes.is_some()).count();
+    (observing > 0 && observing < lines.len()).then(|| "not all of our lines have the same observe=: the others enforce".to_owned())
+}
+
+/// A rule that lets nobody in who cannot be ended for sure rests on the last line: without it nobody is put into a cgroup.
+fn unbound(lines: &[Says], policy: &Policy, service: &Service) -> Option<String> {
+    let enforces = |enters| lines.iter().any(|line| line.enters == enters && line.observes.is_none());
+    if !enforces(false) || enforces(true) {
+        return None;
+    }
+    let wants = |scope: &Scope, session: &SessionRule| session.require == Require::Cgroup && scope.on.iter().any(|on| on.covers(service));
+    let rules = policy.grants.iter().map(|rule| (&rule.name, &rule.scope, &rule.session));
+    let emergencies = policy.emergencies.iter().map(|rule| (&rule.name, &rule.scope, &rule.session));
+    let repetitive = policy.repetitive.iter().map(|rule| (&rule.name, &rule.scope, &rule.session));
+    let (name, ..) = rules.chain(emergencies).chain(repetitive).find(|(_, scope, session)| wants(scope, session))?;
+    Some(format!("rule {name} wants a cgroup (require), and without a last session line that enforces nobody's session gets one"))
 }
 
 /// Whether the module takes this argument; and if it observes, for how many more days.
@@ -89,6 +159,73 @@ fn seconds(time: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jit_core::policy::load;
+    use std::collections::BTreeMap;
+
+    const WHOLE: &str =
+        "account required pam_jit.so\nsession required pam_jit.so\nauth required pam_unix.so\nsession required pam_jit.so enter\n";
+
+    fn pam(files: &[(&str, &str)]) -> (Vec<String>, impl Fn(&str) -> Option<Vec<u8>> + use<>) {
+        let files: BTreeMap<_, _> = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+        (files.keys().cloned().collect(), move |name: &str| files.get(name).cloned())
+    }
+
+    #[test]
+    fn every_service_with_a_line_of_ours_is_looked_at_and_what_others_include_with_those() {
+        let (names, read) = pam(&[
+            ("cockpit", WHOLE),
+            ("cockpit.dpkg-old", WHOLE),
+            ("common-account", "account required pam_jit.so\n"),
+            ("cron", "@include common-account\n"),
+            ("odd", "account required pam_jit.so \\\n"),
+            ("other", "account required pam_unix.so # not pam_jit.so\n"),
+            ("sudo", WHOLE),
+            ("sudo-i", "auth required pam_unix.so\n"),
+        ]);
+        assert_eq!(gated(&names, &read), ["sudo", "sudo-i", "cockpit", "cron", "odd"]);
+    }
+
+    #[test]
+    fn a_line_in_a_file_that_others_include_is_taken_out_of_that_file() {
+        let (_, read) = pam(&[
+            ("common-account", "account required pam_jit.so\n"),
+            ("cron", "@include common-account\naccount include /etc/mine\n"),
+            ("/etc/mine", "account required pam_jit.so\n"),
+            ("su", "account required pam_jit.so\n"),
+            ("su-l", "account include su\n"),
+        ]);
+        let remedy = |service: &str| of(service, &read, &Policy::default(), WallTime::from_millis(0)).remedy.unwrap();
+        let taken_out = "jit disable common-account; sed -i /pam_jit/d /etc/mine; jit disable cron; jit enable cron # what others include";
+        assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
+        assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
+    }
+
+    #[test]
+    fn a_rule_that_wants_a_cgroup_is_named_where_the_last_line_is_missing_or_only_observes() {
+        let text = "version = 1\n[[grant]]\nname = \"strict\"\nwho = [\"user:a\"]\non = [\"sudo\"]\napprove = []\nsession = { require = \"cgroup\" }\n";
+        let now = WallTime::parse("2026-11-23T12:00:00Z").unwrap();
+        let file = load::PolicyFile { file: "p".to_owned(), text: text.to_owned() };
+        let policy = load::load(&[file], load::Around { now, zone: None }).unwrap().0;
+        let found = |service: &str, text: &str, policy: &Policy| {
+            let (_, read) = pam(&[(service, text)]);
+            of(service, &read, policy, now).found
+        };
+        let named = "rule strict wants a cgroup";
+        let (missing, observed) =
+            (WHOLE.replace("session required pam_jit.so enter\n", ""), WHOLE.replace("enter", "enter observe=2026-12-01"));
+        assert!(found("sudo", &missing, &policy).contains(named) && found("sudo-i", &missing, &policy).contains(named));
+        let said = found("sudo", &observed, &policy);
+        assert!(said.contains(named) && said.contains("not all of our lines have the same observe="), "{said}");
+        for (service, text, policy) in [
+            ("sudo", WHOLE, &policy),
+            ("su", missing.as_str(), &policy),
+            ("sudo", missing.as_str(), &Policy::default()),
+            ("sudo", &WHOLE.replace("pam_jit.so", "pam_jit.so observe=2026-12-01"), &policy),
+            ("sudo", &observed.replace("2026-12-01", "2026-11-22"), &policy),
+        ] {
+            assert!(!found(service, text, policy).contains(named), "{service}: {text}");
+        }
+    }
 
     #[test]
     fn an_argument_that_the_module_would_not_take_is_named() {

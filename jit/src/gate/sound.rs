@@ -149,7 +149,8 @@ fn policy(service: &str, now: WallTime) -> Check {
         return Check::fine(NAME, "it is valid, and lets somebody in");
     }
     let found = format!("no rule for {service} that somebody can ask under and somebody can approve");
-    Check::wrong(NAME, found, "write one in /etc/jit/policy.toml, or name existing users and groups in it; then jit reload")
+    let file = Paths::of_this_host().unwrap_or_default().policy;
+    Check::wrong(NAME, found, &format!("write one in {}, or name existing users and groups in it; then jit reload", file.display()))
 }
 
 /// Whether there is a rule for this service, with people behind every name that it needs.
@@ -203,25 +204,51 @@ fn comes_in(user: &str, service: &str) -> bool {
     found.is_some_and(|(name, _)| name == user)
 }
 
+/// What keeps an sshd from asking PAM by the stack that has our lines, and what mends that.
+#[derive(Debug)]
+pub struct NotAsked {
+    /// What was found.
+    pub found: String,
+    /// What to do.
+    pub remedy: String,
+}
+
 /// Whether sshd asks PAM, and under the name that has our lines.
 #[must_use]
 pub fn use_pam() -> Check {
     const NAME: &str = "sshd";
-    let said = Command::new("sshd").arg("-T").env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").output();
+    match asks_pam(&[]) {
+        Ok(()) => Check::fine(NAME, "it asks PAM, as sshd"),
+        Err(NotAsked { found, remedy }) => Check::wrong(NAME, found, &remedy),
+    }
+}
+
+/// The same of an sshd that was started with these options, `-f` and `-o`.
+///
+/// # Errors
+/// It does not, or does not say so.
+pub fn asks_pam(options: &[String]) -> Result<(), NotAsked> {
+    let not = |found: String, remedy: String| Err(NotAsked { found, remedy });
+    let file = options.windows(2).find_map(|pair| match pair {
+        [option, file] if option == "-f" => Some(file.as_str()),
+        _ => None,
+    });
+    let file = file.unwrap_or("/etc/ssh/sshd_config");
+    let said = Command::new("sshd").arg("-T").args(options).env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").output();
     let said = said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let setting = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     match (setting("usepam"), setting("pamservicename")) {
-        (Some("yes"), None | Some("sshd")) => Check::fine(NAME, "it asks PAM, as sshd"),
-        (Some("yes"), Some(other)) => Check::wrong(
-            NAME,
-            format!("PAMServiceName is {other}: sshd asks another stack"),
-            "take PAMServiceName out of sshd's configuration",
-        ),
-        (Some(_), _) => Check::wrong(
-            NAME,
+        (Some("yes"), None | Some("sshd")) => Ok(()),
+        (Some("yes"), Some(other)) => {
+            not(format!("PAMServiceName is {other}: sshd asks another stack"), format!("take PAMServiceName out of {file}"))
+        }
+        (Some(_), _) => not(
             "UsePAM is not yes: sshd would not ask".to_owned(),
-            "write UsePAM yes in /etc/ssh/sshd_config, before any Match; then systemctl reload sshd",
+            format!("write UsePAM yes in {file}, before any Match; then systemctl reload the unit of that sshd"),
         ),
-        (None, _) => Check::wrong(NAME, "sshd -T does not say how it is set".to_owned(), "sshd -T, as root, says why"),
+        (None, _) => {
+            let trial = ["sshd -T"].into_iter().chain(options.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+            not(format!("{trial} does not say how it is set"), format!("{trial} # as root, says why"))
+        }
     }
 }

@@ -229,6 +229,23 @@ pub fn arguments(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Resul
     Ok(ours.map(|step| step.call.split_whitespace().skip(1).map(str::to_owned).collect()).collect())
 }
 
+/// The files that a file includes itself.
+#[must_use]
+pub fn includes(file: &str, bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = text(file, bytes) else { return Vec::new() };
+    let included = lines(file, text).filter_map(|line| match line {
+        Ok(Line::Include(_, other)) => Some(other.to_owned()),
+        Ok(Line::Empty | Line::Module(_)) | Err(_) => None,
+    });
+    included.collect()
+}
+
+/// Whether a line of the file names our module, understood or not.
+#[must_use]
+pub fn names_ours(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes).lines().any(|line| line.split('#').next().unwrap_or_default().contains(MODULE))
+}
+
 /// The files in which a service has a line of ours, of whatever kind, includes resolved.
 ///
 /// # Errors

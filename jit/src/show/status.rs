@@ -115,8 +115,8 @@ fn emergency(may: &MayView) -> Item {
 fn review(id: &str) -> Item {
     let id = safe(id);
     Item {
-        command: format!("jit review {id} --verdict fine (or misuse)"),
-        said: vec![id.clone(), format!("an emergency; see it: jit show {id}")],
+        command: format!("jit review {id} --verdict fine"),
+        said: vec![id.clone(), format!("an emergency; fine, or else misuse? See it: jit show {id}")],
     }
 }
 

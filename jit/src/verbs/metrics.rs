@@ -5,22 +5,21 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::{openmetrics, words};
 use crate::whole_file::WholeFile;
-use jit_proto::user::{Act, UserAnswer};
-use jit_proto::view::{FailureCode, MetricsView};
+use jit_proto::view::FailureCode;
 use std::io::Write;
 use std::path::Path;
 
 /// Says how the daemon is; or writes it to a file, which then also says when no daemon answers.
 pub fn metrics(context: &Context, file: Option<&Path>) -> Ended {
     let Some(file) = file else {
-        let view = ask(context)?;
+        let view = context.talk.metrics()?;
         match context.out.form() {
             Form::Json => context.out.json(&view)?,
             Form::Human => context.out.raw(openmetrics::written(&view).as_bytes())?,
         }
         return Ok(Exit::Done);
     };
-    match ask(context) {
+    match context.talk.metrics() {
         Ok(view) => write(file, &openmetrics::written(&view)).map(|()| Exit::Done),
         Err(Failing::Failed(failure)) if failure.code == FailureCode::Unreachable => {
             write(file, &openmetrics::away())?;
@@ -28,13 +27,6 @@ pub fn metrics(context: &Context, file: Option<&Path>) -> Ended {
         }
         Err(failing) => Err(failing),
     }
-}
-
-/// How the daemon is.
-pub fn ask(context: &Context) -> Result<MetricsView, Failing> {
-    let conversation = context.talk.ask(Act::Metrics)?;
-    let UserAnswer::Metrics(view) = conversation.next()? else { return Err(conversation.unexpected()) };
-    Ok(*view)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failing> {

@@ -57,7 +57,8 @@ fn due(context: &Context) -> Ended {
                 let what = words::what(&grant.service, &grant.run_as);
                 context.out.say(&format!("{id}  {user} took {what} at {}: {reason} ({due})", clock.short(grant.issued)))?;
             }
-            context.out.say("To review one: jit review G-... --verdict fine (or misuse) --note \"...\"")?;
+            let first = grants.first().map(|grant| words::safe(&grant.id)).unwrap_or_default();
+            context.out.say(&format!("To review one: jit review {first} --verdict fine --note \"...\", or --verdict misuse"))?;
         }
     }
     Ok(Exit::Done)

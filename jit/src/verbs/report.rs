@@ -1,6 +1,6 @@
 //! `jit report`: an access review that one looks at.
 
-use super::{Context, Ended, metrics};
+use super::{Context, Ended};
 use crate::cli::ReportArgs;
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -44,7 +44,7 @@ pub fn report(context: &Context, args: &ReportArgs) -> Ended {
         return Err(Failing::usage("that time has not come yet", "name a time that is over: --since 90d"));
     }
     // Only whoever may read the record may make a review of it; this says so before any file is made.
-    let before = metrics::ask(context)?.head;
+    let before = context.talk.metrics()?.head;
     let mut table = Table::create(args.csv.as_deref())?;
     let page = args.html.as_deref().map(|path| create(path).map(|file| (file, path))).transpose()?;
     let facts = gather(context, period, before, &mut table)?;

@@ -92,6 +92,8 @@ pub struct MetricsView {
     pub syslog_waiting: u64,
     /// Lines that syslog never got.
     pub syslog_undelivered: u64,
+    /// Why the log of those who came in by the break-glass file cannot be read, if it cannot.
+    pub breakglass_unread: Option<String>,
 }
 
 /// Which jitd answers.

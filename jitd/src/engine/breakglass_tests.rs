@@ -2,11 +2,15 @@
 
 use super::tests::Bench;
 use crate::breakglass::Log;
+use crate::meter::Meter;
 use jit_store::{Filter, events, file_in, open_to_read};
 use std::fs::{OpenOptions, metadata};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 fn write(log: &Path, text: &str) {
     OpenOptions::new().append(true).create(true).open(log).unwrap().write_all(text.as_bytes()).unwrap();
@@ -32,7 +36,7 @@ async fn each_line_is_recorded_once_and_what_comes_later_without_a_restart() {
     let bench = Bench::new("breakglass");
     let path = bench.directory.join("breakglass");
     let owner = metadata(&bench.directory).unwrap().uid();
-    let mut log = Log::new(&path, owner);
+    let mut log = Log::new(&path, owner, Arc::default());
     log.hand_over(&bench.engine).await;
     assert_eq!(recorded(&bench), [""; 0], "there is no such file");
     write(&path, &(line(1) + &line(2) + "\n\n\n\n" + &line(3) + &line(4) + &line(4) + "2026-11-23T12:00:01Z us"));
@@ -43,7 +47,7 @@ async fn each_line_is_recorded_once_and_what_comes_later_without_a_restart() {
     log.hand_over(&bench.engine).await;
     assert_eq!(count(&bench), 6, "with what had been cut off");
     // Another jitd, at its start.
-    Log::new(&path, owner).hand_over(&bench.engine).await;
+    Log::new(&path, owner, Arc::default()).hand_over(&bench.engine).await;
     assert_eq!(count(&bench), 6);
     // One that was begun anew.
     std::fs::remove_file(&path).unwrap();
@@ -56,9 +60,49 @@ async fn each_line_is_recorded_once_and_what_comes_later_without_a_restart() {
 async fn a_record_that_is_put_in_the_place_of_another_gets_what_it_does_not_have() {
     let (bench, older) = (Bench::new("breakglass-newer"), Bench::new("breakglass-older"));
     let path = bench.directory.join("breakglass");
-    let mut log = Log::new(&path, metadata(&bench.directory).unwrap().uid());
+    let mut log = Log::new(&path, metadata(&bench.directory).unwrap().uid(), Arc::default());
     write(&path, &(line(1) + &line(2)));
     log.hand_over(&bench.engine).await;
     log.hand_over(&older.engine).await;
     assert_eq!((recorded(&bench), recorded(&older)), (vec!["1".to_owned(), "2".to_owned()], vec!["1".to_owned(), "2".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_said_once_and_again_when_the_reason_changes() {
+    let bench = Bench::new("breakglass-unread");
+    let syslog = UnixDatagram::bind(bench.directory.join("log")).unwrap();
+    syslog.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let path = bench.directory.join("breakglass");
+    let meter = Arc::new(Meter::default());
+    let mut log = Log::new(&path, metadata(&bench.directory).unwrap().uid(), meter.clone());
+    log.hand_over(&bench.engine).await;
+    assert_eq!(meter.breakglass_unread(), None, "there is no such file");
+    write(&path, &line(1));
+    let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    let alert = || {
+        let mut said = [0; 4096];
+        loop {
+            let length = syslog.recv(&mut said).expect("an alert");
+            let said = String::from_utf8_lossy(&said[..length]).into_owned();
+            if said.contains("store.failed") {
+                return said;
+            }
+        }
+    };
+    mode(0o666);
+    log.hand_over(&bench.engine).await;
+    assert!(alert().contains("others could have written it"));
+    log.hand_over(&bench.engine).await;
+    let unread = meter.breakglass_unread().unwrap();
+    assert!(unread.starts_with(path.to_str().unwrap()) && unread.ends_with("others could have written it"), "{unread}");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+    log.hand_over(&bench.engine).await;
+    assert!(alert().contains("symbolic links"), "the next alert is of another reason");
+    assert_eq!(recorded(&bench), [""; 0]);
+    std::fs::remove_file(&path).unwrap();
+    write(&path, &line(2));
+    mode(0o640);
+    log.hand_over(&bench.engine).await;
+    assert_eq!((meter.breakglass_unread(), recorded(&bench)), (None, vec!["2".to_owned()]));
 }

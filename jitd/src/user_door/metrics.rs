@@ -65,6 +65,7 @@ fn view(snapshot: &Snapshot<'_>, meter: &Meter, since: Moment, head: u64) -> Met
         syslog_lost: health.syslog_lost.load(Ordering::Relaxed),
         syslog_waiting: health.syslog_waiting.load(Ordering::Relaxed),
         syslog_undelivered: health.syslog_undelivered.load(Ordering::Relaxed),
+        breakglass_unread: meter.breakglass_unread(),
     }
 }
 

@@ -31,6 +31,7 @@ fn sample() -> MetricsView {
         syslog_lost: true,
         syslog_waiting: 12,
         syslog_undelivered: 3,
+        breakglass_unread: Some("/var/log/jit-breakglass: Permission denied".to_owned()),
     }
 }
 
@@ -91,6 +92,7 @@ fn what_is_written_is_read_back_by_the_rules_of_openmetrics() {
         ("jit_checks_total{phase=\"account\",answer=\"allowed\"}", 40.0),
         ("jit_policy_valid", 0.0),
         ("jit_syslog_undelivered_total", 3.0),
+        ("jit_breakglass_unread", 1.0),
     ] {
         assert_eq!(samples.get(key), Some(&value), "{key}\n{text}");
     }

@@ -1,0 +1,50 @@
+//! What jitd itself says of its policy, its record and syslog: whether root could write or connect there says little of it.
+
+use super::{Check, breakglass};
+use crate::paths::Paths;
+use crate::show::times::{Clock, about};
+use crate::talk::Talk;
+use jit_core::time::WallTime;
+use jit_host::settings::Settings;
+use jit_proto::view::MetricsView;
+
+/// One check after the other.
+pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
+    match talk.metrics() {
+        Ok(view) => {
+            let mut checks = vec![record(&view), syslog(&view), breakglass::check(view.breakglass_unread.as_deref())];
+            checks.extend(view.policy_in_force.then(|| age(&view, now)));
+            checks
+        }
+        Err(failing) => vec![Check::wrong("health", failing.to_string(), "systemctl restart jitd")],
+    }
+}
+
+fn age(view: &MetricsView, now: WallTime) -> Check {
+    let age = now.as_millis().saturating_sub(view.policy_since.0).checked_div(1000).and_then(|age| u64::try_from(age).ok());
+    let since = Clock::local().minute(view.policy_since);
+    Check::fine("policy's age", &format!("in force since {since}, for {}", about(age.unwrap_or(0))))
+}
+
+fn record(view: &MetricsView) -> Check {
+    const NAME: &str = "writing the record";
+    if !view.store_failing {
+        return Check::fine(NAME, "jitd can");
+    }
+    let found =
+        format!("jitd cannot, so nothing is granted; {} events wait, and {} acts were refused", view.store_waiting, view.store_refused);
+    let state = Paths::of_this_host().unwrap_or_default().state;
+    let state = state.display();
+    Check::wrong(NAME, found, &format!("jit status; df -h {state}; df -i {state} # jit status says why"))
+}
+
+fn syslog(view: &MetricsView) -> Check {
+    const NAME: &str = "jitd's lines in syslog";
+    let socket = Settings::read(None).unwrap_or_default().syslog;
+    let socket = socket.display();
+    if !view.syslog_lost {
+        return Check::fine(NAME, &format!("{socket} takes them"));
+    }
+    let found = format!("{socket} does not take them; {} wait, and {} never came", view.syslog_waiting, view.syslog_undelivered);
+    Check::wrong(NAME, found, "systemctl status systemd-journald.socket rsyslog syslog-ng # the record has them all")
+}
