@@ -47,12 +47,19 @@ pub fn subject_by_name(name: &UserName) -> Result<Subject, AccountTrouble> {
 }
 
 fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
-    let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or(AccountTrouble::NoSuch)?;
+    let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or_else(not_found)?;
     let groups = groups_of(&user).unwrap_or_else(Groups::unknown);
     Ok(Subject { uid: Uid(user.uid.as_raw()), name: UserName::new(user.name), groups })
 }
 
-/// The names of all groups of a user; a group without a name is one that no policy can mean. None: they cannot be known.
+/// Why nobody was found.
+fn not_found() -> AccountTrouble {
+    let silent = sources::silent_about_accounts();
+    silent.map_or(AccountTrouble::NoSuch, |source| AccountTrouble::Failed(format!("its source {source} does not answer")))
+}
+
+/// The names of all groups of a user. A group without a name is one that no policy can mean, unless a source that may know it is
+/// away and does not say so. None: they cannot be known.
 fn groups_of(user: &User) -> Option<Groups> {
     if user.name.contains(char::REPLACEMENT_CHARACTER) {
         // The account's own name is not UTF-8, and of this one libc would know the primary group alone, without an error.
@@ -60,12 +67,12 @@ fn groups_of(user: &User) -> Option<Groups> {
     }
     let name = CString::new(user.name.as_str()).ok()?;
     let gids = getgrouplist(&name, user.gid).ok()?;
-    let mut known = BTreeSet::new();
-    for gid in gids {
-        known.extend(groups::name_of(gid.as_raw()).ok()?);
-    }
-    let silent = sources::silent(&name, user.gid.as_raw());
-    Some(if silent.is_empty() { Groups::Known(known) } else { Groups::Partly(known) })
+    let named: Option<Vec<_>> = gids.iter().map(|gid| groups::name_of(gid.as_raw()).ok()).collect();
+    let named = named?;
+    let nameless = named.iter().any(Option::is_none);
+    let known: BTreeSet<_> = named.into_iter().flatten().collect();
+    let are_all = !(nameless && sources::may_name_more_groups()) && sources::silent(&name, user.gid.as_raw()).is_empty();
+    Some(if are_all { Groups::Known(known) } else { Groups::Partly(known) })
 }
 
 /// The sources of groups in `nsswitch.conf` that cannot be asked now: asked for somebody who is nowhere, as some make up root
