@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
 
-/// Why an account is not known.
+/// Why an account, or a group, is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountTrouble {
     /// There is none.
@@ -83,12 +83,18 @@ pub fn silent_group_sources() -> Vec<String> {
     sources::silent(c"jit-no-such-account", NOBODYS)
 }
 
-/// Whether there is such a group; none: the name service did not say.
-#[must_use]
-pub fn is_group(group: &GroupName) -> Option<bool> {
-    let found = groups::named(group).ok()?;
-    // With a source silent, a group that is not found may be one of its.
-    found.is_some().then_some(true).or_else(|| silent_group_sources().is_empty().then_some(false))
+/// What a group of this name is called: the name service may find it by another spelling.
+///
+/// # Errors
+/// There is none, or the name service failed.
+pub fn group_by_name(group: &GroupName) -> Result<GroupName, AccountTrouble> {
+    let found = groups::named(group).map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?;
+    found.map(|group| group.name).ok_or_else(|| {
+        // With a source silent, a group that is not found may be one of its.
+        let silent = silent_group_sources();
+        let why = || AccountTrouble::Failed(format!("of its sources {} does not answer", silent.join(", ")));
+        if silent.is_empty() { AccountTrouble::NoSuch } else { why() }
+    })
 }
 
 /// Who is in a group, as far as the name service lists it: its members, and local accounts whose primary group
@@ -121,8 +127,8 @@ mod tests {
         let Groups::Known(groups) = root.groups else { panic!("root's groups are unknown") };
         assert!(groups.contains(&GroupName::new("root")));
         assert!(members_of(&GroupName::new("root")).contains(&UserName::new("root")));
-        assert_eq!(is_group(&GroupName::new("root")), Some(true));
-        assert_eq!(is_group(&GroupName::new("no-such-group-here")), Some(false));
+        assert_eq!(group_by_name(&GroupName::new("root")), Ok(GroupName::new("root")));
+        assert_eq!(group_by_name(&GroupName::new("no-such-group-here")), Err(AccountTrouble::NoSuch));
     }
 
     /// On a machine with libnss-systemd and without its services too: there it makes up root, and no other.

@@ -108,6 +108,25 @@ fn while_sssd_is_down_and_its_source_finds_nobody_a_deny_for_one_of_its_groups_h
 }
 
 #[test]
+fn a_name_that_the_directory_finds_by_another_spelling_means_nobody_and_check_and_reload_say_how_to_write_it() {
+    let host = with(&format!("{POLICY}{DENY}"));
+    let said = |policy: &str| {
+        host.write("/etc/jit/policy.toml", policy);
+        let (checked, read) = (host.root().run("jit policy check").succeeds(), host.root().run("jit reload").succeeds());
+        (checked.stdout, read.stdout)
+    };
+    let (checked, read) = said(&format!("{POLICY}{DENY}"));
+    assert!(!checked.contains("contractors") && !read.contains("warning"), "{checked}{read}");
+    let (checked, read) = said(&format!("{POLICY}{}", DENY.replace("group:c", "group:C")));
+    for said in [checked, read] {
+        assert!(
+            said.contains("group:Contractors means nobody: on this host it is called group:contractors (write group:contractors)"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn while_the_directory_is_down_its_groups_give_nothing_and_local_groups_are_still_known() {
     let policy = POLICY.replace("who = [\"group:ops\"]\non = [\"sudo\", \"su\"]", "who = [\"group:contractors\"]\non = [\"sudo\", \"su\"]");
     let host = with(&policy);
