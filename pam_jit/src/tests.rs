@@ -349,6 +349,29 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
 }
 
 #[test]
+fn a_job_of_at_is_its_owners_whatever_system_account_atd_is_and_nobody_who_calls_themselves_atd_is_somebody_else() {
+    let who = |service: &'static str, uid: u32| {
+        let mut host = Script { service: Some(service), user: Ok(Some("alice")), ..sudo(uid) };
+        let answers = Answers::of([Ok(Verdict::Allowed), opened()]);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        let asked = answers.asked.borrow().clone();
+        let [Question::Check(before), Question::Open { entry: after, .. }] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(before.who, after.who, "{service} {uid}");
+        (before.who.clone(), before.run_as.clone())
+    };
+    let alices = (Who::Name("alice".to_owned()), Some("alice".to_owned()));
+    // Debian's, SUSE's and RHEL's; and cron's, which is root's everywhere.
+    for (service, uid) in [("atd", 1), ("atd", 25), ("atd", 0), ("cron", 0), ("crond", 0)] {
+        assert_eq!(who(service, uid), alices, "{service} {uid}");
+    }
+    // cronie's crontab, which its user starts, and whatever a user might start as atd.
+    for (service, uid) in [("crond", 1001), ("atd", 1001), ("atd", 100), ("cron", 1), ("doas", 1)] {
+        assert_eq!(who(service, uid), (Who::Uid(uid), None), "{service} {uid}");
+    }
+}
+
+#[test]
 fn a_session_line_that_runs_twice_opens_once_and_a_handle_can_open_again_after_close() {
     let mut host = sshd("bob");
     let answers = Answers::of([opened(), Ok(Verdict::Noted), Ok(Verdict::Noted), opened()]);
