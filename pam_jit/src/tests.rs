@@ -127,7 +127,7 @@ impl Drop for Answers {
     }
 }
 
-/// Break-glass files that name these users, all with uid 1001.
+/// Break-glass files that name these users. The name service finds them in whatever case.
 struct Names(&'static str, RefCell<Vec<String>>);
 
 impl Keyhole for Names {
@@ -135,11 +135,11 @@ impl Keyhole for Names {
         Ok(Some(self.0.to_owned()))
     }
 
-    fn account(&self, who: &Who) -> Option<(String, u32)> {
+    fn account(&self, who: &Who) -> Option<String> {
         match who {
-            Who::Uid(1001) => Some(("alice".to_owned(), 1001)),
+            Who::Uid(1001) => Some("alice".to_owned()),
             Who::Uid(_) => None,
-            Who::Name(name) => Some((name.clone(), 1001)),
+            Who::Name(name) => Some(name.to_lowercase()),
         }
     }
 
@@ -346,6 +346,18 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     assert_eq!(ask_account(&mut sudo(1002), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away);
     assert_eq!(ask_account(&mut sshd("alice"), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away, "for sudo alone");
     assert_eq!(names.1.borrow().len(), 2);
+}
+
+#[test]
+fn the_breakglass_file_names_an_account_however_its_name_was_typed_at_the_door() {
+    let opens = |line: &'static str, typed: &'static str| {
+        let names = Names(line, RefCell::default());
+        let outcome = ask_account(&mut sshd(typed), &Answers::of([away()]), &Arguments::default(), &names);
+        (outcome, names.1.borrow().iter().any(|line| line.contains("user=alice service=sshd")))
+    };
+    assert_eq!(opens("alice sshd\n", "Alice"), (Outcome::Allowed, true));
+    assert_eq!(opens("alice sshd\n", "bob"), (Outcome::Away, false));
+    assert_eq!(opens("Alice sshd\n", "Alice"), (Outcome::Away, false), "the file is read letter by letter");
 }
 
 #[test]
