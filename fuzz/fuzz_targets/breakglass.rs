@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use pam_jit::breakglass::lets_in;
 
 fuzz_target!(|data: &str| {
-    for (user, service) in [("alice", "sudo"), ("alice", "sudo-i"), ("bob", "sshd"), ("a", "su-l")] {
+    for (user, service) in [("alice", "sudo"), ("alice", "sudo-i"), ("bob", "sshd"), ("a", "su-l"), ("a b", "sudo")] {
         assert_eq!(lets_in(data, user, service), says(data, user, service), "{user} {service}");
     }
     assert!(!lets_in(data, "", "sudo") && !lets_in(data, "alice", "") && !lets_in(data, "alice sudo", "") && !lets_in(data, "#", "sudo"));
@@ -46,14 +46,18 @@ impl Entropy for Never {
     }
 }
 
-/// The same, byte for byte: two words before a `#`, with blanks around them.
+/// The same, byte for byte: a name and a word before a `#`, with blanks around them; in the name there may be some.
 fn says(data: &str, user: &str, service: &str) -> bool {
     data.split('\n').any(|line| {
         let line = line.bytes().take_while(|byte| *byte != b'#').collect::<Vec<_>>();
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c);
         let words: Vec<_> = line.split(blank).filter(|word| !word.is_empty()).collect();
-        let [named, door] = words.as_slice() else { return false };
+        let [.., door] = words.as_slice() else { return false };
+        let before = &line[..line.len() - line.iter().rev().take_while(|byte| blank(byte)).count() - door.len()];
+        let is_blank = |byte: &&u8| blank(byte);
+        let (first, last) = (before.iter().take_while(is_blank).count(), before.iter().rev().take_while(is_blank).count());
+        let Some(named) = before.get(first..before.len().saturating_sub(last)) else { return false };
         let doors = [service.as_bytes(), service.strip_suffix("-i").or(service.strip_suffix("-l")).unwrap_or(service).as_bytes()];
-        *named == user.as_bytes() && doors.contains(door)
+        named == user.as_bytes() && doors.contains(door)
     })
 }

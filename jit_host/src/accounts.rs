@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fmt;
 
-/// Why an account is not known.
+/// Why an account, or a group, is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountTrouble {
     /// There is none.
@@ -47,12 +47,19 @@ pub fn subject_by_name(name: &UserName) -> Result<Subject, AccountTrouble> {
 }
 
 fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
-    let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or(AccountTrouble::NoSuch)?;
+    let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or_else(not_found)?;
     let groups = groups_of(&user).unwrap_or_else(Groups::unknown);
     Ok(Subject { uid: Uid(user.uid.as_raw()), name: UserName::new(user.name), groups })
 }
 
-/// The names of all groups of a user; a group without a name is one that no policy can mean. None: they cannot be known.
+/// Why nobody was found.
+fn not_found() -> AccountTrouble {
+    let silent = sources::silent_about_accounts();
+    silent.map_or(AccountTrouble::NoSuch, |source| AccountTrouble::Failed(format!("its source {source} does not answer")))
+}
+
+/// The names of all groups of a user. A group without a name is one that no policy can mean, unless a source that may know it is
+/// away and does not say so. None: they cannot be known.
 fn groups_of(user: &User) -> Option<Groups> {
     if user.name.contains(char::REPLACEMENT_CHARACTER) {
         // The account's own name is not UTF-8, and of this one libc would know the primary group alone, without an error.
@@ -60,12 +67,12 @@ fn groups_of(user: &User) -> Option<Groups> {
     }
     let name = CString::new(user.name.as_str()).ok()?;
     let gids = getgrouplist(&name, user.gid).ok()?;
-    let mut known = BTreeSet::new();
-    for gid in gids {
-        known.extend(groups::name_of(gid.as_raw()).ok()?);
-    }
-    let silent = sources::silent(&name, user.gid.as_raw());
-    Some(if silent.is_empty() { Groups::Known(known) } else { Groups::Partly(known) })
+    let named: Option<Vec<_>> = gids.iter().map(|gid| groups::name_of(gid.as_raw()).ok()).collect();
+    let named = named?;
+    let nameless = named.iter().any(Option::is_none);
+    let known: BTreeSet<_> = named.into_iter().flatten().collect();
+    let are_all = !(nameless && sources::may_name_more_groups()) && sources::silent(&name, user.gid.as_raw()).is_empty();
+    Some(if are_all { Groups::Known(known) } else { Groups::Partly(known) })
 }
 
 /// The sources of groups in `nsswitch.conf` that cannot be asked now: asked for somebody who is nowhere, as some make up root
@@ -76,12 +83,18 @@ pub fn silent_group_sources() -> Vec<String> {
     sources::silent(c"jit-no-such-account", NOBODYS)
 }
 
-/// Whether there is such a group; none: the name service did not say.
-#[must_use]
-pub fn is_group(group: &GroupName) -> Option<bool> {
-    let found = groups::named(group).ok()?;
-    // With a source silent, a group that is not found may be one of its.
-    found.is_some().then_some(true).or_else(|| silent_group_sources().is_empty().then_some(false))
+/// What a group of this name is called: the name service may find it by another spelling.
+///
+/// # Errors
+/// There is none, or the name service failed.
+pub fn group_by_name(group: &GroupName) -> Result<GroupName, AccountTrouble> {
+    let found = groups::named(group).map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?;
+    found.map(|group| group.name).ok_or_else(|| {
+        // With a source silent, a group that is not found may be one of its.
+        let silent = silent_group_sources();
+        let why = || AccountTrouble::Failed(format!("of its sources {} does not answer", silent.join(", ")));
+        if silent.is_empty() { AccountTrouble::NoSuch } else { why() }
+    })
 }
 
 /// Who is in a group, as far as the name service lists it: its members, and local accounts whose primary group
@@ -114,8 +127,8 @@ mod tests {
         let Groups::Known(groups) = root.groups else { panic!("root's groups are unknown") };
         assert!(groups.contains(&GroupName::new("root")));
         assert!(members_of(&GroupName::new("root")).contains(&UserName::new("root")));
-        assert_eq!(is_group(&GroupName::new("root")), Some(true));
-        assert_eq!(is_group(&GroupName::new("no-such-group-here")), Some(false));
+        assert_eq!(group_by_name(&GroupName::new("root")), Ok(GroupName::new("root")));
+        assert_eq!(group_by_name(&GroupName::new("no-such-group-here")), Err(AccountTrouble::NoSuch));
     }
 
     /// On a machine with libnss-systemd and without its services too: there it makes up root, and no other.

@@ -28,6 +28,8 @@ pub fn name_of(gid: gid_t) -> Result<Option<GroupName>, Errno> {
 
 /// A group of a name.
 pub struct Group {
+    /// Its name, as the name service spells it.
+    pub name: GroupName,
     /// Its number.
     pub gid: gid_t,
     /// The accounts that it lists.
@@ -44,7 +46,7 @@ pub fn named(name: &GroupName) -> Result<Option<Group>, Errno> {
         // SAFETY: as above, and `name` is a C string.
         unsafe { libc::getgrnam_r(name.as_ptr(), group, room, length, found) }
     };
-    found(ask, |group| Group { gid: group.gr_gid, members: members(group) })
+    found(ask, |group| Group { name: GroupName::new(text(group.gr_name)), gid: group.gr_gid, members: members(group) })
 }
 
 /// Asks with more room until it is enough, and takes what is wanted out of the entry.

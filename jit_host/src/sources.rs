@@ -6,23 +6,31 @@
 //! C Library manual", "NSS Module Function Internals"), and what it could not tell is unknown.
 
 use nix::libc::{self, c_char, c_int, c_long, c_void, gid_t};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::mem;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 
 /// The file that names the sources.
 const SOURCES: &str = "/etc/nsswitch.conf";
 /// Sources that read local files and live in libc itself: they cannot be away.
 const LOCAL: [&str; 3] = ["files", "compat", "db"];
 
-/// `NSS_STATUS_TRYAGAIN` and `NSS_STATUS_UNAVAIL` of `nss.h`.
+/// `NSS_STATUS_TRYAGAIN`, `NSS_STATUS_UNAVAIL` and `NSS_STATUS_NOTFOUND` of `nss.h`.
 const TRY_AGAIN: c_int = -2;
 const UNAVAILABLE: c_int = -1;
+const NOT_FOUND: c_int = 0;
 
 /// systemd's source says that it is away, with this number, where it is installed and no service offers it accounts, as in most
 /// containers: `/run/systemd/userdb` is not there, and so there is nobody whom it could know (systemd's `userdb_start_query`, and what
 /// `_nss_systemd_initgroups_dyn` makes of it). A service that does not answer is another number.
 const EMPTY: (&str, c_int) = ("systemd", libc::ESRCH);
+
+/// sssd's source, and where sssd listens. As RHEL and Fedora build it (`--enable-sss-default-nss-plugin`), it finds nobody while sssd is
+/// down, as if there were nobody (`sss_nss_make_request_timeout` in sssd's `sss_client/common.c`).
+const SSSD: (&str, &str) = ("sss", "/var/lib/sss/pipes/nss");
 
 /// `_nss_*_initgroups_dyn`.
 type InitGroups = unsafe extern "C" fn(*const c_char, gid_t, *mut c_long, *mut c_long, *mut *mut gid_t, c_long, *mut c_int) -> c_int;
@@ -33,42 +41,98 @@ pub fn silent(user: &CStr, gid: gid_t) -> Vec<String> {
     group_sources(&named).filter(|source| !LOCAL.contains(source)).filter(|source| !answers(source, user, gid)).map(str::to_owned).collect()
 }
 
-/// The sources in the line for `initgroups`, or else for `group`, without the actions in brackets.
+/// Whether a group that is not found by its number may have a name all the same: more than the local files name groups here, and a
+/// name may be with a source that is away and does not say so.
+pub fn may_name_more_groups() -> bool {
+    names_more_groups(&fs::read_to_string(SOURCES).unwrap_or_default())
+}
+
+fn names_more_groups(text: &str) -> bool {
+    line(text, "group").is_some_and(|line| sources(line).any(|source| !LOCAL.contains(&source) && !matches!(load(source), Loaded::Nowhere)))
+}
+
+/// A source that may know an account that is not found, as it finds nobody while it is down; none: what is not found is not there.
+pub fn silent_about_accounts() -> Option<&'static str> {
+    let text = fs::read_to_string(SOURCES).unwrap_or_default();
+    let (source, pipe) = SSSD;
+    let named = line(&text, "passwd").is_some_and(|line| sources(line).any(|named| named == source));
+    (named && !matches!(load(source), Loaded::Nowhere) && !listens(Path::new(pipe))).then_some(source)
+}
+
+/// The sources of which groups somebody is in: those in the line for `initgroups`, or else for `group`.
 fn group_sources(text: &str) -> impl Iterator<Item = &str> {
-    let line = |database: &str| {
-        text.lines().find_map(|line| line.split('#').next()?.trim().strip_prefix(database)?.trim_start().strip_prefix(':'))
-    };
-    let line = line("initgroups").or_else(|| line("group")).unwrap_or_default();
+    sources(line(text, "initgroups").or_else(|| line(text, "group")).unwrap_or_default())
+}
+
+fn line<'a>(text: &'a str, database: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.split('#').next()?.trim().strip_prefix(database)?.trim_start().strip_prefix(':'))
+}
+
+/// The sources in a line, without the actions in brackets.
+fn sources(line: &str) -> impl Iterator<Item = &str> {
     line.split_inclusive(']').flat_map(|part| part.split('[').next()).flat_map(str::split_whitespace)
 }
 
-fn answers(source: &str, user: &CStr, gid: gid_t) -> bool {
-    let (Ok(library), Ok(function)) =
-        (CString::new(format!("libnss_{source}.so.2")), CString::new(format!("_nss_{source}_initgroups_dyn")))
-    else {
-        return false;
-    };
-    // SAFETY: a C string; the library is one that libc itself loads to look up groups, and it is never unloaded.
-    let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_NOW | libc::RTLD_NODELETE) };
-    if handle.is_null() {
-        return is_not_installed();
+/// A source's library, while it is in use.
+struct Library(*mut c_void);
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        // SAFETY: a handle that dlopen gave, once.
+        unsafe { libc::dlclose(self.0) };
     }
-    // SAFETY: a handle that dlopen gave, and a C string.
-    let found = unsafe { libc::dlsym(handle, function.as_ptr()) };
-    // A source without this function lists all its groups, as files do.
-    let answered = found.is_null() || ask(found, user, gid).is_some_and(|(status, errno)| is_answer(source, status, errno));
-    // SAFETY: the handle from above, once.
-    unsafe { libc::dlclose(handle) };
-    answered
 }
 
-/// Whether a source has said all that it knows.
-fn is_answer(source: &str, status: c_int, errno: c_int) -> bool {
+/// What became of loading one.
+enum Loaded {
+    /// It is there.
+    Library(Library),
+    /// It is not installed.
+    Nowhere,
+    /// It cannot be loaded.
+    Broken,
+}
+
+fn load(source: &str) -> Loaded {
+    let Ok(library) = CString::new(format!("libnss_{source}.so.2")) else { return Loaded::Broken };
+    // SAFETY: a C string; the library is one that libc itself loads to look up groups, and it is never unloaded.
+    let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_NOW | libc::RTLD_NODELETE) };
+    match handle.is_null() {
+        false => Loaded::Library(Library(handle)),
+        true if is_not_installed() => Loaded::Nowhere,
+        true => Loaded::Broken,
+    }
+}
+
+fn answers(source: &str, user: &CStr, gid: gid_t) -> bool {
+    let Ok(function) = CString::new(format!("_nss_{source}_initgroups_dyn")) else { return false };
+    let library = match load(source) {
+        Loaded::Library(library) => library,
+        Loaded::Nowhere => return true,
+        Loaded::Broken => return false,
+    };
+    // SAFETY: a handle that dlopen gave, and a C string.
+    let found = unsafe { libc::dlsym(library.0, function.as_ptr()) };
+    // A source without this function lists all its groups, as files do.
+    found.is_null() || ask(found, user, gid).is_some_and(|(status, errno)| is_answer(source, status, errno, Path::new(SSSD.1)))
+}
+
+/// Whether a source has said all that it knows; sssd listens at this pipe.
+fn is_answer(source: &str, status: c_int, errno: c_int, pipe: &Path) -> bool {
     match status {
         UNAVAILABLE => (source, errno) == EMPTY,
         TRY_AGAIN => false,
+        NOT_FOUND => source != SSSD.0 || listens(pipe),
         _ => true,
     }
+}
+
+/// Whether somebody takes connections there now. One that has too many of them does not.
+fn listens(pipe: &Path) -> bool {
+    let Ok(address) = UnixAddr::new(pipe) else { return false };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let Ok(ours) = socket(AddressFamily::Unix, SockType::Stream, flags, None) else { return false };
+    connect(ours.as_raw_fd(), &address).is_ok()
 }
 
 /// Whether dlopen failed for want of a file: libc passes such a source over each time, and so it adds no groups.
@@ -105,27 +169,28 @@ fn ask(function: *mut c_void, user: &CStr, gid: gid_t) -> Option<(c_int, c_int)>
 mod tests {
     use super::*;
 
-    fn sources(text: &str) -> Vec<&str> {
+    fn named(text: &str) -> Vec<&str> {
         group_sources(text).collect()
     }
 
     #[test]
     fn sources_are_read_without_actions_and_comments() {
         assert_eq!(
-            sources("passwd: files sss\ngroup:  files [!NOTFOUND=return] sss [NOTFOUND=continue UNAVAIL=return] ldap # x\n"),
+            named("passwd: files sss\ngroup:  files [!NOTFOUND=return] sss [NOTFOUND=continue UNAVAIL=return] ldap # x\n"),
             ["files", "sss", "ldap"]
         );
-        assert_eq!(sources("group : files\n initgroups: sss files\n"), ["sss", "files"]);
-        assert_eq!(sources("# group: sss\ngroups: x\n"), [""; 0]);
+        assert_eq!(named("group : files\n initgroups: sss files\n"), ["sss", "files"]);
+        assert_eq!(named("# group: sss\ngroups: x\n"), [""; 0]);
     }
 
     #[test]
     fn only_systemds_source_and_only_without_services_is_away_and_has_answered() {
-        let (not_found, found) = (0, 1);
-        for status in [not_found, found] {
-            assert!(is_answer("sss", status, 0) && is_answer("systemd", status, 0));
+        let nowhere = Path::new("/nonexistent");
+        let found = 1;
+        for status in [NOT_FOUND, found] {
+            assert!(is_answer("ldap", status, 0, nowhere) && is_answer("systemd", status, 0, nowhere));
         }
-        assert!(is_answer("systemd", UNAVAILABLE, libc::ESRCH));
+        assert!(is_answer("systemd", UNAVAILABLE, libc::ESRCH, nowhere));
         for (source, status, errno) in [
             ("systemd", UNAVAILABLE, libc::ECONNREFUSED),
             ("systemd", UNAVAILABLE, libc::EHOSTDOWN),
@@ -134,7 +199,33 @@ mod tests {
             ("sss", UNAVAILABLE, libc::ESRCH),
             ("ldap", UNAVAILABLE, libc::ENOENT),
         ] {
-            assert!(!is_answer(source, status, errno), "{source} {status} {errno}");
+            assert!(!is_answer(source, status, errno, nowhere), "{source} {status} {errno}");
+        }
+    }
+
+    #[test]
+    fn that_sssds_source_finds_nobody_is_an_answer_only_while_sssd_listens() {
+        let directory = std::env::temp_dir().join(format!("jit-sources-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let pipe = directory.join("nss");
+        let (found, answered) = (1, |status| is_answer("sss", status, 0, &pipe));
+        assert!(!answered(NOT_FOUND), "no pipe");
+        assert!(answered(found), "sssd's cache answers without sssd");
+        let sssd = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+        assert!(answered(NOT_FOUND));
+        drop(sssd);
+        assert!(!answered(NOT_FOUND), "a pipe that an sssd has left behind");
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_group_without_a_name_may_have_one_where_more_than_files_name_groups() {
+        // This one is libc's own.
+        assert!(names_more_groups("group: files [SUCCESS=merge] hesiod\n"));
+        for text in
+            ["", "group: files\n", "group: compat db\n", "group: files jit-nosuch\n", "passwd: hesiod\ngroup: files\ninitgroups: hesiod\n"]
+        {
+            assert!(!names_more_groups(text), "{text}");
         }
     }
 

@@ -72,11 +72,11 @@ fn is_about(door: &str, service: &str) -> bool {
     door == service || matches!((door, service), ("sudo", "sudo-i") | ("su", "su-l"))
 }
 
+/// The last word of a line is the service, and what stands before it the user, in whose name there may be blanks.
 fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| {
-        let mut words = line.split('#').next()?.split_ascii_whitespace();
-        let pair = (words.next()?, words.next()?);
-        words.next().is_none().then_some(pair)
+        let (user, service) = line.split('#').next()?.trim_ascii().rsplit_once(|letter: char| letter.is_ascii_whitespace())?;
+        Some((user.trim_ascii_end(), service))
     })
 }
 
@@ -106,8 +106,10 @@ mod tests {
             assert!(!lets_in(line, "alice", "sudo"), "{line}");
         }
         assert!(!lets_in("alice sudo-i", "alice", "sudo"));
-        let text = "alice sudo\n# carol sudo\nbob sshd\ndave sudo # for now\nerin sudo please\n";
-        assert_eq!(named(text, "sudo-i").collect::<Vec<_>>(), ["alice", "dave"]);
+        let text = "alice sudo\n# carol sudo\nbob sshd\ndave sudo # for now\nerin sudo please\nremote  admin \t sudo\n";
+        assert_eq!(named(text, "sudo-i").collect::<Vec<_>>(), ["alice", "dave", "remote  admin"]);
+        assert!(lets_in("domain admin sudo", "domain admin", "sudo") && !lets_in("domain admin sudo", "admin", "sudo"));
+        assert!(!lets_in("alice bob sudo", "alice", "sudo") && !lets_in("alice bob sudo", "bob", "sudo"), "two users are two lines");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Who is at the door.
 //!
 //! A setuid program runs for its caller: the real uid. Only in account is that sure (in sudoedit's session it is
-//! 0), so it is found there and remembered. A log-in is for whom PAM_USER names.
+//! 0), so it is found there and remembered. A log-in, and a daemon's job, is for whom PAM_USER names.
 
 use crate::host::{Caller, Host, Item, Odd, Variable};
 use jit_proto::pam::{Entry, Who};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 /// Why the question cannot be put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,16 @@ fn family(service: &str) -> Family {
     }
 }
 
+/// The uids that a system gives out by itself, to accounts of its own (LSB, "User ID Ranges"): no human has one.
+const OF_THE_SYSTEM: RangeInclusive<u32> = 1..=99;
+
+/// Whether the caller is a daemon that acts for whom PAM_USER names though its real uid is not 0. There is one: atd keeps the uid that
+/// it is built with while it asks PAM, Debian's `daemon` and SUSE's `at` (`RELINQUISH_PRIVS_ROOT` in its `privs.h`); RHEL's is root.
+/// No setuid program is called so, and whoever started one would have a uid of their own.
+fn is_daemon(service: &str, uid: u32) -> bool {
+    service == "atd" && OF_THE_SYSTEM.contains(&uid)
+}
+
 fn required(host: &dyn Host, item: Item) -> Result<String, Unknown> {
     host.item(item)?.ok_or(Unknown::Missing(item))
 }
@@ -71,6 +82,7 @@ fn required(host: &dyn Host, item: Item) -> Result<String, Unknown> {
 fn seen_now(host: &dyn Host, service: &str) -> Result<Caller, Unknown> {
     match (family(service), host.real_uid()) {
         (Family::Sudo | Family::Su | Family::Runuser, 0) => Ok(Caller::NotOurs),
+        (Family::Other, uid @ 1..) if is_daemon(service, uid) => Ok(Caller::LogsIn),
         (Family::Sudo | Family::Su | Family::Runuser | Family::Other, uid @ 1..) => Ok(Caller::Uid(uid)),
         (Family::Other, 0) if service == "login" && host.item(Item::RemoteHost)?.is_none() && is_root(&required(host, Item::User)?) => {
             Ok(Caller::NotOurs)

@@ -127,7 +127,7 @@ impl Drop for Answers {
     }
 }
 
-/// Break-glass files that name these users, all with uid 1001.
+/// Break-glass files that name these users. The name service finds them in whatever case.
 struct Names(&'static str, RefCell<Vec<String>>);
 
 impl Keyhole for Names {
@@ -135,11 +135,11 @@ impl Keyhole for Names {
         Ok(Some(self.0.to_owned()))
     }
 
-    fn account(&self, who: &Who) -> Option<(String, u32)> {
+    fn account(&self, who: &Who) -> Option<String> {
         match who {
-            Who::Uid(1001) => Some(("alice".to_owned(), 1001)),
+            Who::Uid(1001) => Some("alice".to_owned()),
             Who::Uid(_) => None,
-            Who::Name(name) => Some((name.clone(), 1001)),
+            Who::Name(name) => Some(name.to_lowercase()),
         }
     }
 
@@ -346,6 +346,41 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     assert_eq!(ask_account(&mut sudo(1002), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away);
     assert_eq!(ask_account(&mut sshd("alice"), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away, "for sudo alone");
     assert_eq!(names.1.borrow().len(), 2);
+}
+
+#[test]
+fn the_breakglass_file_names_an_account_however_its_name_was_typed_at_the_door() {
+    let opens = |line: &'static str, typed: &'static str| {
+        let names = Names(line, RefCell::default());
+        let outcome = ask_account(&mut sshd(typed), &Answers::of([away()]), &Arguments::default(), &names);
+        (outcome, names.1.borrow().iter().any(|line| line.contains("user=alice service=sshd")))
+    };
+    assert_eq!(opens("alice sshd\n", "Alice"), (Outcome::Allowed, true));
+    assert_eq!(opens("alice sshd\n", "bob"), (Outcome::Away, false));
+    assert_eq!(opens("Alice sshd\n", "Alice"), (Outcome::Away, false), "the file is read letter by letter");
+}
+
+#[test]
+fn a_job_of_at_is_its_owners_whatever_system_account_atd_is_and_nobody_who_calls_themselves_atd_is_somebody_else() {
+    let who = |service: &'static str, uid: u32| {
+        let mut host = Script { service: Some(service), user: Ok(Some("alice")), ..sudo(uid) };
+        let answers = Answers::of([Ok(Verdict::Allowed), opened()]);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        let asked = answers.asked.borrow().clone();
+        let [Question::Check(before), Question::Open { entry: after, .. }] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(before.who, after.who, "{service} {uid}");
+        (before.who.clone(), before.run_as.clone())
+    };
+    let alices = (Who::Name("alice".to_owned()), Some("alice".to_owned()));
+    // Debian's, SUSE's and RHEL's; and cron's, which is root's everywhere.
+    for (service, uid) in [("atd", 1), ("atd", 25), ("atd", 0), ("cron", 0), ("crond", 0)] {
+        assert_eq!(who(service, uid), alices, "{service} {uid}");
+    }
+    // cronie's crontab, which its user starts, and whatever a user might start as atd.
+    for (service, uid) in [("crond", 1001), ("atd", 1001), ("atd", 100), ("cron", 1), ("doas", 1)] {
+        assert_eq!(who(service, uid), (Who::Uid(uid), None), "{service} {uid}");
+    }
 }
 
 #[test]

@@ -1,18 +1,55 @@
 //! A directory server that is away or slow: what it would say is unknown, and only of whom it was asked.
 
 use jit_tests::{Host, POLICY, wait_until};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A host that knows some groups from a directory; contractors may not sudo.
 fn with(policy: &str) -> Host {
-    let sources = "passwd: files\ngroup: files [NOTFOUND=continue] hesiod\nshadow: files\nhosts: files\n";
-    let host = Host::with(|host| host.people().policy(policy).file("nsswitch.conf", 0o644, sources).without_daemon()).start();
-    let library = host.path("/run/libnss_directory.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/host/directory.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-Wall", "-Werror", "-O1", "-o"]).arg(library).arg(source).status().unwrap();
-    assert!(built.success());
+    let host = with_source(policy, "passwd: files\ngroup: files [NOTFOUND=continue] hesiod\n", &[]);
     host.root().run("mount --bind /run/libnss_directory.so /lib/$(uname -m)-linux-gnu/libnss_hesiod.so.2").succeeds();
+    started(host)
+}
+
+/// The same of sssd, whose source finds nobody while it is down, as RHEL and Fedora build it; and who listens in its place.
+fn with_sssd(policy: &str) -> (Host, UnixListener) {
+    let host =
+        with_source(policy, "passwd: files sss\ngroup: files [SUCCESS=merge] sss\n", &["-DSOURCE=sss", "-DDOWN=NSS_STATUS_NOTFOUND"]);
+    // Debian has no such source: what the world adds is its own alone.
+    let over = "over() { mkdir -p /run/over$1/up /run/over$1/work; mount -t overlay -o lowerdir=$1,upperdir=/run/over$1/up,workdir=/run/over$1/work overlay $1; }";
+    host.root()
+        .run(&format!(
+            "{over}; set -e; mkdir /run/kept; mount --bind /var/lib/jit /run/kept; over /var/lib; mkdir -p /var/lib/jit /var/lib/sss/pipes
+             mount --bind /run/kept /var/lib/jit; over /usr/lib/$(uname -m)-linux-gnu
+             cp /run/libnss_directory.so /usr/lib/$(uname -m)-linux-gnu/libnss_sss.so.2"
+        ))
+        .succeeds();
+    let sssd = listening(&host);
+    (started(host), sssd)
+}
+
+fn listening(host: &Host) -> UnixListener {
+    let pipe = host.path("/var/lib/sss/pipes/nss");
+    let _ = std::fs::remove_file(&pipe);
+    let sssd = UnixListener::bind(&pipe).unwrap();
+    std::fs::set_permissions(&pipe, PermissionsExt::from_mode(0o666)).unwrap();
+    sssd
+}
+
+fn with_source(policy: &str, sources: &str, flags: &[&str]) -> Host {
+    let sources = format!("{sources}shadow: files\nhosts: files\n");
+    let host = Host::with(|host| host.people().policy(policy).file("nsswitch.conf", 0o644, &sources).without_daemon()).start();
+    let library = host.path("/run/libnss_directory.so");
+    let code = concat!(env!("CARGO_MANIFEST_DIR"), "/host/directory.c");
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-Wall", "-Werror", "-O1"]).args(flags).arg("-o").arg(library).arg(code).status();
+    assert!(built.unwrap().success());
+    host
+}
+
+fn started(host: Host) -> Host {
     host.root().run("mkdir -m 0755 /run/directory; echo bob > /run/directory/contractors").succeeds();
     host.user("bob").run("id -nG").says("contractors");
     host.jitd().start();
@@ -41,6 +78,52 @@ fn while_the_directory_is_down_a_deny_for_one_of_its_groups_holds_for_everybody_
     host.root().run("rm /run/directory/down").succeeds();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
     host.user("bob").run("sudo -n true").fails().says("no-contractors");
+}
+
+#[test]
+fn while_sssd_is_down_and_its_source_finds_nobody_a_deny_for_one_of_its_groups_holds_for_everybody() {
+    let (host, sssd) = with_sssd(&format!("{POLICY}{DENY}"));
+    host.grant("alice", "sudo", "carol");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.user("bob").run("sudo -n true").fails().says("jit: rule no-contractors forbids sudo to bob");
+    drop(sssd);
+    host.root().run("touch /run/directory/down; jit reload").succeeds();
+    let unknown = |name: &str| {
+        host.user(name).run("sudo -n true").fails().says(&format!("forbids sudo to some; the groups of {name} are unknown"));
+    };
+    unknown("alice");
+    unknown("bob");
+    let grant_to_zoe = || host.user("carol").run("jit grant zoe sudo --reason INC-42").fails();
+    grant_to_zoe().says("the groups of zoe cannot be looked up");
+    host.root().run("jit doctor").fails().says("the source sss does not answer");
+    // sssd is back, but a group that a cache of its own told of has no name yet.
+    let sssd = listening(&host);
+    host.root().run("touch /run/directory/cached; jit reload").succeeds();
+    unknown("bob");
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    grant_to_zoe().says("there is no account named zoe here");
+    host.root().run("rm /run/directory/down; jit reload").succeeds();
+    host.user("bob").run("sudo -n true").fails().says("jit: rule no-contractors forbids sudo to bob");
+    drop(sssd);
+}
+
+#[test]
+fn a_name_that_the_directory_finds_by_another_spelling_means_nobody_and_check_and_reload_say_how_to_write_it() {
+    let host = with(&format!("{POLICY}{DENY}"));
+    let said = |policy: &str| {
+        host.write("/etc/jit/policy.toml", policy);
+        let (checked, read) = (host.root().run("jit policy check").succeeds(), host.root().run("jit reload").succeeds());
+        (checked.stdout, read.stdout)
+    };
+    let (checked, read) = said(&format!("{POLICY}{DENY}"));
+    assert!(!checked.contains("contractors") && !read.contains("warning"), "{checked}{read}");
+    let (checked, read) = said(&format!("{POLICY}{}", DENY.replace("group:c", "group:C")));
+    for said in [checked, read] {
+        assert!(
+            said.contains("group:Contractors means nobody: on this host it is called group:contractors (write group:contractors)"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

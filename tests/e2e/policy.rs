@@ -82,6 +82,14 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
     check(&own).says("carol can be acted as, and approves as one of group:leads (take carol out of one of the two)");
     check(&own.replace("by = [\"group:leads\"]", "by = [\"uid:1003\"]")).says("carol can be acted as, and approves as one of uid:1003");
     check(&good.replace("group:leads", "group:leadz")).says("group:leadz is nobody on this host (check the spelling)");
+    check(&good.replace("\"alice-adm\"", "\"alice-amd\"")).says("new.toml:4:1: alice-amd is nobody on this host");
+    check(&good.replace("user:erin", "user:erim")).says("new.toml:1:1: user:erim is nobody on this host");
+    let deny = "\n[[deny]]\nname = \"not-as\"\nwho = [\"group:domain users\"]\non = [\"sudo\"]\nas = [\"root\", \"postgrse\"]\n";
+    check(&format!("{good}{deny}")).says("postgrse is nobody on this host").says("group:domain users is nobody on this host");
+    host.write("/etc/jit/policy.toml", &good.replace("\"alice-adm\"", "\"alice-amd\""));
+    host.root().run("jit reload").succeeds().says("policy.toml:4:1: alice-amd is nobody on this host").says("is in force");
+    host.write("/etc/jit/policy.toml", &own);
+    assert!(!host.root().run("jit reload").succeeds().stdout.contains("warning"));
     let id = host.user("alice").run("jit request --reason INC-42 --for 2h --json").succeeds().json();
     host.user("carol").run(&format!("jit approve {}", id["id"].as_str().unwrap())).succeeds();
     assert!(!check(&good).stdout.contains("warning"));

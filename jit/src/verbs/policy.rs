@@ -130,7 +130,12 @@ fn counted(number: usize, word: &str) -> String {
 /// Lets jitd read its policy again.
 pub fn reload(context: &Context) -> Ended {
     let conversation = context.talk.ask(Act::Reload)?;
-    let UserAnswer::Reloaded { valid, errors, warnings } = conversation.next()? else { return Err(conversation.unexpected()) };
+    let UserAnswer::Reloaded { valid, errors, mut warnings } = conversation.next()? else { return Err(conversation.unexpected()) };
+    if valid {
+        // A name of nobody in a [[deny]] or a [[person]] keeps nobody out, and is noticed nowhere else.
+        let loaded = Which::of(None).and_then(|which| which.loaded(here(context.out.clock().now())));
+        warnings.extend(loaded.map(|(policy, _)| super::policy_check::names_soon(policy)).unwrap_or_default());
+    }
     let words =
         if valid { "The policy was read again, and is in force." } else { "The policy is not valid; the old policy stays in force." };
     let said = match context.out.form() {

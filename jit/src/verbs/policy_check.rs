@@ -1,24 +1,27 @@
 //! What a policy that is not in force yet would mean on this host: for the grants that live now, and for its names.
 
 use super::Context;
-use jit_core::name::{RunAs, Service, UserName};
+use jit_core::name::{GroupName, RunAs, Service, UserName};
 use jit_core::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
-use jit_core::policy::{AnyRule, Place, Policy, Principal};
+use jit_core::policy::{AnyRule, GrantRule, Place, Policy, Principal};
 use jit_core::span::Span;
 use jit_core::subject::{Groups, Remote, Subject};
 use jit_core::time::WallTime;
-use jit_host::accounts::{AccountTrouble, is_group, subject_by_name};
+use jit_host::accounts::{AccountTrouble, group_by_name, subject_by_name};
 use jit_proto::user::Which;
 use jit_proto::view::{GrantView, MistakeView};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// What is doubtful of a policy on the host whose jitd answers: live grants, as far as the user sees them, that it would not
-/// give, and names that mean nobody here. Without jitd there is nothing to say: the policy may be meant for another host.
+/// give, and names that mean nobody here, or somebody who is spelt otherwise. Without jitd there is nothing to say: the policy may be meant for another host.
 pub fn here(context: &Context, policy: &Policy, file: &Path) -> Vec<MistakeView> {
     let Ok(listing) = context.talk.list(Which::Active) else { return Vec::new() };
     let lost = no_longer_given(&listing.grants, policy, file, context.out.clock().now());
-    lost.into_iter().chain(meaning_nobody(policy)).collect()
+    lost.into_iter().chain(names(policy)).chain(own_approvers(policy)).collect()
 }
 
 fn no_longer_given(grants: &[GrantView], policy: &Policy, file: &Path, now: WallTime) -> Vec<MistakeView> {
@@ -73,28 +76,98 @@ fn addresses(policy: &Policy) -> Vec<Remote> {
     named.map(|network| Remote::Address(network.addr())).chain([Remote::Unknown]).collect()
 }
 
-/// Names of nobody here, and run-as users who are in a group that may approve for them.
-fn meaning_nobody(policy: &Policy) -> Vec<MistakeView> {
-    let mut named = BTreeSet::new();
+/// Names of nobody here, and names that the name service finds by another spelling: it compares them in its own way, a policy letter by
+/// letter.
+fn names(policy: &Policy) -> Vec<MistakeView> {
+    let mut principals = BTreeSet::new();
     for AnyRule { place, scope, .. } in policy.every_rule() {
-        named.extend(scope.who.iter().chain(&scope.not).map(|who| (place, who)));
+        principals.extend(scope.who.iter().chain(&scope.not).map(|who| (place, who)));
     }
+    principals.extend(policy.grants.iter().flat_map(|rule| approvers(rule).map(|who| (&rule.place, who))));
+    principals.extend(policy.emergencies.iter().flat_map(|rule| rule.review.by.iter().chain(&rule.alert).map(|who| (&rule.place, who))));
+    principals.extend(policy.legacy.iter().map(|rule| (&rule.place, &rule.owner)));
+    // Auditors stand at the head of the first file.
+    let head = policy.files.first().map(|first| Place { file: first.file.clone(), line: 1, column: 1 });
+    principals.extend(head.iter().flat_map(|head| policy.auditors.iter().map(move |who| (head, who))));
+    let mut accounts: BTreeSet<_> =
+        policy.persons.iter().flat_map(|person| person.accounts.iter().map(|name| (&person.place, name))).collect();
+    for rule in policy.denies.iter() {
+        accounts.extend(rule.run_as.iter().flatten().filter_map(|run_as| match run_as {
+            RunAs::User(name) => Some((&rule.place, name)),
+            RunAs::Oneself => None,
+        }));
+    }
+    let principals = principals.into_iter().filter_map(|(place, who)| Some(principal(who)?.about(place, &who.to_string())));
+    let accounts = accounts.into_iter().filter_map(|(place, name)| Some(account(name)?.about(place, &name.to_string())));
+    principals.chain(accounts).collect()
+}
+
+/// The same, if the name service says so within a moment: a policy is read again in the middle of trouble too.
+pub fn names_soon(policy: Policy) -> Vec<MistakeView> {
+    const MOMENT: Duration = Duration::from_secs(3);
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(names(&policy)));
+    told.recv_timeout(MOMENT).unwrap_or_default()
+}
+
+/// What is wrong with a name on this host.
+enum Misspelt {
+    /// Nobody is called so.
+    Nobody,
+    /// Whoever is meant is called so, in the form in which they were named.
+    Called(String),
+}
+
+impl Misspelt {
+    fn about(self, place: &Place, written: &str) -> MistakeView {
+        let (message, help) = match self {
+            Self::Nobody => (format!("{written} is nobody on this host"), "check the spelling".to_owned()),
+            Self::Called(called) => (format!("{written} means nobody: on this host it is called {called}"), format!("write {called}")),
+        };
+        doubt(place, message, help)
+    }
+}
+
+fn principal(who: &Principal) -> Option<Misspelt> {
+    match who {
+        Principal::User(name) => {
+            misspelt(name, subject_by_name(name).map(|subject| subject.name), |called| Principal::User(called.clone()))
+        }
+        Principal::Group(name) => misspelt(name, group_by_name(name), |called: &GroupName| Principal::Group(called.clone())),
+        // A number may be that of an account to come.
+        Principal::Uid(_) | Principal::Any => None,
+    }
+}
+
+fn account(name: &UserName) -> Option<Misspelt> {
+    misspelt(name, subject_by_name(name).map(|subject| subject.name), UserName::clone)
+}
+
+fn misspelt<N: PartialEq, W: ToString>(name: &N, found: Result<N, AccountTrouble>, written: impl FnOnce(&N) -> W) -> Option<Misspelt> {
+    match found {
+        Ok(called) => (called != *name).then(|| Misspelt::Called(written(&called).to_string())),
+        Err(AccountTrouble::NoSuch) => Some(Misspelt::Nobody),
+        Err(AccountTrouble::Failed(_)) => None,
+    }
+}
+
+fn approvers(rule: &GrantRule) -> impl Iterator<Item = &Principal> {
+    let escalated = rule.escalate.iter().flat_map(|escalate| &escalate.to);
+    rule.stages.iter().flat_map(|stage| &stage.by).chain(escalated)
+}
+
+/// Run-as users who are in a group that may approve for them.
+fn own_approvers(policy: &Policy) -> Vec<MistakeView> {
     let mut own = Vec::new();
-    for rule in &policy.grants {
-        let escalated = rule.escalate.iter().flat_map(|escalate| &escalate.to);
-        let approvers: Vec<_> = rule.stages.iter().flat_map(|stage| &stage.by).chain(escalated).collect();
+    for rule in policy.grants.iter() {
+        let approvers: Vec<_> = approvers(rule).collect();
         own.extend(rule.run_as.iter().filter_map(|target| own_approver(target, &approvers, &rule.place)));
-        named.extend(approvers.into_iter().map(|who| (&rule.place, who)));
     }
-    for rule in &policy.emergencies {
+    for rule in policy.emergencies.iter() {
         let reviewers: Vec<_> = rule.review.by.iter().collect();
         own.extend(rule.run_as.iter().filter_map(|target| own_approver(target, &reviewers, &rule.place)));
-        named.extend(reviewers.into_iter().chain(&rule.alert).map(|who| (&rule.place, who)));
     }
-    named.extend(policy.legacy.iter().map(|rule| (&rule.place, &rule.owner)));
-    let unknown = named.into_iter().filter(|(_, who)| is_nobody(who));
-    let unknown = unknown.map(|(place, who)| doubt(place, format!("{who} is nobody on this host"), "check the spelling".to_owned()));
-    unknown.chain(own).collect()
+    own
 }
 
 fn own_approver(target: &RunAs, approvers: &[&Principal], place: &Place) -> Option<MistakeView> {
@@ -111,15 +184,6 @@ fn own_approver(target: &RunAs, approvers: &[&Principal], place: &Place) -> Opti
     };
     let by = approvers.iter().find(is_in)?;
     Some(doubt(place, format!("{name} can be acted as, and approves as one of {by}"), format!("take {name} out of one of the two")))
-}
-
-fn is_nobody(who: &Principal) -> bool {
-    match who {
-        Principal::User(name) => subject_by_name(name) == Err(AccountTrouble::NoSuch),
-        Principal::Group(group) => is_group(group) == Some(false),
-        // A number may be that of an account to come.
-        Principal::Uid(_) | Principal::Any => false,
-    }
 }
 
 fn doubt(place: &Place, message: String, help: String) -> MistakeView {

@@ -57,15 +57,22 @@ pub enum Principal {
     Any,
 }
 
+/// Whether an account or a group can be called so. Directories have names with a blank (`domain admins`), and none with a blank and a
+/// comma: that is two names in one text.
+fn is_name(text: &str) -> bool {
+    let odd = |letter: char| letter == ':' || letter.is_control() || (letter.is_whitespace() && letter != ' ');
+    let two = text.contains(' ') && text.contains(',');
+    !(text.is_empty() || text != text.trim() || two || text.contains(odd))
+}
+
 impl Principal {
     /// Reads `user:NAME`, `group:NAME`, `uid:NUMBER` or `any`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let named = |name: &str| !name.is_empty() && !name.chars().any(|letter| letter.is_whitespace() || letter.is_control());
         match text.split_once(':') {
             None => (text == "any").then_some(Self::Any),
-            Some(("user", name)) if named(name) => Some(Self::User(UserName::new(name))),
-            Some(("group", name)) if named(name) => Some(Self::Group(GroupName::new(name))),
+            Some(("user", name)) if is_name(name) => Some(Self::User(UserName::new(name))),
+            Some(("group", name)) if is_name(name) => Some(Self::Group(GroupName::new(name))),
             Some(("uid", number)) => number.parse().ok().map(|number| Self::Uid(Uid(number))),
             Some(_) => None,
         }
@@ -268,16 +275,20 @@ mod tests {
 
     #[test]
     fn somebody_is_written_as_they_are_read_and_nothing_else_is_somebody() {
-        for text in ["user:alice", "group:ops", "uid:2001", "any"] {
+        for text in ["user:alice", "group:ops", "group:domain admins", "uid:2001", "any"] {
             let principal = Principal::parse(text).unwrap();
             assert_eq!(principal.to_string(), text);
             let json = format!("\"{text}\"");
             assert_eq!(serde_json::to_string(&principal).unwrap(), json);
             assert_eq!(serde_json::from_str::<Principal>(&json).unwrap(), principal);
         }
-        for wrong in ["", "alice", "user:", "user:a b", "user:a\u{1b}", "group:", "group:a\t", "uid:", "uid:-1", "uid:x", "any:", "host:x"]
-        {
+        for wrong in ["", "alice", "user:", "user:a\u{1b}", "group:", "uid:", "uid:-1", "uid:x", "any:", "host:x"] {
             assert_eq!(Principal::parse(wrong), None, "{wrong}");
+        }
+        for wrong in [" ", " ops", "ops ", "a\tb", "a\u{a0}b", "a\nb", "a:b", "ops, leads", "ops, group:leads"] {
+            for kind in ["user", "group"] {
+                assert_eq!(Principal::parse(&format!("{kind}:{wrong}")), None, "{wrong:?}");
+            }
         }
         assert!(serde_json::from_str::<Principal>("\"alice\"").unwrap_err().to_string().starts_with("not user:NAME"));
         assert!(serde_json::from_str::<Principal>("7").is_err());

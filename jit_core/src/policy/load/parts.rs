@@ -3,6 +3,7 @@
 use super::LEGACY_DAYS;
 use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::policy::hours::Hours;
+use crate::policy::is_name;
 use crate::policy::reader::{Table, Value};
 use crate::policy::suggest;
 use crate::policy::{AtExpiry, Escalate, Extend, Principal, ReasonRule, Require, Scope, SessionRule, Stage, Starts};
@@ -158,9 +159,7 @@ fn unmapped(net: IpNet) -> IpNet {
 
 /// The name of an account, as it stands in passwd.
 pub fn account(text: &str) -> Result<UserName, String> {
-    let odd = |letter: char| letter == ':' || letter.is_whitespace() || letter.is_control();
-    let named = !text.is_empty() && !text.starts_with(['@', '%', '#']) && !text.chars().any(odd);
-    if named { Ok(UserName::new(text)) } else { Err("not the name of an account".to_owned()) }
+    if is_name(text) && !text.starts_with(['@', '%', '#']) { Ok(UserName::new(text)) } else { Err("not the name of an account".to_owned()) }
 }
 
 fn run_as(text: &str) -> Result<RunAs, String> {

@@ -110,7 +110,7 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("approve = []\nstarts = \"login\"\nreason = { min = 3 }", "`reason` is { min = 3 }: without effect here"),
         ("session = { require = \"chains\" }", "write \"any\" or \"cgroup\""),
         ("session = { warn = [\"soon\"] }", "for example [\"5m\", \"1m\"]"),
-        ("who = [\"user:a b\"]", "nobody that a policy can name"),
+        ("who = [\"user:a, b\"]", "nobody that a policy can name"),
         ("name = \"\"", "use letters, digits, - _ and ., at most 64"),
         ("max = \"1h\"", "unknown key `max` (it goes into for = { ... }, uses = { ... } or extend = { ... })"),
         ("version = 1", "unknown key `version` (version = 1 stands on the first line of the file"),
@@ -235,6 +235,8 @@ fn a_person_has_two_accounts_at_least() {
     }
     assert!(persons(&["\"user:alice\", \"user:alice-adm\""]).contains("\"user:alice\": not the name of an account"));
     assert_eq!(persons(&["\"alice\", \"alice-adm\""]), "");
+    assert_eq!(persons(&["\"alice\", \"alice admin\""]), "");
+    assert!(persons(&["\"alice\", \"alice \""]).contains("\"alice \": not the name of an account"));
     assert_eq!(
         persons(&["\"alice\", \"alice-adm\"", "\"alice-adm\", \"bob\""]),
         "policy.toml:4:1: [[person]] names alice-adm, whom the one at policy.toml:2 names too (put all accounts of one human into one [[person]])"
