@@ -83,6 +83,12 @@ pub fn silent_group_sources() -> Vec<String> {
     sources::silent(c"jit-no-such-account", NOBODYS)
 }
 
+/// The source of accounts in `nsswitch.conf` that finds nobody now because it is down.
+#[must_use]
+pub fn silent_account_source() -> Option<&'static str> {
+    sources::silent_about_accounts()
+}
+
 /// What a group of this name is called: the name service may find it by another spelling.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use nix::libc::{self, c_char, c_int, c_long, c_void, gid_t};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use std::ffi::{CStr, CString};
 use std::fs;
+use std::io;
 use std::mem;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -28,9 +29,35 @@ const NOT_FOUND: c_int = 0;
 /// `_nss_systemd_initgroups_dyn` makes of it). A service that does not answer is another number.
 const EMPTY: (&str, c_int) = ("systemd", libc::ESRCH);
 
-/// sssd's source, and where sssd listens. As RHEL and Fedora build it (`--enable-sss-default-nss-plugin`), it finds nobody while sssd is
-/// down, as if there were nobody (`sss_nss_make_request_timeout` in sssd's `sss_client/common.c`).
-const SSSD: (&str, &str) = ("sss", "/var/lib/sss/pipes/nss");
+/// sssd's source. As RHEL and Fedora build it (`--enable-sss-default-nss-plugin`), it finds nobody while sssd is down, as if there were
+/// nobody (`sss_nss_make_request_timeout` in sssd's `sss_client/common.c`).
+const SSS: &str = "sss";
+
+/// Where sssd listens, and what it keeps for its source once it has run.
+const SSSD: Sssd<'static> = Sssd { pipe: "/var/lib/sss/pipes/nss", cache: "/var/lib/sss/mc" };
+
+/// What there is of sssd.
+struct Sssd<'a> {
+    pipe: &'a str,
+    cache: &'a str,
+}
+
+impl Sssd<'_> {
+    /// Whether it is down. RHEL names its source from the installation on, and where sssd was never configured it never ran: there is
+    /// nobody whom it could know.
+    fn is_down(&self) -> bool {
+        !listens(Path::new(self.pipe)) && (is_there(fs::symlink_metadata(self.pipe)) || is_there(fs::read_dir(self.cache).and_then(first)))
+    }
+}
+
+fn first(entries: fs::ReadDir) -> io::Result<()> {
+    entries.into_iter().next().map_or(Err(io::ErrorKind::NotFound.into()), |_| Ok(()))
+}
+
+/// What cannot be looked at may be there.
+fn is_there<T>(found: io::Result<T>) -> bool {
+    found.map_or_else(|error| error.kind() != io::ErrorKind::NotFound, |_| true)
+}
 
 /// `_nss_*_initgroups_dyn`.
 type InitGroups = unsafe extern "C" fn(*const c_char, gid_t, *mut c_long, *mut c_long, *mut *mut gid_t, c_long, *mut c_int) -> c_int;
@@ -54,9 +81,8 @@ fn names_more_groups(text: &str) -> bool {
 /// A source that may know an account that is not found, as it finds nobody while it is down; none: what is not found is not there.
 pub fn silent_about_accounts() -> Option<&'static str> {
     let text = fs::read_to_string(SOURCES).unwrap_or_default();
-    let (source, pipe) = SSSD;
-    let named = line(&text, "passwd").is_some_and(|line| sources(line).any(|named| named == source));
-    (named && !matches!(load(source), Loaded::Nowhere) && !listens(Path::new(pipe))).then_some(source)
+    let named = line(&text, "passwd").is_some_and(|line| sources(line).any(|named| named == SSS));
+    (named && !matches!(load(SSS), Loaded::Nowhere) && SSSD.is_down()).then_some(SSS)
 }
 
 /// The sources of which groups somebody is in: those in the line for `initgroups`, or else for `group`.
@@ -114,15 +140,15 @@ fn answers(source: &str, user: &CStr, gid: gid_t) -> bool {
     // SAFETY: a handle that dlopen gave, and a C string.
     let found = unsafe { libc::dlsym(library.0, function.as_ptr()) };
     // A source without this function lists all its groups, as files do.
-    found.is_null() || ask(found, user, gid).is_some_and(|(status, errno)| is_answer(source, status, errno, Path::new(SSSD.1)))
+    found.is_null() || ask(found, user, gid).is_some_and(|(status, errno)| is_answer(source, status, errno, &SSSD))
 }
 
-/// Whether a source has said all that it knows; sssd listens at this pipe.
-fn is_answer(source: &str, status: c_int, errno: c_int, pipe: &Path) -> bool {
+/// Whether a source has said all that it knows.
+fn is_answer(source: &str, status: c_int, errno: c_int, sssd: &Sssd<'_>) -> bool {
     match status {
         UNAVAILABLE => (source, errno) == EMPTY,
         TRY_AGAIN => false,
-        NOT_FOUND => source != SSSD.0 || listens(pipe),
+        NOT_FOUND => source != SSS || !sssd.is_down(),
         _ => true,
     }
 }
@@ -185,7 +211,7 @@ mod tests {
 
     #[test]
     fn only_systemds_source_and_only_without_services_is_away_and_has_answered() {
-        let nowhere = Path::new("/nonexistent");
+        let nowhere = &Sssd { pipe: "/nonexistent/pipe", cache: "/nonexistent/cache" };
         let found = 1;
         for status in [NOT_FOUND, found] {
             assert!(is_answer("ldap", status, 0, nowhere) && is_answer("systemd", status, 0, nowhere));
@@ -204,16 +230,21 @@ mod tests {
     }
 
     #[test]
-    fn that_sssds_source_finds_nobody_is_an_answer_only_while_sssd_listens() {
+    fn that_sssds_source_finds_nobody_is_an_answer_while_sssd_listens_and_where_it_never_ran() {
         let directory = std::env::temp_dir().join(format!("jit-sources-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let pipe = directory.join("nss");
-        let (found, answered) = (1, |status| is_answer("sss", status, 0, &pipe));
-        assert!(!answered(NOT_FOUND), "no pipe");
+        let place = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+        let (pipe, cache) = (place("nss"), place("mc"));
+        let (found, answered) = (1, |status| is_answer("sss", status, 0, &Sssd { pipe: &pipe, cache: &cache }));
+        assert!(answered(NOT_FOUND), "it was never installed whole");
+        fs::create_dir_all(&cache).unwrap();
+        assert!(answered(NOT_FOUND), "it was never started");
+        fs::write(place("mc/passwd"), "").unwrap();
+        assert!(!answered(NOT_FOUND), "it has run, and took its pipe along");
         assert!(answered(found), "sssd's cache answers without sssd");
         let sssd = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
         assert!(answered(NOT_FOUND));
         drop(sssd);
+        fs::remove_dir_all(&cache).unwrap();
         assert!(!answered(NOT_FOUND), "a pipe that an sssd has left behind");
         fs::remove_dir_all(&directory).unwrap();
     }

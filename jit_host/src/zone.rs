@@ -41,12 +41,23 @@ impl Places<'_> {
         let countries = fs::read_to_string(self.zones.join("zone1970.tab")).unwrap_or_default();
         let of_countries = countries.lines().filter_map(|line| line.split('\t').nth(2)?.parse().ok());
         let all = said.into_iter().chain([Tz::UTC]).chain(of_countries).chain(TZ_VARIANTS);
-        let same = content(self.localtime, None).and_then(|ours| {
-            let is_same = |zone: &Tz| content(&self.zones.join(zone.name()), Some(ours.len())).is_some_and(|theirs| theirs == ours);
+        let ours = content(self.localtime, None);
+        let same = ours.as_ref().and_then(|ours| {
+            let is_same = |zone: &Tz| content(&self.zones.join(zone.name()), Some(ours.len())).is_some_and(|theirs| theirs == *ours);
             all.into_iter().find(is_same)
         });
-        same.or(said)
+        // A copy from before an update of the zones is like none of them, and may be of another zone than what is said beside it.
+        let fits = |zone: &Tz| match (&ours, content(&self.zones.join(zone.name()), None)) {
+            (Some(ours), Some(theirs)) => rule(ours) == rule(&theirs),
+            (Some(_) | None, None) | (None, Some(_)) => true,
+        };
+        same.or_else(|| said.filter(fits))
     }
+}
+
+/// The last line of a zone's file: the rule by which its clocks go from now on (RFC 9636, "TZif Footer").
+fn rule(file: &[u8]) -> Option<&[u8]> {
+    file.strip_suffix(b"\n")?.rsplit(|byte| *byte == b'\n').next()
 }
 
 /// What is in the file of a zone; none if it is not of that length.
@@ -129,7 +140,15 @@ mod tests {
     #[test]
     fn a_file_that_is_no_zones_is_what_the_host_says_beside_it_or_nothing() {
         let host = |name: &str, more: &[(&str, &str)]| Host::with(name, &[&ZONES, more].concat());
-        assert_eq!(host("old", &[("localtime", "of before"), ("timezone", "Europe/Berlin\n")]).zone(), Some(Tz::Europe__Berlin));
+        let now = [("zones/Europe/Berlin", "new times\nCET-1CEST\n")];
+        let old = |name: &str, ours: &str| host(name, &[&now[..], &[("localtime", ours), ("timezone", "Europe/Berlin\n")]].concat()).zone();
+        assert_eq!(old("old", "old times\nCET-1CEST\n"), Some(Tz::Europe__Berlin));
+        assert_eq!(old("other", "old times\nUTC0\n"), None, "it is not what the host says beside it");
+        assert_eq!(
+            host("bare", &[("localtime", "of before"), ("timezone", "Asia/Kabul\n")]).zone(),
+            Some(Tz::Asia__Kabul),
+            "there is no file"
+        );
         assert_eq!(host("odd", &[("localtime", "of before")]).zone(), None);
         let elsewhere = host("elsewhere", &[("own", "eastern")]);
         std::os::unix::fs::symlink("own", elsewhere.0.join("localtime")).unwrap();

@@ -47,7 +47,7 @@ fn a_healthy_host_satisfies_it_in_words_and_as_json() {
         .says("pam.d/sudo-i: our lines are where they must be")
         .says("another sshd: sshd -f /etc/ssh/test_sshd_config (process ")
         .says("policy's age: in force since 20")
-        .says("console log-ins: root's are never asked; nobody's are by login");
+        .says("console log-ins: root's by login are never asked; nobody's are by login");
     let said = host.root().run("jit doctor --json").succeeds().json();
     let checks = said["checks"].as_array().unwrap();
     assert!(checks.len() > 15 && checks.iter().all(|check| check["ok"] == true), "{said}");

@@ -137,6 +137,8 @@ fn jit_finds_policy_record_and_sockets_where_the_settings_of_jitd_say() {
         let check = checks.iter().find(|check| check["name"] == name).unwrap();
         assert_eq!(check["ok"], true, "{check}");
     }
+    let lines = checks.iter().find(|check| check["name"] == "pam.d/sudo").unwrap();
+    assert!(lines["found"].as_str().unwrap().contains("it asks at /run/jit/pam.sock, where no jitd answers"), "{lines}");
     let room = checks.iter().find(|check| check["name"] == "room for the record").unwrap();
     assert!(room["found"].as_str().unwrap().contains("/home/jit/state"), "{room}");
     let remedy = "write a rule in /home/jit/policy/policy.toml; then jit reload";

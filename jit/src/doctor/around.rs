@@ -39,14 +39,14 @@ pub fn checks() -> Vec<Check> {
     checks
 }
 
-/// Root's log-ins there are never ours, so that the last door stays open; those of others are where our lines are.
+/// Root's log-ins by `login` are never ours, so that the last door stays open; other ones are where our lines are.
 fn consoles(places: &Places) -> Check {
     let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
     let there = CONSOLES.iter().copied().filter(|service| places.pam.join(service).exists());
     let is_ours = |service: &&str| stack::find(service, &read).is_ok_and(|found| found.account > 0);
     let (ours, others): (Vec<_>, Vec<_>) = there.partition(is_ours);
-    let mut said = vec!["root's are never asked".to_owned()];
+    let mut said = vec!["root's by login are never asked".to_owned()];
     said.extend((!others.is_empty()).then(|| format!("nobody's are by {}, which have no lines of ours", others.join(", "))));
-    said.extend((!ours.is_empty()).then(|| format!("others' are by {}", ours.join(", "))));
+    said.extend((!ours.is_empty()).then(|| format!("all others are by {}", ours.join(", "))));
     Check::fine("console log-ins", &said.join("; "))
 }

@@ -65,9 +65,12 @@ fn cgroup() -> Check {
 
 /// What a source of groups cannot tell counts against everybody whom a rule excepts or denies by group.
 fn group_sources() -> Check {
-    let silent = jit_host::accounts::silent_group_sources();
+    let mut silent = jit_host::accounts::silent_group_sources();
+    silent.extend(jit_host::accounts::silent_account_source().map(str::to_owned));
+    silent.dedup();
     let wrong: Vec<_> = silent.iter().map(|source| format!("the source {source} does not answer")).collect();
-    Check::all("sources of groups", "each one answers", &wrong, "start it, or take it out of the line \"group\" of /etc/nsswitch.conf")
+    let remedy = "start it, or take it out of the lines \"passwd\" and \"group\" of /etc/nsswitch.conf";
+    Check::all("sources of groups", "each one answers", &wrong, remedy)
 }
 
 /// With hidepid jitd cannot see whose processes act: nobody can approve, and nobody comes in.

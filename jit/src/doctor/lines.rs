@@ -1,14 +1,15 @@
 //! Our lines in the files of PAM, and sshd's word that it asks PAM at all.
 
 use super::{Check, daemon, sshd};
-use crate::gate::{Places, stack};
+use crate::gate::{Places, sound, stack};
+use crate::paths::Paths;
 use chrono::{DateTime, Days, NaiveDate};
 use jit_core::name::Service;
 use jit_core::policy::{Policy, Require, Scope, SessionRule};
 use jit_core::time::WallTime;
 use jit_proto::pam::OBSERVE_DAYS;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Services that people come in by, and what they are without lines of ours while the other has them.
 const PAIRS: [(&str, Option<&str>); 5] = [("sudo", None), ("sudo-i", Some("sudo")), ("su", None), ("su-l", Some("su")), ("sshd", None)];
@@ -24,9 +25,12 @@ pub fn checks(now: WallTime) -> Vec<Check> {
     let places = Places::default();
     let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
     let policy = daemon::policy(now).unwrap_or_default();
+    let ours = Paths::of_this_host().map(|paths| paths.pam_socket()).ok();
+    // Whether jitd is up is another check's.
+    let answers = |socket: &Path| ours.as_deref().is_none_or(|ours| ours == socket) || sound::asked(socket).is_ok();
     let mut checks = Vec::new();
     for service in gated(&names(&places.pam), &read) {
-        checks.push(of(&service, &read, &policy, now));
+        checks.push(of(&service, &read, &policy, now, &answers));
         if service == "sshd" {
             checks.extend(sshd::checks());
         }
@@ -62,6 +66,11 @@ fn gated(names: &[String], read: Read<'_>) -> Vec<String> {
     usual.map(|(service, _)| (*service).to_owned()).chain(others).collect()
 }
 
+/// Where a line asks that names no socket.
+fn usual_socket() -> PathBuf {
+    Paths::default().pam_socket()
+}
+
 /// What a line of ours says.
 struct Says {
     /// Whether it is the last one, which puts a session where it can be ended.
@@ -70,7 +79,7 @@ struct Says {
     observes: Option<i64>,
 }
 
-fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime) -> Check {
+fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &dyn Fn(&Path) -> bool) -> Check {
     let name = format!("pam.d/{service}");
     let looked = stack::disorder(service, read).and_then(|wrong| Ok((wrong, stack::arguments(service, read)?)));
     let (mut wrong, calls) = match looked {
@@ -81,6 +90,10 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime) -> Check {
     let mut lines = Vec::new();
     for call in &calls {
         let mut says = Says { enters: call.iter().any(|argument| argument == "enter"), observes: None };
+        let socket = call.iter().find_map(|argument| argument.strip_prefix("socket=")).map_or_else(usual_socket, PathBuf::from);
+        if !answers(&socket) {
+            wrong.push(format!("it asks at {}, where no jitd answers: nobody is let in", socket.display()));
+        }
         for argument in call {
             match understood(argument, today) {
                 Ok(None) => {}
@@ -194,7 +207,7 @@ mod tests {
             ("su", "account required pam_jit.so\n"),
             ("su-l", "account include su\n"),
         ]);
-        let remedy = |service: &str| of(service, &read, &Policy::default(), WallTime::from_millis(0)).remedy.unwrap();
+        let remedy = |service: &str| of(service, &read, &Policy::default(), WallTime::from_millis(0), &|_| true).remedy.unwrap();
         let taken_out = "jit disable common-account; sed -i /pam_jit/d /etc/mine; jit disable cron; jit enable cron # what others include";
         assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
         assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
@@ -208,7 +221,7 @@ mod tests {
         let policy = load::load(&[file], load::Around { now, zone: None }).unwrap().0;
         let found = |service: &str, text: &str, policy: &Policy| {
             let (_, read) = pam(&[(service, text)]);
-            of(service, &read, policy, now).found
+            of(service, &read, policy, now, &|_| true).found
         };
         let named = "rule strict wants a cgroup";
         let (missing, observed) =

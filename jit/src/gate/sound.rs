@@ -125,7 +125,10 @@ pub fn at_boot() -> Check {
 }
 
 /// A question as the module would put it: whatever the answer is, there is one.
-fn asked(socket: &Path) -> Result<(), String> {
+///
+/// # Errors
+/// Why there is none.
+pub fn asked(socket: &Path) -> Result<(), String> {
     let mut patience = Patience::of(Duration::from_secs(2));
     let entry = Entry { service: "sudo".to_owned(), who: Who::Uid(0), run_as: None, from: None, tty: None };
     let ask = PamAsk { token: 1, observe: true, question: Question::Check(entry) };

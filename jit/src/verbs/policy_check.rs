@@ -105,9 +105,18 @@ fn names(policy: &Policy) -> Vec<MistakeView> {
 /// The same, if the name service says so within a moment: a policy is read again in the middle of trouble too.
 pub fn names_soon(policy: Policy) -> Vec<MistakeView> {
     const MOMENT: Duration = Duration::from_secs(3);
+    let first = policy.files.first().map(|first| first.file.clone()).unwrap_or_default();
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(names(&policy)));
-    told.recv_timeout(MOMENT).unwrap_or_default()
+    let late = |_| {
+        let place = Place { file: first, line: 1, column: 1 };
+        vec![doubt(
+            &place,
+            "the names could not be looked up in time".to_owned(),
+            "jit policy check looks them up in its own time".to_owned(),
+        )]
+    };
+    told.recv_timeout(MOMENT).unwrap_or_else(late)
 }
 
 /// What is wrong with a name on this host.
@@ -116,12 +125,15 @@ enum Misspelt {
     Nobody,
     /// Whoever is meant is called so, in the form in which they were named.
     Called(String),
+    /// Who knows them did not answer.
+    Unanswered,
 }
 
 impl Misspelt {
     fn about(self, place: &Place, written: &str) -> MistakeView {
         let (message, help) = match self {
             Self::Nobody => (format!("{written} is nobody on this host"), "check the spelling".to_owned()),
+            Self::Unanswered => (format!("{written} could not be looked up"), "jit doctor says which source does not answer".to_owned()),
             Self::Called(called) => (format!("{written} means nobody: on this host it is called {called}"), format!("write {called}")),
         };
         doubt(place, message, help)
@@ -147,7 +159,7 @@ fn misspelt<N: PartialEq, W: ToString>(name: &N, found: Result<N, AccountTrouble
     match found {
         Ok(called) => (called != *name).then(|| Misspelt::Called(written(&called).to_string())),
         Err(AccountTrouble::NoSuch) => Some(Misspelt::Nobody),
-        Err(AccountTrouble::Failed(_)) => None,
+        Err(AccountTrouble::Failed(_)) => Some(Misspelt::Unanswered),
     }
 }
 
