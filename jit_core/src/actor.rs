@@ -85,6 +85,12 @@ impl Humans {
         Self { uids: BTreeSet::from([uid]), names: BTreeSet::from([name]) }
     }
 
+    /// Nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.uids.is_empty() && self.names.is_empty()
+    }
+
     /// Adds an account.
     pub fn add(&mut self, uid: Uid, name: &UserName) {
         self.uids.insert(uid);

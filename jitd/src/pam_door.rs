@@ -15,7 +15,7 @@ use crate::meter::{Answer, Meter};
 use crate::settings::RecordChecks;
 use crate::wire;
 use ask::Desk;
-use jit_core::actor::{Ancestry, Inside};
+use jit_core::actor::Inside;
 use jit_core::engine::{Admission, Arrival, Command, Denial, Reply, Why, must_bind};
 use jit_core::grant::Grant;
 use jit_core::id::SessionId;
@@ -224,7 +224,7 @@ impl Service {
                     }
                     let auth = auth.map(|auth| knock::auth_in_short(&auth));
                     let bound = if cgroups { self.keeper.bound() } else { Bound::Tree };
-                    let inside = self.inside(&entry, bound, pid);
+                    let inside = self.inside(&entry, pid);
                     self.open(Arrival { entry, process: Some(process), bound, auth, inside }).await
                 }
                 Err(unknown) => self.turn_away(unknown).await,
@@ -262,16 +262,12 @@ impl Service {
         }
     }
 
-    /// What somebody at the door is inside of. Its ancestors are looked at only where sessions are not known by their cgroups.
-    fn inside(&self, entry: &Entry, bound: Bound, pid: u32) -> Inside {
+    /// What somebody at the door is inside of. A session around them may be held as a tree, whatever this one will be.
+    fn inside(&self, entry: &Entry, pid: u32) -> Inside {
         if entry.service.is_log_in() {
             return Inside::nothing();
         }
-        let ancestry = match bound {
-            Bound::Cgroup => Ancestry::Known(Vec::new()),
-            Bound::Tree => lineage(pid).0,
-        };
-        Inside { ancestry, within: self.keeper.sessions_around(pid) }
+        Inside { ancestry: lineage(pid).0, within: self.keeper.sessions_around(pid) }
     }
 
     /// Opens a session. Where the answer would come too late, nothing is opened, or what was opened is closed.

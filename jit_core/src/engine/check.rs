@@ -6,9 +6,10 @@
 use super::Arrival;
 use super::remedy::Remedy;
 use super::session::binds;
+use crate::actor::Humans;
 use crate::grant::{Common, Kind, LiveGrant};
 use crate::id::{DenialId, GrantId};
-use crate::name::{RuleName, RunAs, Service, UserName};
+use crate::name::{RuleName, RunAs, Service};
 use crate::optout::Basis;
 use crate::policy::judge::{Forbidden, Question, Standing, Unknown};
 use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule, SessionRule};
@@ -227,7 +228,7 @@ pub(super) fn way_in<'a>(
         once_with(grant).chain(once_with(standing)).chain(once_with(repeated)).flatten()
     };
     let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| session_rule(way).is_none_or(|rule| binds(rule, arrival.bound)));
-    let is_own = |way: &Way<'_>| arrival.is_some_and(|arrival| state.is_inside_of(&arrival.inside, approvers(state, way), policy));
+    let is_own = |way: &Way<'_>| arrival.is_some_and(|arrival| state.is_inside_of(&arrival.inside, &approvers(state, way), policy));
     match ways().find(|way| !is_own(way) && can_be_bound(way)) {
         Some(way) => Ok(way),
         None if ways().any(|way| is_own(&way)) => Err(Denial::plain(Why::OwnApproval)),
@@ -247,19 +248,19 @@ pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
 }
 
 /// Upon whose word one comes in.
-fn approvers<'a>(state: &'a State, way: &Way<'a>) -> &'a [UserName] {
+fn approvers(state: &State, way: &Way<'_>) -> Humans {
     match way {
         Way::Grant(grant) => approvers_of(state, grant),
-        Way::Repetitive(_, basis) => &basis.terms.common.by,
-        Way::Login(_) | Way::Legacy(_) => &[],
+        Way::Repetitive(_, basis) => state.approvers_of(&basis.terms),
+        Way::Login(_) | Way::Legacy(_) => Humans::default(),
     }
 }
 
 /// Who approved a grant, or what it repeats.
-fn approvers_of<'a>(state: &'a State, grant: &'a LiveGrant) -> &'a [UserName] {
+fn approvers_of(state: &State, grant: &LiveGrant) -> Humans {
     let repeats = grant.terms.common.kind == Kind::Repetitive;
     let basis = repeats.then(|| state.basis(grant.terms.key())).flatten();
-    basis.map_or(&grant.terms.common.by, |basis| &basis.terms.common.by)
+    state.approvers_of(basis.map_or(&grant.terms, |basis| &basis.terms))
 }
 
 /// An approval that a rule lets be repeated by this entry.
@@ -279,7 +280,7 @@ fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: N
 fn best_grant<'a>(state: &'a State, entry: &'a Entry, arrival: Option<&Arrival>, policy: &Policy, now: Now) -> Option<&'a LiveGrant> {
     let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
     admitting.max_by_key(|grant| {
-        let is_anothers = arrival.is_none_or(|arrival| !state.is_inside_of(&arrival.inside, approvers_of(state, grant), policy));
+        let is_anothers = arrival.is_none_or(|arrival| !state.is_inside_of(&arrival.inside, &approvers_of(state, grant), policy));
         let binds = arrival.is_none_or(|arrival| binds(&grant.terms.common.session, arrival.bound));
         (is_anothers, binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
     })

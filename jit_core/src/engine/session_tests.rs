@@ -3,9 +3,10 @@
 use super::check::{Denial, Why};
 use super::fixture::{World, actor, entry};
 use super::{Arrival, Command, Effect, Grace, Reply, Target, effects, left_to_end};
-use crate::actor::{Ancestry, Inside};
+use crate::actor::{Ancestry, Behind, Humans, Inside};
 use crate::event::Event;
 use crate::id::{GrantId, SessionId};
+use crate::name::{Uid, UserName};
 use crate::policy::Require;
 use crate::session::{Bound, Process, Session, SessionFacts, Tally};
 use crate::span::Span;
@@ -319,6 +320,23 @@ fn where_no_cgroup_can_be_had_a_rule_that_wants_none_lets_in_beside_a_grant_that
     };
     assert_eq!(by(Bound::Cgroup), held);
     assert_ne!(by(Bound::Tree), held);
+}
+
+#[test]
+fn nobody_comes_in_by_what_they_approved_as_somebody_else() {
+    let text = POLICY.replace(
+        "[[legacy]]",
+        "[[grant]]\nname = \"as-bob\"\nwho = [\"any\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\nstarts = \"login\"\n\n[[legacy]]",
+    );
+    let mut world = World::with(&text);
+    let id = world.request("bob").unwrap();
+    let mut carol = actor("carol");
+    carol.worn = Behind::Known(Humans::account(Uid(1001), UserName::new("alice")));
+    world.approve_of(carol, id).unwrap();
+    let (hers, _) = world.open(entry("alice", "sudo", Some("bob")), 71).unwrap();
+    let (his, _) = world.open(entry("dave", "sudo", Some("bob")), 72).unwrap();
+    assert!(matches!(inside_of(&mut world, hers, None), Reply::Denied(Denial { why: Why::OwnApproval, .. })), "carol's yes was alice's");
+    assert!(matches!(inside_of(&mut world, his, None), Reply::Session(..)));
 }
 
 /// Bob comes, inside of this session: of its cgroup, or below its process.

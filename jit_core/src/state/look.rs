@@ -260,17 +260,25 @@ impl State {
         Some(humans)
     }
 
-    /// Whether one of these people could be whoever is inside of this: a session around it is of an account of theirs.
+    /// Whether one of these humans could be whoever is inside of this: a session around it is of an account of theirs.
     #[must_use]
-    pub fn is_inside_of(&self, inside: &Inside, people: &[UserName], policy: &Policy) -> bool {
+    pub fn is_inside_of(&self, inside: &Inside, people: &Humans, policy: &Policy) -> bool {
         if people.is_empty() {
             return false;
         }
         let (Ancestry::Known(processes), Some(within)) = (&inside.ancestry, &inside.within) else { return true };
         let Some(mut humans) = self.subjects_of(within) else { return true };
         self.sessions_above(processes).for_each(|session| humans.add(session.uid, &session.user));
-        let humans = with_other_accounts(humans, policy);
-        people.iter().any(|name| humans.names.contains(name))
+        with_other_accounts(humans, policy).overlaps(people)
+    }
+
+    /// Everybody who could be behind what was approved. Of a request that is forgotten it is known who approved it, and no more.
+    #[must_use]
+    pub fn approvers_of(&self, terms: &Terms) -> Humans {
+        let mut people = Humans { names: terms.common.by.iter().cloned().collect(), ..Humans::default() };
+        let stages = terms.request.and_then(|id| self.request(id)).map(Request::stages).unwrap_or_default();
+        stages.iter().flat_map(|stage| &stage.approvals).for_each(|approval| people.include(&approval.humans));
+        people
     }
 
     /// A process that left its session is nobody's child any more, and one without a login uid can set it. So whoever acted as

@@ -19,6 +19,8 @@ use tokio::sync::oneshot::error::TryRecvError;
 /// How long the disk may take before what is done in any case is done without it. With the longest turn of a session that
 /// is still less than the time in which the door answers.
 pub(super) const PATIENCE: Span = Span::from_millis(400);
+/// So many events that are done without the disk are taken back for a look, some microseconds each.
+const MOST_TAKEN_BACK: usize = 200;
 /// After how long that is said to administrators.
 const WHILE: Span = Span::from_secs(2);
 /// What is said of such a disk.
@@ -168,7 +170,10 @@ impl<C: Clock> Task<C> {
         let stored = self.writer.commit(batch.fresh.clone(), recording);
         self.hangs(now, stored, &batch.fresh);
         self.say(batch.then, &Kept::NotYet(HANGS.to_owned()));
-        self.settled(|task| task.tell(batch.news));
+        // Where nobody waits to hear of it, nothing is to be shown.
+        if !batch.news.is_empty() || !self.watchers.is_empty() {
+            self.settled(|task| task.tell(batch.news));
+        }
     }
 
     /// Says that the disk does not answer, if it has not for a while: on a busy one that happens.
@@ -191,8 +196,11 @@ impl<C: Clock> Task<C> {
     }
 
     /// Does something in the state that is so whatever becomes of the batch on its way: nobody is shown what may still be refused.
+    /// On a disk that hangs for long more is done than can be taken back at each look: who comes in must not wait for who looks.
     pub(super) fn settled<T>(&mut self, then: impl FnOnce(&mut Self) -> T) -> T {
-        let Some(flight) = self.flight.take_if(|flight| flight.recording.otherwise == Otherwise::Refused) else { return then(self) };
+        let can_be_refused =
+            |flight: &mut Flight| flight.recording.otherwise == Otherwise::Refused && flight.meanwhile.len() < MOST_TAKEN_BACK;
+        let Some(flight) = self.flight.take_if(can_be_refused) else { return then(self) };
         self.state.take_back();
         self.state.begin();
         flight.meanwhile.iter().for_each(|(at, event)| self.state.apply(*at, event));

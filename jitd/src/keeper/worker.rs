@@ -23,6 +23,8 @@ use tokio::task::{JoinError, JoinSet};
 const LAST_LINE: Duration = Duration::from_millis(300);
 /// How long an end waits until it is said.
 const SAY: Duration = Duration::from_secs(1);
+/// The same of one that is to be at once.
+const SAY_NOW: Duration = Duration::from_millis(50);
 
 /// Of so many sessions processes are gone through at a time, and to so many something is said.
 const AT_ONCE: usize = 2;
@@ -223,7 +225,11 @@ impl Worker {
             if let Some((facts, line)) = last_words {
                 let place = cgroup.clone();
                 let told = voice.run(move || say_where_it_is_seen(&facts, place.as_ref(), &line));
-                let told = tokio::time::timeout(SAY, told).await.unwrap_or_default();
+                let most = match grace {
+                    Grace::Some => SAY,
+                    Grace::None => SAY_NOW,
+                };
+                let told = tokio::time::timeout(most, told).await.unwrap_or_default();
                 match grace {
                     Grace::Some if told => tokio::time::sleep(LAST_LINE).await,
                     Grace::Some | Grace::None => {}
