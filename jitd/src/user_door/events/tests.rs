@@ -58,13 +58,13 @@ fn about(store: &Path, told: &Arc<watch::Sender<Newest>>) -> About {
     }
 }
 
-/// The numbers of the next events that are sent; none: the stream has ended.
+/// The numbers of the next events that are sent; none: the stream has ended, or the record is between two and cannot be read.
 async fn next(stream: &mut UnixStream) -> Option<Vec<u64>> {
     let mut header = [0; frame::HEADER];
     tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut header)).await.expect("it says nothing more").ok()?;
     let mut content = vec![0; frame::content_length(header).unwrap()];
     stream.read_exact(&mut content).await.unwrap();
-    let UserAnswer::Events { events, .. } = frame::decode(&content).unwrap() else { panic!("it is refused") };
+    let UserAnswer::Events { events, .. } = frame::decode(&content).unwrap() else { return None };
     Some(events.iter().map(|event| event.seq).collect())
 }
 
