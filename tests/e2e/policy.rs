@@ -131,13 +131,14 @@ fn jit_finds_policy_record_and_sockets_where_the_settings_of_jitd_say() {
     host.user("alice").run("jit policy explain alice sudo").succeeds().says("ops-root");
     host.user("alice").run("jit request --reason INC-42").succeeds().says("waits for");
     host.root().run("jit audit backup /root/copy.db && jit audit verify --file /root/copy.db").succeeds();
+    host.write("/etc/pam.d/mine", "account required pam_jit.so\nsession required pam_jit.so\nsession required pam_jit.so enter\n");
     let said = host.root().run("jit doctor --json").exits(1).json();
     let checks = said["checks"].as_array().unwrap();
     for name in ["daemon", "policy", "policy in force", "sockets", "files of /etc/jit", "version"] {
         let check = checks.iter().find(|check| check["name"] == name).unwrap();
         assert_eq!(check["ok"], true, "{check}");
     }
-    let lines = checks.iter().find(|check| check["name"] == "pam.d/sudo").unwrap();
+    let lines = checks.iter().find(|check| check["name"] == "pam.d/mine").unwrap();
     assert!(lines["found"].as_str().unwrap().contains("it asks at /run/jit/pam.sock, where no jitd answers"), "{lines}");
     let room = checks.iter().find(|check| check["name"] == "room for the record").unwrap();
     assert!(room["found"].as_str().unwrap().contains("/home/jit/state"), "{room}");
