@@ -6,7 +6,7 @@
 use super::each;
 use crate::name::RunAs;
 use crate::policy::{Policy, Scope};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Where rules compete: of one kind, for one service, as one user. To sshd it is no matter as whom.
 type Contest = (&'static str, String, Option<String>);
@@ -38,6 +38,7 @@ fn compare(former: &[Turn], turns: &[Turn], all: &mut Vec<String>) {
     let place =
         |of: &[Turn]| -> HashMap<String, usize> { of.iter().enumerate().rev().map(|(place, turn)| (turn.claim.clone(), place)).collect() };
     let (was, is) = (place(former), place(turns));
+    let known: HashSet<_> = former.iter().map(|turn| (&turn.claim, &turn.rule)).collect();
     // The first one that went: whoever stood behind it stands there no more.
     let gone = former.iter().position(|turn| !is.contains_key(&turn.claim));
     // Of those that come later now, the one that came first.
@@ -46,7 +47,10 @@ fn compare(former: &[Turn], turns: &[Turn], all: &mut Vec<String>) {
     for (place, turn) in turns.iter().enumerate().rev() {
         // One that stands behind its like decides nothing.
         let Some(own) = was.get(&turn.claim).copied().filter(|_| is.get(&turn.claim) == Some(&place)) else { continue };
-        let first = [gone, later].into_iter().flatten().filter(|place| *place < own).min();
+        let others = [gone, later].into_iter().flatten().filter(|place| *place < own).min();
+        // Or it stood behind its like, which decided in its place.
+        let like = former.get(own).filter(|like| like.rule != turn.rule && known.contains(&(&turn.claim, &turn.rule))).map(|_| own);
+        let first = others.or(like);
         if let Some(first) = first.and_then(|place| former.get(place)) {
             said.push(format!("{} by {}, no longer behind {}", turn.what, turn.rule, first.rule));
         }

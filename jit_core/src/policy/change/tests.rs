@@ -111,6 +111,13 @@ fn a_loose_rule_that_is_no_longer_behind_a_strict_one_is_what_became_possible() 
     ] {
         assert!(change(&both, &new).became.iter().any(|said| said == behind), "{case}: {:?}", change(&both, &new).became);
     }
+    // One that is about the very same, up to as much.
+    let alike = RULE.replace("\"ops\"", "\"alike\"");
+    let (after, behind) = (format!("{strict}{alike}"), ["group:ops may sudo as root by alike, no longer behind strict"]);
+    for new in [alike.clone(), format!("{alike}{strict}"), after.replacen("[\"sudo\"]", "[\"su\"]", 1)] {
+        let became = change(&after, &new).became;
+        assert_eq!(became.iter().filter(|said| said.contains("no longer behind")).collect::<Vec<_>>(), behind);
+    }
     let tightened = both.replace("count = 2", "count = 3");
     assert!(!change(&both, &tightened).became.iter().any(|said| said.contains("no longer")), "it still decides");
     assert_eq!(change(&loose, &both).ceased, [""; 0]);
