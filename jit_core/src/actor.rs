@@ -35,7 +35,7 @@ pub enum Ancestry {
 /// What somebody at the door is inside of, as the kernel describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inside {
-    /// The process that PAM runs in, and those above it, where sessions are known by them.
+    /// The process that PAM runs in, and those above it: a session around it may be held as a tree.
     pub ancestry: Ancestry,
     /// The sessions in whose cgroups it is. None: it could not be read, and may be in any.
     pub within: Option<Vec<SessionId>>,
