@@ -4,6 +4,7 @@
 mod approve;
 mod ask;
 mod check;
+mod denial;
 mod effect;
 mod emergency;
 mod end;
@@ -17,7 +18,8 @@ mod see;
 mod session;
 
 pub use ask::{Askable, askable};
-pub use check::{Admission, Denial, Why};
+pub use check::Admission;
+pub use denial::{Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
 pub use end::{STALE, has_ruleless, has_stale};

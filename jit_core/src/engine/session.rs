@@ -1,6 +1,7 @@
 //! Sessions: coming in, going, and the start of the daemon.
 
-use super::check::{Denial, Way, Why, session_rule, way_in};
+use super::check::{Way, session_rule, way_in};
+use super::denial::{Denial, Why};
 use super::end::with_its_extension;
 use super::{Arrival, Context, Handled, Reply};
 use crate::actor::Humans;

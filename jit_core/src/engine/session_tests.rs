@@ -1,6 +1,6 @@
 //! Sessions are warned and ended with their grants.
 
-use super::check::{Denial, Why};
+use super::denial::{Denial, Why};
 use super::fixture::{World, actor, entry};
 use super::{Arrival, Command, Effect, Grace, Reply, Target, effects, left_to_end};
 use crate::actor::{Ancestry, Behind, Humans, Inside};
