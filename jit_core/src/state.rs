@@ -159,16 +159,16 @@ impl State {
         }
     }
 
-    /// Whether the batch that may be taken back changes what this account may do.
+    /// The accounts whose grants, or what may be repeated of them, the batch that may be taken back has changed so far.
     #[must_use]
-    pub fn is_in_doubt(&self, uid: Uid) -> bool {
-        self.undo.iter().flatten().any(|step| match step {
+    pub fn in_doubt(&self) -> BTreeSet<Uid> {
+        let changed = self.undo.iter().flatten().filter_map(|step| match step {
             Undo::Grant(id, old) => {
                 let now = self.grant(*id).map(Grant::terms);
                 let before = old.as_ref().map(|old| old.terms());
-                now.or(before).is_some_and(|terms| terms.uid == uid)
+                now.or(before).map(|terms| terms.uid)
             }
-            Undo::Basis(terms, _) => terms.uid == uid,
+            Undo::Basis(terms, _) => Some(terms.uid),
             Undo::Request(..)
             | Undo::Session(..)
             | Undo::LetIn(_)
@@ -176,8 +176,9 @@ impl State {
             | Undo::Emergency(..)
             | Undo::Marks(_)
             | Undo::Newest(_)
-            | Undo::Breakglass(_) => false,
-        })
+            | Undo::Breakglass(_) => None,
+        });
+        changed.collect()
     }
 
     fn note(&mut self, step: Undo) {

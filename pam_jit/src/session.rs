@@ -9,6 +9,7 @@ use crate::host::{Caller, Host, Item, Memory, Opened, Priority, Variable};
 use crate::report::{self, MISCONFIGURED};
 use crate::subject::{self, Phase};
 use crate::verdict::Outcome;
+use jit_proto::client::{Away, Trouble};
 use jit_proto::pam::{Held, Hold, Question, Verdict};
 
 /// Answers the session phase, for the first and for the last line.
@@ -152,10 +153,14 @@ fn enter_session(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &Arguments
         Ok(Verdict::Allowed | Verdict::Opened { .. } | Verdict::Asked(_)) => {
             fail(host, arguments, Phase::Session, "an answer that enters no session")
         }
-        Err(trouble) => {
-            // jitd let this session in a moment ago, knows its process since, and finds its cgroup by its name.
+        // It let this session in a moment ago, and begins anew: then it finds the cgroup by its name.
+        Err(trouble @ Trouble::Away(Away::NoSocket | Away::Refused | Away::Closed)) => {
             host.log(Priority::Warning, &format!("the session could not be entered: {trouble}"));
             Outcome::Allowed
+        }
+        // One that goes on would know this session by its process alone: what that leaves running would be ended by nobody.
+        Err(trouble @ (Trouble::Away(Away::Impostor(_) | Away::Silence | Away::Nonsense(_)) | Trouble::Ours(_))) => {
+            fail(host, arguments, Phase::Session, &format!("the session could not be entered: {trouble}"))
         }
     }
 }

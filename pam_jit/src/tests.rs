@@ -489,3 +489,22 @@ fn the_process_goes_where_it_can_be_ended_or_nowhere_if_it_must() {
         assert_eq!(host.logged.iter().any(|line| line.contains("none here")), !makes, "{:?}", host.logged);
     }
 }
+
+#[test]
+fn who_is_in_no_cgroup_that_the_daemon_knows_of_is_not_in_unless_the_daemon_begins_anew_and_looks() {
+    for (trouble, expected) in [
+        (Trouble::Away(Away::NoSocket), Outcome::Allowed),
+        (Trouble::Away(Away::Refused), Outcome::Allowed),
+        (Trouble::Away(Away::Closed), Outcome::Allowed),
+        (Trouble::Away(Away::Silence), Outcome::Failed),
+        (Trouble::Away(Away::Impostor("x".to_owned())), Outcome::Failed),
+        (Trouble::Away(Away::Nonsense("x".to_owned())), Outcome::Failed),
+        (Trouble::Ours("no descriptor".to_owned()), Outcome::Failed),
+    ] {
+        let answers = Answers::of([Ok(Verdict::Allowed), opened(), Err(trouble.clone())]);
+        let mut host = sudo(1001);
+        assert_eq!((account(&mut host, &answers), session(&mut host, &answers)), (Outcome::Allowed, Outcome::Allowed));
+        assert_eq!(enter(&mut host, &answers), expected, "{trouble}");
+        assert!(host.logged.iter().any(|line| line.contains("could not be entered")), "{:?}", host.logged);
+    }
+}

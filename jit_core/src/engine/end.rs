@@ -262,6 +262,20 @@ fn escalated(state: &State, id: RequestId) -> Option<Event> {
     }
 }
 
+fn expired(terms: &Terms) -> event::GrantExpired {
+    let Common { service, run_as, .. } = &*terms.common;
+    event::GrantExpired { id: terms.id, user: terms.user.clone(), service: service.clone(), run_as: run_as.clone() }
+}
+
+/// The end of grants whose later end is on no record.
+pub(super) fn expire(state: &State, grants: &[GrantId]) -> Vec<Event> {
+    let live = |id: &GrantId| match state.grant(*id)? {
+        Grant::Live(grant) => Some(&grant.terms),
+        Grant::Ended(_) => None,
+    };
+    grants.iter().filter_map(live).flat_map(|terms| with_its_extension(state, terms, expired(terms))).collect()
+}
+
 fn begun_or_expired(state: &State, id: GrantId, all_due: &BTreeSet<Due>, now: Now) -> Vec<Event> {
     let Some(grant) = state.grant(id) else { return Vec::new() };
     match grant {
@@ -272,9 +286,7 @@ fn begun_or_expired(state: &State, id: GrantId, all_due: &BTreeSet<Due>, now: No
             vec![event::GrantStarted { id, user, until: until.wall, until_boot_ms: until.boot }.into()]
         }
         Grant::Live(_) | Grant::Ended(_) => {
-            let terms = grant.terms();
-            let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
-            let expired = event::GrantExpired { id, user, service, run_as };
+            let (terms, expired) = (grant.terms(), expired(grant.terms()));
             // Its extension mostly lapses by itself in the same moment, which is said once.
             let lapses_itself = state.extension_of(terms).is_some_and(|request| all_due.contains(&Due::Request(request.ask.id)));
             if lapses_itself { vec![expired.into()] } else { with_its_extension(state, terms, expired) }

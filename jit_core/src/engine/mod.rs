@@ -178,6 +178,8 @@ pub enum Command {
     BrokeGlass(Vec<event::AccessBreakglass>),
     /// Time has passed: end what has ended. Of these grants something is running, whether or not a session of theirs is open.
     Tick(Vec<GrantId>),
+    /// The ends that these grants had are reached; that they were moved is on no record, and nobody waits for it.
+    Expire(Vec<GrantId>),
     /// The wall clock was set, by so many milliseconds.
     Stepped(i64),
     /// The daemon begins.
@@ -248,6 +250,7 @@ pub fn handle(state: &State, command: Command, context: &mut Context<'_>) -> Han
         Command::Ended(id, tally) => Ok(session::ended(state, id, tally)),
         Command::BrokeGlass(entries) => Ok(session::broke_glass(state, entries)),
         Command::Tick(running) => Ok(end::tick(state, &running, context)),
+        Command::Expire(grants) => Ok((Reply::Done, end::expire(state, &grants))),
         Command::Stepped(by_ms) => Ok((Reply::Done, vec![event::ClockStepped { by_ms, boot_ms: context.now.boot }.into()])),
         Command::Start { version, boot, policy, bound } => Ok(session::start(state, version, boot, policy, bound, context.now)),
     }

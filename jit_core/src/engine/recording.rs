@@ -56,6 +56,7 @@ pub fn recording(state: &State, policy: Option<&Policy>, command: &Command, now:
         | Command::Ended(..)
         | Command::BrokeGlass(_)
         | Command::Tick(_)
+        | Command::Expire(_)
         | Command::Stepped(_) => Recording::A_FACT,
         Command::Open(arrival) => opening(state, policy, arrival, now),
     }
@@ -133,6 +134,7 @@ mod tests {
             (Command::Close(session), fact),
             (Command::Ended(session, Tally::default()), fact),
             (Command::Tick(Vec::new()), fact),
+            (Command::Expire(Vec::new()), fact),
             (Command::Stepped(7), fact),
         ] {
             let found = of(&world, &command);

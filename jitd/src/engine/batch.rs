@@ -3,10 +3,12 @@
 use crate::writer::{Committed, Kept, Unstored};
 use jit_core::engine::{Command, News, Recording, Reply, recording};
 use jit_core::event::Event;
+use jit_core::id::GrantId;
+use jit_core::name::Uid;
 use jit_core::policy::Policy;
 use jit_core::refusal::Refusal;
 use jit_core::state::State;
-use jit_core::time::{Now, WallTime};
+use jit_core::time::{Deadline, Now, WallTime};
 use jit_store::Fresh;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -84,6 +86,8 @@ pub struct Batch {
     pub then: Vec<Then>,
     /// For those whom it is news for.
     pub news: BTreeSet<News>,
+    /// The ends of grants that it moves, as they were.
+    pub moved: Vec<(GrantId, Deadline)>,
 }
 
 /// A batch on its way to the disk.
@@ -96,6 +100,10 @@ pub struct Flight {
     pub then: Vec<Then>,
     /// What is told then.
     pub news: BTreeSet<News>,
+    /// The ends of grants that it moves, as they were: who is in by one stays no longer for what is on no record.
+    pub moved: Vec<(GrantId, Deadline)>,
+    /// The accounts whose grants it changes: none of them comes in by what may still be taken back.
+    pub in_doubt: BTreeSet<Uid>,
     /// What becomes of it if it cannot be stored.
     pub recording: Recording,
     /// When it took off.

@@ -5,8 +5,8 @@ use super::{Begun, Done, Job, Task};
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
 use crate::writer::Kept;
-use jit_core::actor::Inside;
-use jit_core::engine::{Arrival, Command, Reply, Wish};
+use jit_core::actor::{Actor, Inside};
+use jit_core::engine::{Admission, Arrival, Command, Reply, Wish};
 use jit_core::name::{RunAs, Service};
 use jit_core::request::Request;
 use jit_core::session::Bound;
@@ -14,6 +14,12 @@ use jit_core::span::Span;
 use jit_core::subject::{Entry, Phase};
 use jit_store::{Filter, events, file_in, open_to_read};
 use tokio::sync::oneshot;
+
+/// Somebody comes in by sudo, as root.
+fn comes(who: Actor) -> Command {
+    let entry = Entry { run_as: Some(RunAs::root()), phase: Phase::Session, ..by_sudo(who) };
+    Command::Open(Arrival { entry, process: None, bound: Bound::Tree, auth: None, inside: Inside::nothing() })
+}
 
 #[tokio::test]
 async fn on_a_disk_that_fails_a_grant_expires_however_often_something_else_is_done() {
@@ -26,9 +32,7 @@ async fn on_a_disk_that_fails_a_grant_expires_however_often_something_else_is_do
     assert_eq!(live().await, Ok(1));
     for _ in 0..40 {
         bench.hand.pass_millis(100);
-        let entry = Entry { run_as: Some(RunAs::root()), phase: Phase::Session, ..by_sudo(bob()) };
-        let arrival = Arrival { entry, process: None, bound: Bound::Tree, auth: None, inside: Inside::nothing() };
-        let opened = bench.engine.command(Command::Open(arrival)).await;
+        let opened = bench.engine.command(comes(bob())).await;
         assert!(matches!(opened, Ok(Done { reply: Reply::Session(..), kept: Kept::NotYet(_) })), "{opened:?}");
     }
     assert_eq!(live().await, Ok(0));
@@ -169,11 +173,7 @@ async fn who_has_gone_from_the_door_of_a_slow_disk_has_used_nothing_up_and_is_in
         reason: Some("x".to_owned()),
     };
     assert!(bench.engine.command(Command::Request(alice(), wish)).await.is_ok());
-    let comes = || {
-        let entry = Entry { run_as: Some(RunAs::root()), phase: Phase::Session, ..by_sudo(alice()) };
-        let arrival = Arrival { entry, process: None, bound: Bound::Tree, auth: None, inside: Inside::nothing() };
-        bench.engine.command(Command::Open(arrival))
-    };
+    let comes = || bench.engine.command(comes(alice()));
     // She comes, and goes when jitd has heard of it.
     let gives_up = async || tokio::select! { biased; _ = comes() => panic!("the disk did not wait"), _ = bench.engine.query(|_| ()) => {} };
 
@@ -206,4 +206,77 @@ async fn who_has_gone_from_the_door_of_a_slow_disk_has_used_nothing_up_and_is_in
         tokio::task::yield_now().await;
     }
     assert!(matches!(comes().await, Ok(Done { reply: Reply::Session(..), .. })), "of her two uses one is left");
+}
+
+#[tokio::test]
+async fn on_a_disk_that_hangs_whoever_holds_a_grant_comes_and_goes_as_often_as_before() {
+    let bench = Bench::new("comes");
+    assert!(bench.request().await.is_ok());
+    let hung = bench.hang();
+    let request = tokio::spawn({
+        let engine = bench.engine.clone();
+        let wish = Wish {
+            service: Service::new("sudo"),
+            run_as: RunAs::root(),
+            wanted: None,
+            uses: None,
+            start: None,
+            reason: Some("x".to_owned()),
+        };
+        async move { engine.command(Command::Request(somebody("bob", 1002), wish)).await }
+    });
+    tokio::task::yield_now().await;
+    bench.hand.pass_millis(400);
+    let in_time = async |command| {
+        let done = bench.engine.command(command);
+        tokio::time::timeout(std::time::Duration::from_secs(10), done).await.expect("she waits for what is bob's").unwrap()
+    };
+    for _ in 0..3 {
+        let checked = tokio::time::timeout(std::time::Duration::from_secs(10), bench.engine.check(by_sudo(alice()), false));
+        assert!(matches!(checked.await.unwrap().unwrap().admission, Admission::Grant(_)));
+        let Done { reply: Reply::Session(id, ..), kept: Kept::NotYet(_) } = in_time(comes(alice())).await else { panic!("how then?") };
+        assert!(matches!(in_time(Command::Close(id)).await.kept, Kept::NotYet(_)));
+    }
+    assert!(!request.is_finished());
+    let bob = tokio::time::timeout(std::time::Duration::from_millis(50), bench.engine.check(by_sudo(somebody("bob", 1002)), false));
+    assert!(bob.await.is_err(), "whose request may still be refused waits");
+    hung.execute_batch("COMMIT").unwrap();
+    assert!(request.await.unwrap().is_ok());
+    assert_eq!(bench.settled(alice()).await, 1);
+    assert_eq!(bench.stored().sessions().count(), 3);
+}
+
+#[tokio::test]
+async fn nobody_stays_longer_by_an_extension_that_is_on_no_record() {
+    for is_stored in [true, false] {
+        let name = if is_stored { "extends" } else { "extends-not" };
+        let bench = Bench::with(name, "[]\nextend = { times = 1, max = \"1h\" }", RecordChecks::Grouped);
+        assert!(bench.request_for(alice(), Some(Span::from_secs(300))).await.is_ok());
+        bench.hand.pass(290);
+        let hung = bench.hang();
+        let extended = tokio::spawn({
+            let extend = Command::Extend { actor: alice(), id: None, by: Span::from_secs(1800), reason: Some("x".to_owned()) };
+            let engine = bench.engine.clone();
+            async move { engine.command(extend).await }
+        });
+        tokio::task::yield_now().await;
+        let live = async || bench.engine.query(|snapshot| snapshot.state.live_of(&alice().subject).count()).await.unwrap();
+        for _ in 0..9 {
+            bench.hand.pass(1);
+            assert_eq!(live().await, 1);
+        }
+        bench.hand.pass(1);
+        let began = std::time::Instant::now();
+        while live().await > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            assert!(began.elapsed().as_secs() < 20, "it goes on");
+        }
+        assert!(!extended.is_finished());
+        hung.execute_batch(if is_stored { "COMMIT" } else { "ALTER TABLE events RENAME TO away; COMMIT" }).unwrap();
+        assert_eq!(extended.await.unwrap().is_ok(), is_stored);
+        if !is_stored {
+            bench.sql("ALTER TABLE away RENAME TO events");
+        }
+        assert_eq!(bench.settled(alice()).await, 0);
+    }
 }

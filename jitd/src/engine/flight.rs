@@ -8,9 +8,13 @@ use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
 use crate::clock::{Clock, KernelEntropy};
 use crate::writer::{Committed, Kept, Unstored, fresh};
 use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, Reply, effects, news};
-use jit_core::event;
+use jit_core::event::{self, Event};
+use jit_core::grant::Grant;
+use jit_core::id::GrantId;
+use jit_core::name::Uid;
 use jit_core::span::Span;
-use jit_core::time::Now;
+use jit_core::state::State;
+use jit_core::time::{Deadline, Now};
 use jit_store::Fresh;
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
@@ -72,7 +76,7 @@ impl<C: Clock> Task<C> {
             }
             self.handle(waiting, now, &mut batch);
         }
-        let Batch { fresh, events, then, news } = batch;
+        let Batch { fresh, events, then, news, moved } = batch;
         if fresh.is_empty() {
             self.state.keep();
             self.say(then, &Kept::Stored);
@@ -82,8 +86,9 @@ impl<C: Clock> Task<C> {
                 Otherwise::Done => fresh.clone(),
                 Otherwise::Refused => Vec::new(),
             };
-            let stored = self.writer.commit(fresh, recording);
-            self.flight = Some(Flight { stored, events, then, news, recording, since: now, unsaid, meanwhile: Vec::new() });
+            let (stored, in_doubt) = (self.writer.commit(fresh, recording), self.state.in_doubt());
+            let meanwhile = Vec::new();
+            self.flight = Some(Flight { stored, events, then, news, moved, in_doubt, recording, since: now, unsaid, meanwhile });
         }
     }
 
@@ -108,6 +113,7 @@ impl<C: Clock> Task<C> {
             },
         };
         for event in events {
+            batch.moved.extend(moved(&self.state, &event));
             self.state.apply(now.wall, &event);
             // What takes access away does not wait for the disk.
             effects(&self.state, &event, now).into_iter().for_each(|effect| self.keeper.act(effect));
@@ -155,6 +161,11 @@ impl<C: Clock> Task<C> {
         let mut batch = Batch::default();
         let mut recorded: Option<Recording> = None;
         self.waiting.retain(|waiting| !waiting.is_given_up());
+        let moved = self.flight.iter_mut().flat_map(|flight| flight.moved.extract_if(.., |(_, end)| end.has_passed(now)));
+        let reached: Vec<_> = moved.map(|(id, _)| id).collect();
+        if !reached.is_empty() {
+            self.waiting.push_front(Waiting::Own(Command::Expire(reached)));
+        }
         for waiting in std::mem::take(&mut self.waiting) {
             let recording = waiting.recording(&self.state, self.policy.as_deref(), now);
             if recording.otherwise == Otherwise::Done && !self.rests_on_doubt(&waiting) {
@@ -212,12 +223,15 @@ impl<C: Clock> Task<C> {
         done
     }
 
+    /// Whether what this account may do is on its way to the disk. What is done meanwhile puts nobody in doubt: it stays.
+    pub(super) fn is_in_doubt(&self, uid: Uid) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.in_doubt.contains(&uid))
+    }
+
     /// Whether somebody would come in by what may still be taken back.
     fn rests_on_doubt(&self, waiting: &Waiting) -> bool {
         match waiting {
-            Waiting::Asked(Command::Open(arrival), _) | Waiting::Own(Command::Open(arrival)) => {
-                self.state.is_in_doubt(arrival.entry.subject.uid)
-            }
+            Waiting::Asked(Command::Open(arrival), _) | Waiting::Own(Command::Open(arrival)) => self.is_in_doubt(arrival.entry.subject.uid),
             Waiting::Asked(..) | Waiting::Own(_) | Waiting::Policy(..) => false,
         }
     }
@@ -286,6 +300,15 @@ impl<C: Clock> Task<C> {
                 }
             }
         }
+    }
+}
+
+/// The end of a grant that this moves.
+fn moved(state: &State, event: &Event) -> Option<(GrantId, Deadline)> {
+    let Event::GrantExtended(extended) = event else { return None };
+    match state.grant(extended.id)? {
+        Grant::Live(grant) => Some((extended.id, grant.validity.ends())),
+        Grant::Ended(_) => None,
     }
 }
 

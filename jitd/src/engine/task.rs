@@ -327,7 +327,7 @@ impl<C: Clock> Task<C> {
     }
 
     pub(super) fn check(&mut self, entry: Entry, observe: bool, answer: oneshot::Sender<Checked>) {
-        if self.flight.is_some() && self.state.is_in_doubt(entry.subject.uid) {
+        if self.is_in_doubt(entry.subject.uid) {
             // Whose connection was told that the daemon is busy need not wait.
             self.held.retain(|held| !held.answer.is_closed());
             self.held.push(Held { entry, observe, answer });
