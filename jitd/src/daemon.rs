@@ -10,7 +10,7 @@ use crate::limits::Acts;
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::privileges::{Identity, set_umask};
-use crate::reload::Reloads;
+use crate::reload::{Because, Reloader, Reloads};
 use crate::sandbox::{Places, confine};
 use crate::settings::{Settings, own_directory};
 use crate::sockets::{self, Sockets};
@@ -107,13 +107,14 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
         acts: acts.clone(),
     };
     let pam = vital.spawn("the PAM socket", pam_door::serve(pam, doors, settings.record));
+    let reloader = Reloader::new(engine.clone(), directory.clone(), settings.policy.clone());
     let about = user_door::About {
         engine: engine.for_people(),
-        directory: directory.clone(),
+        directory,
         keeper,
         store: file_in(&settings.state),
         head: told.subscribe(),
-        policy: settings.policy.clone(),
+        reloader: reloader.for_people(),
         since: began.wall.as_millis(),
         meter,
         acts,
@@ -124,7 +125,7 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     if let Some(within) = sd_notify::watchdog_enabled() {
         tokio::spawn(watchdog::say_that_it_lives(engine.clone(), within));
     }
-    let reloads = Reloads::begin(&vital, engine.clone(), directory, settings.policy.clone());
+    let reloads = Reloads::begin(&vital, reloader);
     let ended = until_stopped((clock, began), &engine, &reloads, &mut losses).await;
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     // However long that is looked for, whoever is at the door is answered.
@@ -160,7 +161,7 @@ async fn until_stopped((clock, began): (impl Clock, Now), engine: &Handle, reloa
     let mut drift = began.drift_ms();
     loop {
         tokio::select! {
-            _ = hang_up.recv() => reloads.ask("SIGHUP"),
+            _ = hang_up.recv() => reloads.ask(Because::HangUp),
             _ = look.tick() => {
                 let now = clock.now().drift_ms();
                 let was_set = now.saturating_sub(drift).abs() >= STEP_MS;
@@ -168,7 +169,7 @@ async fn until_stopped((clock, began): (impl Clock, Now), engine: &Handle, reloa
                     drift = now;
                 }
                 if was_set && engine.query(|snapshot| snapshot.policy.is_none()).await == Ok(true) {
-                    reloads.ask("clock");
+                    reloads.ask(Because::Clock);
                 }
             }
             _ = terminate.recv() => return Ok(()),

@@ -12,7 +12,7 @@ use std::hash::Hash;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// How long a look-up may take: less than the module waits, so that it hears from us.
 const DEADLINE: Duration = Duration::from_millis(600);
@@ -58,18 +58,25 @@ fn local() -> [Stamp; LOCAL.len()] {
 struct Lookup<K, V> {
     answers: HashMap<K, Answer<V>>,
     asked: HashMap<K, watch::Receiver<Option<V>>>,
+    /// The threads that it may hold, each until its look-up has come back: also where nobody wants to know any more.
+    threads: Arc<Semaphore>,
 }
 
-impl<K, V> Default for Lookup<K, V> {
-    fn default() -> Self {
-        Self { answers: HashMap::new(), asked: HashMap::new() }
+impl<K, V> Lookup<K, V> {
+    fn shared(most: usize) -> Shared<K, V> {
+        Arc::new(Mutex::new(Self { answers: HashMap::new(), asked: HashMap::new(), threads: Arc::new(Semaphore::new(most)) }))
+    }
+
+    fn forget(&mut self) {
+        self.answers.clear();
+        self.asked.clear();
     }
 }
 
 type Shared<K, V> = Arc<Mutex<Lookup<K, V>>>;
 
 /// What the host knows of accounts and groups.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Directory {
     by_uid: Shared<Uid, Found>,
     of_people: Shared<Uid, Found>,
@@ -82,13 +89,26 @@ pub struct Directory {
 
 type Found = Result<Subject, AccountTrouble>;
 
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            by_uid: Lookup::shared(AT_THE_DOOR),
+            of_people: Lookup::shared(OF_PEOPLE),
+            by_name: Lookup::shared(AT_THE_DOOR),
+            about: Lookup::shared(MENTIONED),
+            members: Lookup::shared(MENTIONED),
+            unlisted: Arc::default(),
+        }
+    }
+}
+
 impl Directory {
     /// The account of that number, which is at the door.
     ///
     /// # Errors
     /// There is none, or the name service did not answer in time.
     pub async fn by_uid(&self, uid: Uid) -> Found {
-        remembered(&self.by_uid, uid, move || accounts::subject_by_uid(uid), is_whole, AT_THE_DOOR).await.unwrap_or_else(late)
+        remembered(&self.by_uid, uid, move || accounts::subject_by_uid(uid), is_whole).await.unwrap_or_else(late)
     }
 
     /// The account of a number that is on the user socket, or part of who somebody is: they hold up nobody at the door.
@@ -96,7 +116,7 @@ impl Directory {
     /// # Errors
     /// There is none, or the name service did not answer in time.
     pub async fn of_people(&self, uid: Uid) -> Found {
-        remembered(&self.of_people, uid, move || accounts::subject_by_uid(uid), is_whole, OF_PEOPLE).await.unwrap_or_else(late)
+        remembered(&self.of_people, uid, move || accounts::subject_by_uid(uid), is_whole).await.unwrap_or_else(late)
     }
 
     /// The account of that name, which has logged in.
@@ -105,7 +125,7 @@ impl Directory {
     /// There is none, or the name service did not answer in time.
     pub async fn by_name(&self, name: UserName) -> Found {
         let wanted = name.clone();
-        remembered(&self.by_name, name, move || accounts::subject_by_name(&wanted), is_whole, AT_THE_DOOR).await.unwrap_or_else(late)
+        remembered(&self.by_name, name, move || accounts::subject_by_name(&wanted), is_whole).await.unwrap_or_else(late)
     }
 
     /// The account of a name that somebody only mentions: they may mention many, and hold up nobody at the door.
@@ -114,13 +134,13 @@ impl Directory {
     /// There is none, or the name service did not answer in time.
     pub async fn about(&self, name: UserName) -> Found {
         let wanted = name.clone();
-        remembered(&self.about, name, move || accounts::subject_by_name(&wanted), is_whole, MENTIONED).await.unwrap_or_else(late)
+        remembered(&self.about, name, move || accounts::subject_by_name(&wanted), is_whole).await.unwrap_or_else(late)
     }
 
     /// Who is in a group, for showing; nobody if the name service is slow.
     pub async fn members(&self, group: GroupName) -> Vec<UserName> {
         let wanted = group.clone();
-        let listed = remembered(&self.members, group, move || accounts::members_of(&wanted), |_| true, MENTIONED);
+        let listed = remembered(&self.members, group, move || accounts::members_of(&wanted), |_| true);
         let rests = self.unlisted().is_some_and(|last| last.elapsed() < REST);
         // What is remembered is there at once; what is asked is remembered when it comes.
         let listed = if rests { tokio::time::timeout(Duration::ZERO, listed).await.ok().flatten() } else { listed.await };
@@ -136,11 +156,11 @@ impl Directory {
 
     /// Forgets everything: an administrator who has just changed a group reloads.
     pub fn forget(&self) {
-        *held(&self.by_uid) = Lookup::default();
-        *held(&self.of_people) = Lookup::default();
-        *held(&self.by_name) = Lookup::default();
-        *held(&self.about) = Lookup::default();
-        *held(&self.members) = Lookup::default();
+        held(&self.by_uid).forget();
+        held(&self.of_people).forget();
+        held(&self.by_name).forget();
+        held(&self.about).forget();
+        held(&self.members).forget();
         *self.unlisted() = None;
     }
 }
@@ -164,13 +184,7 @@ fn held<K, V>(lookup: &Mutex<Lookup<K, V>>) -> MutexGuard<'_, Lookup<K, V>> {
 
 /// The remembered answer, or a fresh one if it comes in time. The same is not asked twice at a time, nor more than so
 /// many at once.
-async fn remembered<K, V>(
-    lookup: &Shared<K, V>,
-    key: K,
-    ask: impl FnOnce() -> V + Send + 'static,
-    keep: fn(&V) -> bool,
-    most: usize,
-) -> Option<V>
+async fn remembered<K, V>(lookup: &Shared<K, V>, key: K, ask: impl FnOnce() -> V + Send + 'static, keep: fn(&V) -> bool) -> Option<V>
 where
     K: Eq + Hash + Clone + Send + 'static,
     V: Clone + Send + Sync + 'static,
@@ -185,13 +199,14 @@ where
         // A question that ended without an answer has panicked.
         match now.asked.get(&key).filter(|asked| asked.has_changed().is_ok()) {
             Some(asked) => asked.clone(),
-            None if now.asked.len() >= most => return None,
             None => {
+                let thread = now.threads.clone().try_acquire_owned().ok()?;
                 let (tell, asked) = watch::channel(None);
                 now.asked.insert(key.clone(), asked.clone());
                 let (lookup, ours) = (lookup.clone(), asked.clone());
                 tokio::task::spawn_blocking(move || {
                     let value = ask();
+                    drop(thread);
                     let mut now = held(&lookup);
                     // Else everything was forgotten in between, and this with it.
                     if now.asked.get(&key).is_some_and(|asked| asked.same_channel(&ours)) {
@@ -212,4 +227,38 @@ where
     };
     let told = tokio::time::timeout(DEADLINE, answer.wait_for(Option::is_some)).await.ok()?.ok()?;
     told.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn however_often_everything_is_forgotten_no_more_look_ups_hang_than_may() {
+        let (lookup, begun) = (Lookup::<u32, u32>::shared(2), Arc::new(AtomicUsize::new(0)));
+        let (answers, service) = std::sync::mpsc::channel::<()>();
+        let service = Arc::new(Mutex::new(service));
+        let ask = async |key: u32| {
+            let (service, begun) = (service.clone(), begun.clone());
+            let ask = move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                // It hangs until it is gone.
+                let _ = service.lock().unwrap().recv();
+                key
+            };
+            tokio::time::timeout(Duration::ZERO, remembered(&lookup, key, ask, |_| true)).await.ok().flatten()
+        };
+        for _ in 0..3 {
+            for key in 0..3 {
+                assert_eq!(ask(key).await, None);
+            }
+            held(&lookup).forget();
+        }
+        drop(answers);
+        while ask(9).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(begun.load(Ordering::SeqCst), 3, "two that hung, and the last one");
+    }
 }

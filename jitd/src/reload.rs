@@ -10,10 +10,15 @@ use jit_core::policy::load::{self, Mistake};
 use jit_core::refusal::Refusal;
 use jit_proto::user::UserAnswer;
 use std::path::{Path, PathBuf};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
 
 /// How many mistakes are told at a time; whoever mends them sees the next ones.
 const MOST_TOLD: usize = 50;
+
+/// How soon one that nobody asks for is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How it went.
 pub struct Reloaded {
@@ -52,35 +57,95 @@ pub fn read(policy: &Path) -> Read {
     load::load(&files, Around { now: SystemClock.now().wall, zone: jit_host::zone::host_zone() })
 }
 
-/// Reads the policy again and puts it in force if it is valid; the one before stays otherwise.
-///
-/// # Errors
-/// It could not be recorded: then the one before stays too.
-pub async fn reload(engine: &Handle, directory: &Directory, policy: &Path, by: String) -> Result<Reloaded, Refusal> {
-    let path = policy.to_owned();
-    let read = tokio::task::spawn_blocking(move || read(&path)).await.map_err(|_| Refusal::Busy)?;
-    directory.forget();
-    let reloaded = match &read {
-        Ok((_, warnings)) => Reloaded { errors: Vec::new(), warnings: warnings.clone() },
-        Err(errors) => Reloaded { errors: errors.clone(), warnings: Vec::new() },
-    };
-    engine.policy(read, by).await?;
-    Ok(reloaded)
+/// What reads the policy again. One after the other, whoever asks: of two the files that were read last are in force in the end.
+#[derive(Clone)]
+pub struct Reloader {
+    engine: Handle,
+    directory: Directory,
+    policy: PathBuf,
+    turn: Arc<Mutex<()>>,
 }
 
-/// Reloads that nobody waits for, one after the other: the disk may take its time for each.
-pub struct Reloads(mpsc::Sender<&'static str>);
+impl Reloader {
+    /// One that puts the policy of this file in force.
+    #[must_use]
+    pub fn new(engine: Handle, directory: Directory, policy: PathBuf) -> Self {
+        Self { engine, directory, policy, turn: Arc::default() }
+    }
+
+    /// The same, whose reloads wait for those of whoever is at the door.
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        Self { engine: self.engine.for_people(), ..self.clone() }
+    }
+
+    /// Reads the policy again and puts it in force if it is valid; the one before stays otherwise.
+    ///
+    /// # Errors
+    /// It could not be recorded: then the one before stays too.
+    pub async fn reload(&self, by: String) -> Result<Reloaded, Refusal> {
+        let _turn = self.turn.lock().await;
+        let path = self.policy.clone();
+        let read = tokio::task::spawn_blocking(move || read(&path)).await.map_err(|_| Refusal::Busy)?;
+        self.directory.forget();
+        let reloaded = match &read {
+            Ok((_, warnings)) => Reloaded { errors: Vec::new(), warnings: warnings.clone() },
+            Err(errors) => Reloaded { errors: errors.clone(), warnings: Vec::new() },
+        };
+        self.engine.policy(read, by).await?;
+        Ok(reloaded)
+    }
+
+    /// Reads it again until that is on record: nobody is let in without a policy, so nobody would ask for it.
+    async fn insist(&self, by: &str) {
+        let mut said = false;
+        loop {
+            match self.reload(by.to_owned()).await {
+                Ok(reloaded) => return reloaded.say(),
+                Err(refusal) if !said => eprintln!("jitd: the policy was not reloaded: {refusal}; it is tried again"),
+                Err(_) => {}
+            }
+            said = true;
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+/// Why it is read again, where nobody typed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// SIGHUP came.
+    HangUp,
+    /// The wall clock was set, and there is no valid policy.
+    Clock,
+}
+
+impl Because {
+    /// The word in the record, where somebody's name stands otherwise.
+    fn word(self) -> &'static str {
+        match self {
+            Self::HangUp => "SIGHUP",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+/// Reloads that nobody waits for: the disk may take its time for each.
+pub struct Reloads(mpsc::Sender<Because>);
 
 impl Reloads {
     /// Begins to do what will be asked for.
-    pub fn begin(vital: &Vital, engine: Handle, directory: Directory, policy: PathBuf) -> Self {
+    pub fn begin(vital: &Vital, reloader: Reloader) -> Self {
         // One that was asked for and has not begun reads what is there then: nobody needs two of those.
         let (ask, mut asked) = mpsc::channel(1);
         let work = async move {
-            while let Some(by) = asked.recv().await {
-                match reload(&engine, &directory, &policy, str::to_owned(by)).await {
-                    Ok(reloaded) => reloaded.say(),
-                    Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
+            while let Some(because) = asked.recv().await {
+                match because {
+                    Because::HangUp => match reloader.reload(because.word().to_owned()).await {
+                        Ok(reloaded) => reloaded.say(),
+                        Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
+                    },
+                    Because::Clock => reloader.insist(because.word()).await,
                 }
             }
         };
@@ -89,8 +154,8 @@ impl Reloads {
     }
 
     /// Reads the policy again, soon.
-    pub fn ask(&self, by: &'static str) {
+    pub fn ask(&self, because: Because) {
         // Full: one is about to.
-        let _ = self.0.try_send(by);
+        let _ = self.0.try_send(because);
     }
 }

@@ -22,6 +22,7 @@ use crate::keeper::Keeper;
 use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
 use crate::notices::Notices;
+use crate::reload::Reloader;
 use crate::vital::Pulse;
 use crate::writer::Newest;
 use jit_core::actor::Actor;
@@ -64,8 +65,8 @@ pub struct About {
     pub store: PathBuf,
     /// The newest stored event.
     pub head: tokio::sync::watch::Receiver<Newest>,
-    /// The policy's file.
-    pub policy: PathBuf,
+    /// What reads the policy again.
+    pub reloader: Reloader,
     /// When the daemon began, in milliseconds since 1970.
     pub since: i64,
     /// What is counted.

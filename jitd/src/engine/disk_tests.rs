@@ -2,8 +2,11 @@
 
 use super::tests::{Bench, alice, by_sudo, somebody};
 use super::{Begun, Done, Job, Task};
+use crate::directory::Directory;
 use crate::keeper::Keeper;
+use crate::reload::{Because, Reloader, Reloads};
 use crate::settings::RecordChecks;
+use crate::vital::Vital;
 use crate::writer::Kept;
 use jit_core::actor::{Actor, Inside};
 use jit_core::engine::{Admission, Arrival, Command, Reply, Wish};
@@ -279,4 +282,52 @@ async fn nobody_stays_longer_by_an_extension_that_is_on_no_record() {
         }
         assert_eq!(bench.settled(alice()).await, 0);
     }
+}
+
+/// What reads a policy that is not there yet, on this disk.
+fn reloader(bench: &Bench) -> Reloader {
+    Reloader::new(bench.engine.clone(), Directory::default(), bench.directory.join("policy.toml"))
+}
+
+#[tokio::test]
+async fn a_policy_that_may_be_good_since_the_clock_was_set_is_read_again_until_that_is_on_record() {
+    let bench = Bench::new("insists");
+    bench.sql("ALTER TABLE events RENAME TO away");
+    let reloads = Reloads::begin(&Vital::new().0, reloader(&bench));
+    reloads.ask(Because::Clock);
+    let fails = async || bench.engine.query(|snapshot| snapshot.store_fails.is_some()).await.unwrap();
+    while !fails().await {}
+    bench.sql("ALTER TABLE away RENAME TO events");
+    let began = std::time::Instant::now();
+    let by_clock = || {
+        let stored = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 100).unwrap();
+        stored.iter().any(|record| record.event == "policy.rejected" && record.data.contains("clock"))
+    };
+    while !by_clock() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        assert!(began.elapsed().as_secs() < 20, "it was refused once, and is not tried again");
+    }
+}
+
+#[tokio::test]
+async fn of_two_reloads_the_one_that_comes_into_force_later_has_read_later() {
+    let bench = Bench::new("reloads");
+    let reloader = reloader(&bench);
+    let hung = bench.hang();
+    let reload = |by: &str| {
+        let (reloader, by) = (reloader.clone(), by.to_owned());
+        tokio::spawn(async move { format!("{:?}", reloader.reload(by).await.unwrap().answer()) })
+    };
+    let first = reload("one");
+    while bench.engine.query(|snapshot| snapshot.store_fails.is_some()).await != Ok(true) {
+        // Something that is done in any case, so that it is noticed that the disk hangs.
+        bench.engine.note(Command::Stepped(7)).await;
+        bench.hand.pass_millis(100);
+    }
+    let second = reload("two");
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    std::fs::write(bench.directory.join("policy.toml"), "version = 1\n").unwrap();
+    hung.execute_batch("COMMIT").unwrap();
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert_ne!(first, second);
 }

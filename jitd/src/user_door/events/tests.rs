@@ -5,6 +5,7 @@ use crate::engine::{Begun, Task};
 use crate::keeper::Keeper;
 use crate::limits::Acts;
 use crate::notices::Notices;
+use crate::reload::Reloader;
 use crate::settings::RecordChecks;
 use crate::user_door::{About, Line};
 use crate::writer::{Newest, Writer};
@@ -44,13 +45,14 @@ fn about(store: &Path, told: &Arc<watch::Sender<Newest>>) -> About {
     };
     let (engine, task) = Task::new(SystemClock, Writer::none("none is needed".to_owned(), told), Keeper::idle(), begun);
     tokio::spawn(task.run());
+    let directory = Directory::default();
     About {
+        reloader: Reloader::new(engine.clone(), directory.clone(), "policy.toml".into()),
         engine,
-        directory: Directory::default(),
+        directory,
         keeper: Keeper::idle(),
         store: store.to_owned(),
         head: told.subscribe(),
-        policy: "policy.toml".into(),
         since: 0,
         meter: Arc::default(),
         acts: Acts::default(),
