@@ -155,6 +155,12 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
         "it is not valid: 1 to mend",
         "cp /root/policy.toml /etc/jit/policy.toml; jit reload",
     );
+    finds_and_is_believed(
+        &host,
+        "cp -p /etc/shadow /root/; usermod -p '$6$x$y' root; jit disable su",
+        "root by su: whoever knows root's password is root by su",
+    );
+    host.root().run("jit confirm --unproven; cp -p /root/shadow /etc/shadow").succeeds();
     finds_and_is_believed(&host, "groupadd docker; gpasswd -a bob docker", "bob in docker");
     let polkit = "/usr/share/dbus-1/system-services/org.freedesktop.PolicyKit1.service";
     let rules = "mkdir -p /etc/polkit-1/rules.d; echo 'polkit.addAdminRule(function() { return [\"unix-group:wheel\"]; });'";

@@ -1,7 +1,7 @@
 //! Ways to root that go round the gate. They are outside it, and named.
 
-use super::{Check, polkit};
-use crate::gate::{Places, stack};
+use super::{Check, lines, polkit};
+use crate::gate::{Places, sound, stack};
 use jit_core::name::GroupName;
 use jit_host::accounts::members_of;
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +10,9 @@ use std::os::unix::fs::MetadataExt;
 const GROUPS: [&str; 9] = ["docker", "podman", "lxd", "incus", "incus-admin", "libvirt", "disk", "shadow", "kmem"];
 /// Programs that ask polkit, not sudo.
 const PROGRAMS: [&str; 5] = ["/usr/bin/pkexec", "/usr/bin/run0", "/usr/bin/machinectl", "/usr/bin/doas", "/usr/bin/ksu"];
+
+/// By these whoever knows root's password is root.
+const SU: [&str; 2] = ["/usr/bin/su", "/bin/su"];
 
 /// Services by which people log in at the host itself.
 const CONSOLES: [&str; 6] = ["login", "gdm-password", "lightdm", "sddm", "lxdm", "xdm"];
@@ -34,9 +37,26 @@ pub fn checks() -> Vec<Check> {
         format!("{}: they ask polkit or a file of their own, not this gate; see who may", named.join(", "))
     };
     checks.push(Check::fine("other ways to root", &found));
+    checks.push(su(&Places::default(), SU.iter().any(|path| setuid(path)) && sound::root_has_password()));
     checks.push(polkit::check());
     checks.push(consoles(&Places::default()));
     checks
+}
+
+/// Where anything is gated, root's password must not be a way round it.
+fn su(places: &Places, is_open: bool) -> Check {
+    const NAME: &str = "root by su";
+    let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
+    // A file that is not understood is found fault with by itself.
+    let is_ours = stack::find("su", &read).map_or(true, |found| found.account > 0);
+    if is_ours || !places.pam.join("su").exists() {
+        return Check::fine(NAME, "it asks, or is not there");
+    }
+    if !is_open || !lines::is_any(places) {
+        return Check::fine(NAME, "root has no password, or nothing is gated");
+    }
+    let found = "whoever knows root's password is root by su, without a grant and without a record".to_owned();
+    Check::wrong(NAME, found, "jit enable su # then, from a new session: sudo jit confirm")
 }
 
 /// Root's log-ins by `login` are never ours, so that the last door stays open; other ones are where our lines are.
@@ -49,4 +69,26 @@ fn consoles(places: &Places) -> Check {
     said.extend((!others.is_empty()).then(|| format!("nobody's are by {}, which have no lines of ours", others.join(", "))));
     said.extend((!ours.is_empty()).then(|| format!("all others are by {}", ours.join(", "))));
     Check::fine("console log-ins", &said.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn su_is_found_fault_with_where_root_has_a_password_and_another_service_is_gated() {
+        let folder = std::env::temp_dir().join(format!("jit-around-{}", std::process::id()));
+        let places = Places { pam: folder.clone(), ..Places::default() };
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        write("su", "account required pam_unix.so\n");
+        write("sudo", "account required pam_unix.so\n");
+        assert!(su(&places, true).ok);
+        write("sudo", "account required pam_jit.so\n");
+        assert!(!su(&places, true).ok);
+        assert!(su(&places, false).ok);
+        write("su", "account required pam_jit.so\n");
+        assert!(su(&places, true).ok);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

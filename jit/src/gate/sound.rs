@@ -175,12 +175,18 @@ fn somebody(principals: &[Principal]) -> bool {
     })
 }
 
+/// Whether somebody who knows it can log in as root.
+#[must_use]
+pub fn root_has_password() -> bool {
+    let shadow = std::fs::read_to_string("/etc/shadow").unwrap_or_default();
+    let password = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
+    password.is_some_and(|hash| hash.starts_with('$'))
+}
+
 /// Root's console, or the break-glass file: the day on which our lines are wrong must not be the day on which nobody is root.
 fn another_way(service: &str) -> Check {
     const NAME: &str = "another way to root";
-    let shadow = std::fs::read_to_string("/etc/shadow").unwrap_or_default();
-    let password = shadow.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
-    if password.is_some_and(|hash| hash.starts_with('$')) {
+    if root_has_password() {
         return Check::fine(NAME, "root has a password, for the console");
     }
     let remedy =
