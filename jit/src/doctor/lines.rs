@@ -18,6 +18,9 @@ const LEFT_BEHIND: [&str; 4] = [".dpkg-", ".rpm", ".ucf-", "~"];
 /// The arguments that take no value.
 const WORDS: [&str; 4] = ["enter", "quiet", "debug", "ask"];
 
+/// So many days before observing ends by itself, it is said what comes.
+const ENDS_SOON: i64 = 7;
+
 type Read<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
 
 /// One check for each service that has a line of ours, or should.
@@ -111,6 +114,12 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
     wrong.extend(half_observed(&lines));
     wrong.extend(unbound(&lines, policy, &Service::new(service)));
     wrong.dedup();
+    let ends = lines.iter().filter_map(|line| line.observes).min().filter(|days| *days <= ENDS_SOON);
+    wrong.extend(ends.map(|days| {
+        let day = u64::try_from(days).ok().and_then(|days| today.checked_add_days(Days::new(days))).unwrap_or(today);
+        let again = format!("jit disable {service}; jit enable {service}");
+        format!("it only observes, and enforces when {day} (UTC) is over: now ({again}) or on a later day ({again} --observe=DAY)")
+    }));
     let fine = match lines.iter().find_map(|line| line.observes) {
         None => "our lines are where they must be".to_owned(),
         Some(days) => format!("our lines are where they must be, and only observe, for {days} more days: everybody is let in"),
@@ -162,7 +171,7 @@ fn understood(argument: &str, today: NaiveDate) -> Result<Option<i64>, String> {
             Ok(day) if today.checked_add_days(Days::new(OBSERVE_DAYS)).is_some_and(|latest| day > latest) => {
                 Err(format!("observe={day} is more than {OBSERVE_DAYS} days ahead: everybody is denied"))
             }
-            Ok(day) if day < today => Ok(None),
+            Ok(day) if day < today => Err(format!("observe={day} is over, and a clock that falls back would let everybody in by it again")),
             Ok(day) => Ok(Some(day.signed_duration_since(today).num_days())),
             Err(_) => unknown(),
         },
@@ -246,11 +255,30 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_observing_is_foretold_from_seven_days_before_with_both_choices() {
+        let now = WallTime::parse("2026-11-23T12:00:00Z").unwrap();
+        let look = |day: &str| {
+            let (_, read) = pam(&[("sudo", &WHOLE.replace("pam_jit.so", &format!("pam_jit.so observe={day}")))]);
+            of("sudo", &read, &Policy::default(), now, &|_| true)
+        };
+        for day in ["2026-11-23", "2026-11-30"] {
+            let found = look(day).found;
+            let said = format!(
+                "enforces when {day} (UTC) is over: now (jit disable sudo; jit enable sudo) or on a later day (jit disable sudo; jit enable sudo --observe=DAY)"
+            );
+            assert!(!look(day).ok && found.contains(&said), "{found}");
+        }
+        assert!(look("2026-12-01").found.contains("for 8 more days") && !look("2026-12-01").found.contains("enforces"));
+        assert!(look("2026-11-22").found.contains("observe=2026-11-22 is over, and a clock that falls back"));
+    }
+
+    #[test]
     fn an_argument_that_the_module_would_not_take_is_named() {
         let today = "2026-11-23".parse().unwrap();
-        for fine in ["enter", "quiet", "debug", "socket=/run/jit/pam.sock", "timeout=2s", "ask", "wait=90s", "observe=2026-11-22"] {
+        for fine in ["enter", "quiet", "debug", "socket=/run/jit/pam.sock", "timeout=2s", "ask", "wait=90s"] {
             assert_eq!(understood(fine, today), Ok(None), "{fine}");
         }
+        assert!(understood("observe=2026-11-22", today).unwrap_err().contains("observe=2026-11-22 is over"));
         assert_eq!(understood("observe=2026-12-03", today), Ok(Some(10)));
         for wrong in [
             "quite",
