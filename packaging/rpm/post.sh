@@ -14,5 +14,11 @@ if [ -d /run/systemd/system ]; then
     # Started where they are not; a socket that is open stays as it is.
     systemctl start jit-rollback.path jitd.socket jitd-user.socket || :
     systemctl try-restart jit-notify.service >/dev/null 2>&1 || :
-    systemctl restart jitd.service || echo "jitd does not start: systemctl status jitd" >&2
+    # Without a policy it would let nobody in; the one that runs has the policy that was in force.
+    if jit policy check >/dev/null 2>&1 || ! systemctl --quiet is-active jitd.service; then
+        systemctl restart jitd.service || echo "jitd does not start: systemctl status jitd" >&2
+    else
+        echo "pam-jit: the policy in /etc/jit is not valid, so jitd was not restarted: the one before this upgrade goes on, with the policy that was in force." >&2
+        echo "pam-jit: jit policy check says why; mend it, and then: systemctl restart jitd" >&2
+    fi
 fi

@@ -203,3 +203,16 @@ fn a_link_among_the_files_of_pam_stays_one() {
     host.root().run("echo 'account required pam_jit.so' >> /etc/own/su; jit disable --all").succeeds().says("out of su");
     host.root().run("test -L /etc/pam.d/su && ! grep pam_jit /etc/own/su").succeeds();
 }
+
+#[test]
+fn one_file_that_is_not_understood_keeps_no_other_from_being_as_before() {
+    let host = installed();
+    let before = files(&host);
+    host.root().run("jit enable sudo && jit confirm --unproven").succeeds();
+    // It comes before sudo, and its line goes on in the next.
+    host.root().run(r"printf 'account required pam_jit.so \\\n  debug\n' > /etc/pam.d/cockpit").succeeds();
+    let disabled = host.root().run("jit disable --all").exits(1);
+    disabled.says("Our lines are out of sudo, sudo-i.").says("our lines stay in: pam.d/cockpit:").says("sed -i");
+    host.root().run("rm /etc/pam.d/cockpit").succeeds();
+    assert_eq!(files(&host), before);
+}

@@ -2,7 +2,6 @@
 
 use super::{Told, io, lock, root_only};
 use crate::failing::{Exit, Failing};
-use crate::gate::plan::not_understood;
 use crate::gate::{Places, family, files, pending, stack};
 use crate::out::Form;
 use crate::show::words;
@@ -19,11 +18,17 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
     };
     let mut changed = Vec::new();
     let mut without = Vec::new();
+    // One that stays as it is keeps none of the others: whoever types this may not get in any more.
+    let mut kept = Vec::new();
     for name in names {
-        match take_out(&places, &name)? {
-            Taken::Out => changed.push(name.clone()),
-            Taken::None => {}
-            Taken::Unread => continue,
+        match take_out(&places, &name) {
+            Ok(Taken::Out) => changed.push(name.clone()),
+            Ok(Taken::None) => {}
+            Ok(Taken::Unread) => continue,
+            Err(why) => {
+                kept.push(why);
+                continue;
+            }
         }
         without.push(name);
     }
@@ -33,10 +38,15 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
         settled => settled,
     };
     let waiting = waiting.map_err(io("what waits to be confirmed"))?;
-    let left = if service.is_none() { nothing_is_left(&places) } else { Ok(Exit::Done) };
+    let left = match (kept.is_empty(), service) {
+        (false, _) => Err(stay(&places, &kept)),
+        (true, None) => nothing_is_left(&places),
+        (true, Some(_)) => Ok(Exit::Done),
+    };
     match context.out.form() {
         Form::Json if left.is_err() => {}
         Form::Json => context.out.json(&Told { service: service.unwrap_or("--all"), files: changed, confirm_within_s: None })?,
+        Form::Human if changed.is_empty() && !kept.is_empty() => {}
         Form::Human if changed.is_empty() => context.out.say("No file of pam.d had our lines.")?,
         Form::Human => context.out.say(&format!("Our lines are out of {}.", changed.join(", ")))?,
     }
@@ -49,6 +59,15 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
     left
 }
 
+/// The files whose lines stay, and why.
+fn stay(places: &Places, kept: &[String]) -> Failing {
+    let folder = places.pam.display();
+    Failing::refused(
+        format!("our lines stay in: {}", kept.join("; ")),
+        format!("take them out by hand: sed -i --follow-symlinks '/pam[-_]jit/d' FILE in {folder}; without the module they let nobody in"),
+    )
+}
+
 /// What became of a file's lines.
 enum Taken {
     Out,
@@ -58,7 +77,8 @@ enum Taken {
     Unread,
 }
 
-fn take_out(places: &Places, name: &str) -> Result<Taken, Failing> {
+/// Takes our lines out of one file; else why they stay.
+fn take_out(places: &Places, name: &str) -> Result<Taken, String> {
     // A link stays one: it is what it leads to that has our lines.
     let path = match std::fs::canonicalize(places.pam.join(name)) {
         Ok(path) => path,
@@ -70,11 +90,11 @@ fn take_out(places: &Places, name: &str) -> Result<Taken, Failing> {
     if !holds(b"pam_jit.so") && !holds(b">>> p") {
         return Ok(Taken::None);
     }
-    let after = stack::take_out(name, &before).map_err(|not| not_understood(&not))?;
+    let after = stack::take_out(name, &before).map_err(|not| not.to_string())?;
     if after == before {
         return Ok(Taken::None);
     }
-    files::replace(&path, &after).map_err(io(&path.display().to_string()))?;
+    files::replace(&path, &after).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Taken::Out)
 }
 
