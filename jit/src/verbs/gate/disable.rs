@@ -26,14 +26,14 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
             Ok(Taken::None) => {}
             Ok(Taken::Unread) => continue,
             Err(why) => {
-                kept.push(why);
+                kept.push(words::safe(&why));
                 continue;
             }
         }
         without.push(name);
     }
     let waiting = match pending::settle_without(&places, &without) {
-        // Nothing of ours is left that it could be about.
+        // It cannot be read, so nothing will be put back by it.
         Err(_) if service.is_none() => pending::settle(&places).map(|()| None),
         settled => settled,
     };
