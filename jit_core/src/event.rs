@@ -156,7 +156,11 @@ events! {
     /// An emergency was not reviewed in time; it is said each day.
     "optout.overdue" OptoutOverdue { id: GrantId, user: UserName, rule: RuleName, review_by: Vec<Principal>, due: WallTime, next: WallTime, next_boot_ms: BootTime }
     /// A standing exemption ends soon, or has ended; it is said each day.
-    "optout.stale" OptoutStale { rule: RuleName, owner: Principal, until: WallTime, days_left: i64 }
+    "optout.stale" OptoutStale {
+        rule: RuleName, owner: Principal, until: WallTime, days_left: i64,
+        /// How many times one after the other it was said that it has ended, this time included.
+        #[serde(default)] over: u32,
+    }
     /// A check said yes, that many times.
     "access.allowed" AccessAllowed {
         user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: Option<RunAs>, from: Option<IpAddr>,

@@ -110,8 +110,18 @@ struct Marks {
     drift: Option<i64>,
     /// The files of the policy that was loaded last.
     policy: Vec<FileDigest>,
-    /// Standing exemptions, and when it was last said that they end soon.
-    stale: BTreeMap<RuleName, WallTime>,
+    /// Standing exemptions, and what was last said of their end.
+    stale: BTreeMap<RuleName, StaleSaid>,
+}
+
+/// What was last said of the end of a standing exemption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct StaleSaid {
+    at: WallTime,
+    /// The end that was spoken of.
+    until: WallTime,
+    /// How many times one after the other it was said that it is over.
+    over: u32,
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -59,7 +59,7 @@ pub(super) fn way_in<'a>(
     }
     let ways = || {
         let grant = || best_grant(state, entry, arrival, policy, now).map(Way::Grant);
-        let standing = || match policy.standing(question, entry.remote) {
+        let standing = || match policy.standing_unless(question, entry.remote, |rule| state.is_over(rule, now.wall)) {
             Some(Standing::Login(rule)) => Some(Way::Login(rule)),
             Some(Standing::Legacy(rule)) => Some(Way::Legacy(rule)),
             None => None,

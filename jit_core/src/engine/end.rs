@@ -214,7 +214,7 @@ fn ruleless<'a>(
         let rule = policy?.legacy.iter().find(|rule| rule.name == grant.terms().common.rule);
         match (grant, rule.map(|rule| (rule, is_about(rule, grant.terms())))) {
             (Grant::Ended(over), _) if over.ends_its_sessions() => None,
-            (Grant::Ended(_) | Grant::Live(_), Some((rule, _))) if rule.ends <= now => Some((grant.terms(), "its rule has ended")),
+            (Grant::Ended(_) | Grant::Live(_), Some((rule, _))) if state.is_over(rule, now) => Some((grant.terms(), "its rule has ended")),
             (Grant::Ended(_), Some((_, false))) => Some((grant.terms(), "its rule is not about this any more")),
             (Grant::Ended(_), None) => Some((grant.terms(), "its rule is not in the policy any more")),
             (Grant::Ended(_), Some((_, true))) | (Grant::Live(_), Some(_) | None) => None,
@@ -322,7 +322,13 @@ fn overdue(state: &State, id: GrantId, now: Now) -> Option<Event> {
 }
 
 /// From when on it is said, each day, that a standing exemption ends.
-pub const STALE: Span = Span::from_secs(30 * 86_400);
+pub(super) const STALE: Span = Span::from_secs(30 * 86_400);
+
+/// Whether a standing exemption ends within a month, or has ended.
+#[must_use]
+pub fn is_stale(state: &State, rule: &LegacyRule, now: WallTime) -> bool {
+    rule.ends <= now.plus(STALE) || state.is_over(rule, now)
+}
 
 /// Whether there is one of which it is to be said now.
 #[must_use]
@@ -333,14 +339,15 @@ pub fn has_stale(state: &State, policy: Option<&Policy>, now: WallTime) -> bool 
 /// Standing exemptions that end within a month, or have ended, of which it was not said today.
 fn stale_rules<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = &'a LegacyRule> {
     let rules = policy.into_iter().flat_map(|policy| &policy.legacy);
-    let due = rules.filter(move |rule| rule.ends <= now.plus(STALE));
+    let due = rules.filter(move |rule| is_stale(state, rule, now));
     due.filter(move |rule| state.stale_said(&rule.name).is_none_or(|said| said > now || said.until(now) >= DAY))
 }
 
 fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item = Event> + 'a {
     let now = context.now.wall;
     stale_rules(state, context.policy, now).map(move |rule| {
-        let left = rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000);
-        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left: left }.into()
+        let (days_left, over) = (state.days_left(rule, now), state.is_over(rule, now));
+        let over = if over { state.said_over(rule).saturating_add(1) } else { 0 };
+        event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left, over }.into()
     })
 }

@@ -22,7 +22,7 @@ pub use check::Admission;
 pub use denial::{Denial, Why};
 pub use effect::{Effect, Grace, effects, left_to_end};
 pub use emergency::taken_within;
-pub use end::{STALE, has_ruleless, has_stale};
+pub use end::{has_ruleless, has_stale, is_stale};
 pub use news::{News, news};
 pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};

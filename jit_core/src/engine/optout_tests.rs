@@ -471,12 +471,12 @@ fn that_a_standing_exemption_ends_is_said_each_day_of_its_last_thirty_and_after_
     let moment = Span::from_millis(1);
     let ends = WallTime::parse("2027-01-01T00:00:00Z").unwrap();
     let is_due_at = |world: &World, at: WallTime| super::has_stale(&world.state, world.policy.as_ref(), at);
-    assert!(is_due_at(&world, ends.minus(super::STALE)) && !is_due_at(&world, ends.minus(super::STALE).minus(moment)));
-    world.pass(world.now.wall.until(ends.minus(super::STALE)));
+    assert!(is_due_at(&world, ends.minus(super::end::STALE)) && !is_due_at(&world, ends.minus(super::end::STALE).minus(moment)));
+    world.pass(world.now.wall.until(ends.minus(super::end::STALE)));
     assert_eq!(said(&world), [30], "a month before its end");
     let mut early = World::with(POLICY);
     early.policy = world.policy.clone();
-    early.pass(early.now.wall.until(ends.minus(super::STALE).minus(moment)));
+    early.pass(early.now.wall.until(ends.minus(super::end::STALE).minus(moment)));
     assert_eq!((said(&early), is_due(&early)), (vec![], false), "and not a moment earlier");
     early.pass(moment);
     assert_eq!(said(&early), [30]);
@@ -495,4 +495,41 @@ fn that_a_standing_exemption_ends_is_said_each_day_of_its_last_thirty_and_after_
     world.policy = None;
     world.pass(hours(24));
     assert!(!is_due(&world), "without a policy there is none");
+}
+
+#[test]
+fn a_standing_exemption_that_has_ended_is_not_opened_again_by_a_clock_that_falls_back() {
+    let day = 86_400;
+    let mut world = World::new();
+    let backup = |world: &World| world.lets_in("postgres", "sshd", Some("postgres"));
+    let ends = WallTime::parse("2027-01-01T00:00:00Z").unwrap();
+    let said = |world: &World| {
+        let said = world.log.iter().rev().find_map(|(_, event)| match event {
+            Event::OptoutStale(stale) => Some((stale.days_left, stale.over)),
+            _ => None,
+        });
+        said.unwrap()
+    };
+    // A clock that was ahead for an hour, as some are after a start.
+    world.step_wall(400 * day);
+    assert_eq!((backup(&world), said(&world).1), (false, 1));
+    world.pass(hours(1));
+    world.step_wall(-400 * day);
+    assert!(backup(&world), "it was said once only that it is over");
+    world.pass(world.now.wall.until(ends.minus(hours(1))));
+    assert_eq!((backup(&world), said(&world)), (true, (0, 0)));
+    for (passed, over) in [(24, (-1, 1)), (24, (-2, 2))] {
+        world.pass(hours(passed));
+        assert_eq!((backup(&world), said(&world)), (false, over));
+    }
+    world.step_wall(-60 * day);
+    assert!(!backup(&world), "it was over before the clock was set");
+    assert_eq!(said(&world), (-1, 3), "and that is said with each day");
+    world.pass(hours(24));
+    assert_eq!((backup(&world), said(&world)), (false, (-1, 4)));
+    world.state = world.replayed();
+    assert!(!backup(&world));
+    let other = super::fixture::POLICY.replace("until = 2026-12-31", "until = 2027-01-31");
+    world.policy = World::with(&other).policy;
+    assert!(backup(&world), "another date opens it");
 }

@@ -394,9 +394,15 @@ impl Policy {
     /// What lets somebody in without a request. A deny has been asked for before.
     #[must_use]
     pub fn standing(&self, question: Question<'_>, remote: Remote) -> Option<Standing<'_>> {
+        self.standing_unless(question, remote, |_| false)
+    }
+
+    /// The same of somebody on a host, whose record may know of a legacy rule that it is over.
+    #[must_use]
+    pub fn standing_unless(&self, question: Question<'_>, remote: Remote, is_over: impl Fn(&LegacyRule) -> bool) -> Option<Standing<'_>> {
         let mut at_login = self.grants.about(question.subject).filter(|rule| matches!(rule.starts, Starts::Login));
         let login = at_login.find(|rule| opens_at_login(rule, question, remote).is_ok());
-        let legacy = || self.legacy.about(question.subject).find(|rule| stands(rule, question, remote).is_ok());
+        let legacy = || self.legacy.about(question.subject).find(|rule| stands(rule, question, remote).is_ok() && !is_over(rule));
         login.map(Standing::Login).or_else(|| legacy().map(Standing::Legacy))
     }
 

@@ -3,7 +3,7 @@
 //! An event that does not fit what is known (a grant that was never issued) changes nothing: it was
 //! checked before it was recorded, and what is recorded is what happened.
 
-use super::{Marks, State};
+use super::{Marks, StaleSaid, State};
 use crate::event::{Event, GrantIssued, OptoutTaken, RequestApproved, RequestEscalated, SessionOpened, SessionWarned};
 use crate::grant::{Common, EndedGrant, Ending, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId, SessionId};
@@ -63,7 +63,7 @@ impl State {
             }
             Event::OptoutStale(event) => {
                 let mut marks = self.marks.clone();
-                marks.stale.insert(event.rule.clone(), at);
+                marks.stale.insert(event.rule.clone(), StaleSaid { at, until: event.until, over: event.over });
                 self.put_marks(marks);
             }
             Event::SessionOpened(event) => self.open_session(at, event),

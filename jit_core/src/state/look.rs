@@ -7,7 +7,7 @@ use crate::grant::{Grant, LiveGrant, Terms};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::name::{RuleName, RunAs, Uid, UserName};
 use crate::optout::{Basis, BasisKey, Emergency};
-use crate::policy::{FileDigest, Policy};
+use crate::policy::{FileDigest, LegacyRule, Policy};
 use crate::request::{PendingRequest, Request};
 use crate::session::{Process, Session, SessionFacts};
 use crate::span::Span;
@@ -173,7 +173,28 @@ impl State {
     /// When it was last said that a standing exemption ends soon.
     #[must_use]
     pub fn stale_said(&self, rule: &RuleName) -> Option<WallTime> {
-        self.marks.stale.get(rule).copied()
+        self.marks.stale.get(rule).map(|said| said.at)
+    }
+
+    /// How many times, one after the other, it was said that this standing exemption has ended, with the end that it has now.
+    #[must_use]
+    pub fn said_over(&self, rule: &LegacyRule) -> u32 {
+        self.marks.stale.get(&rule.name).filter(|said| said.until == rule.until()).map_or(0, |said| said.over)
+    }
+
+    /// Whether a standing exemption is over: by the clock, or because it was said on two days that it is, so that a clock which
+    /// falls back does not open it again. Another `until` does. Said once is not enough: a clock that was ahead for an hour, as
+    /// some are at the start, closes nothing for good.
+    #[must_use]
+    pub fn is_over(&self, rule: &LegacyRule, now: WallTime) -> bool {
+        rule.ends <= now || self.said_over(rule) >= 2
+    }
+
+    /// How many days a standing exemption has left; fewer than none, and it is over.
+    #[must_use]
+    pub fn days_left(&self, rule: &LegacyRule, now: WallTime) -> i64 {
+        let left = rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000);
+        if self.is_over(rule, now) { left.min(-1) } else { left }
     }
 
     /// What has passed its deadline.

@@ -5,7 +5,7 @@ use super::{About, Gone, Line};
 use crate::engine::Snapshot;
 use crate::meter::Meter;
 use jit_core::actor::Actor;
-use jit_core::engine::STALE;
+use jit_core::engine::is_stale;
 use jit_core::grant::Kind;
 use jit_core::refusal::Refusal;
 use jit_core::state::State;
@@ -36,7 +36,7 @@ fn view(snapshot: &Snapshot<'_>, meter: &Meter, since: Moment, head: u64) -> Met
     let (state, now, health) = (snapshot.state, snapshot.now.wall, &meter.health);
     let open: Vec<_> = state.emergencies().filter(|taken| taken.review.next().is_some()).collect();
     let overdue = open.iter().filter(|taken| taken.due <= now).count();
-    let stale = snapshot.policy.map_or(0, |policy| policy.legacy.iter().filter(|rule| rule.ends <= now.plus(STALE)).count());
+    let stale = snapshot.policy.map_or(0, |policy| policy.legacy.iter().filter(|rule| is_stale(state, rule, now)).count());
     let (events, issued) = meter.counts();
     let issued_of = |kind: Kind| {
         let count = issued.iter().find(|one| one.name == kind.word()).map_or(0, |one| one.count);

@@ -7,7 +7,7 @@ use crate::engine::{Done, Handle, Snapshot};
 use crate::terminal;
 use crate::writer::Kept;
 use jit_core::actor::{Actor, Behind};
-use jit_core::engine::{Command, Reply, STALE, Viewer, Wish, approvers_in_words, taken_within};
+use jit_core::engine::{Command, Reply, Viewer, Wish, approvers_in_words, is_stale, taken_within};
 use jit_core::grant::{Grant, Kind};
 use jit_core::id::GrantId;
 use jit_core::name::{RuleName, Uid};
@@ -181,8 +181,8 @@ fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
     let legacy = policy.legacy.iter().map(|rule| OptoutView {
         owner: Some(rule.owner.to_string()),
         until: Some(views::moment(rule.until())),
-        days_left: Some(rule.ends.as_millis().saturating_sub(now.as_millis()).div_euclid(86_400_000)),
-        stale: rule.ends <= now.plus(STALE),
+        days_left: Some(snapshot.state.days_left(rule, now)),
+        stale: is_stale(snapshot.state, rule, now),
         ..view(&rule.name, Kind::Legacy)
     });
     emergencies.chain(repetitive).chain(legacy).collect()
