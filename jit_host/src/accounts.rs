@@ -121,9 +121,31 @@ pub fn members_of(group: &GroupName) -> Vec<UserName> {
     names.into_iter().collect()
 }
 
+/// Whether a group is there, and not in this host's own file: what a directory lists of its members may be nobody, as
+/// `ignore_group_members` of sssd.conf(5) has it, though somebody is in it.
+#[must_use]
+pub fn is_of_a_directory(group: &GroupName) -> bool {
+    let own = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    matches!(groups::named(group), Ok(Some(found)) if !has_entry(&own, &found.name))
+}
+
+/// Whether a text in the form of group(5) has this group.
+fn has_entry(text: &str, group: &GroupName) -> bool {
+    text.lines().any(|line| line.split_once(':').is_some_and(|(name, _)| name == group.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_of_this_host_is_none_of_a_directory_and_one_that_is_nowhere_is_none_either() {
+        for name in ["root", "no-such-group-here"] {
+            assert!(!is_of_a_directory(&GroupName::new(name)), "{name}");
+        }
+        let text = "root:x:0:\nops:x:1000:alice\n";
+        assert!(has_entry(text, &GroupName::new("ops")) && !has_entry(text, &GroupName::new("op")));
+    }
 
     #[test]
     fn root_is_found_by_number_and_by_name_and_is_in_its_group() {

@@ -164,7 +164,13 @@ fn sshd_is_gated_and_observing_lets_everybody_in_meanwhile() {
     let host = installed();
     host.root().run("echo 'UsePAM no' > /etc/ssh/sshd_config; mkdir -p /run/sshd; ssh-keygen -A").succeeds();
     host.root().run("jit enable ssh").exits(1).says("UsePAM is not yes");
-    host.root().run("echo 'UsePAM yes' > /etc/ssh/sshd_config; jit enable ssh --observe").succeeds().says("pam_jit.so observe=20");
+    host.root()
+        .run("echo 'UsePAM yes' > /etc/ssh/sshd_config; jit enable ssh --observe")
+        .succeeds()
+        .says("pam_jit.so observe=20")
+        .says("jit confirm --unproven\n");
+    // A root's shell is no session of ours, and nobody's would be.
+    host.root().run("jit confirm").exits(1).says("Once a new session got in: jit confirm --unproven");
     host.ssh("bob").run("id -un").succeeds().says("bob");
     host.root().run("jit disable ssh; jit enable ssh").succeeds();
     host.ssh("bob").run("id -un").fails().says("jit: no grant for ssh");

@@ -3,7 +3,7 @@
 use super::{Check, lines, polkit};
 use crate::gate::{Places, sound, stack};
 use jit_core::name::GroupName;
-use jit_host::accounts::members_of;
+use jit_host::accounts::{is_of_a_directory, members_of};
 use std::os::unix::fs::MetadataExt;
 
 /// Groups whose members are root in all but name.
@@ -26,7 +26,12 @@ pub fn checks() -> Vec<Check> {
     });
     let (members, remedies): (Vec<_>, Vec<_>) = members.unzip();
     let remedy = format!("{} # whoever is in such a group is root without asking", remedies.join("; "));
-    let mut checks = vec![Check::all("groups that are root", "nobody is in one", &members, &remedy)];
+    let unlisted: Vec<_> = GROUPS.iter().filter(|group| is_unlisted(&GroupName::new(**group))).copied().collect();
+    let nobody = match unlisted.join(", ") {
+        none if none.is_empty() => "nobody is in one".to_owned(),
+        groups => format!("nobody is listed in one; who is in {groups}, only its directory knows: see there"),
+    };
+    let mut checks = vec![Check::all("groups that are root", &nobody, &members, &remedy)];
     let setuid = |path: &str| std::fs::metadata(path).is_ok_and(|about| about.mode() & 0o4000 != 0 && about.uid() == 0);
     let installed: Vec<_> = PROGRAMS.iter().filter(|path| std::fs::metadata(path).is_ok()).copied().collect();
     let found = if installed.is_empty() {
@@ -41,6 +46,11 @@ pub fn checks() -> Vec<Check> {
     checks.push(polkit::check());
     checks.push(consoles(&Places::default()));
     checks
+}
+
+/// Whether nobody is listed in a group, in which there may be somebody.
+pub(super) fn is_unlisted(group: &GroupName) -> bool {
+    members_of(group).is_empty() && is_of_a_directory(group)
 }
 
 /// Where anything is gated, root's password must not be a way round it.

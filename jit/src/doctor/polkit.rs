@@ -1,6 +1,7 @@
 //! Whom polkit takes for administrators: by pkexec, run0 or systemd-run they are root with their own password.
 
 use super::Check;
+use super::around::is_unlisted;
 use jit_core::name::GroupName;
 use jit_host::accounts::members_of;
 use std::path::Path;
@@ -46,8 +47,11 @@ fn people(identity: &str) -> Option<String> {
         Some(("unix-user", "0" | "root")) => None,
         Some(("unix-user", user)) => Some(user.to_owned()),
         Some(("unix-group", group)) => {
-            let members: Vec<_> =
-                members_of(&GroupName::new(group)).iter().map(ToString::to_string).filter(|name| name != "root").collect();
+            let group = GroupName::new(group);
+            if is_unlisted(&group) {
+                return Some(format!("whoever is in {group}, which its directory does not list"));
+            }
+            let members: Vec<_> = members_of(&group).iter().map(ToString::to_string).filter(|name| name != "root").collect();
             (!members.is_empty()).then(|| format!("{} in {group}", members.join(", ")))
         }
         Some(_) | None => Some(identity.to_owned()),

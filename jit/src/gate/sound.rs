@@ -171,7 +171,7 @@ fn somebody(principals: &[Principal]) -> bool {
         Principal::Any => true,
         Principal::User(name) => accounts::subject_by_name(name).is_ok(),
         Principal::Uid(uid) => accounts::subject_by_uid(*uid).is_ok(),
-        Principal::Group(group) => !accounts::members_of(group).is_empty(),
+        Principal::Group(group) => !accounts::members_of(group).is_empty() || accounts::is_of_a_directory(group),
     })
 }
 

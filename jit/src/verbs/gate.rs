@@ -104,11 +104,17 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
         Form::Human => {
             let door = if matches!(args.service.as_str(), "ssh" | "sshd") { "ssh log-in" } else { args.service.as_str() };
             let done = if trials(&args.service).is_empty() { "Done." } else { "Done, and tried." };
-            context.out.say(&format!(
-                "{done} Now come in anew through it, in another window, and run: jit confirm\n\
-                 Without that from a new {door} session everything is put back in {}.",
-                Span::from_secs(within_s)
-            ))?;
+            let within = Span::from_secs(within_s);
+            context.out.say(&match asked.observe {
+                Observe::No => format!(
+                    "{done} Now come in anew through it, in another window, and run: jit confirm\n\
+                     Without that from a new {door} session everything is put back in {within}."
+                ),
+                Observe::Until(day) | Observe::AWhile(day) => format!(
+                    "{done} Until {day} it only observes: come in anew through it, in another window, and then run: {INSISTS}\n\
+                     Without that everything is put back in {within}."
+                ),
+            })?;
         }
     }
     Ok(Exit::Done)
@@ -234,7 +240,12 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
     let waiting = waiting.ok_or_else(nothing)?;
     if !unproven && !came_in_through(context, &waiting)? {
         let message = format!("you did not come in through the new lines of {}", words::safe(&waiting.service));
-        return Err(Failing::refused(message, "open another session through them and confirm there; --unproven insists"));
+        let help = if observes(&places, &waiting) {
+            format!("once a new session got in: {INSISTS} (lines that only observe open no session that proves it)")
+        } else {
+            "open another session through them and confirm there; --unproven insists".to_owned()
+        };
+        return Err(Failing::refused(message, help));
     }
     if !waits_on(&places, &waiting)? {
         return Err(nothing());
@@ -246,6 +257,16 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
         Form::Human => context.out.say(&format!("It stays. Undo: jit disable {}", words::safe(&waiting.service)))?,
     }
     Ok(Exit::Done)
+}
+
+/// What keeps a change without proof.
+const INSISTS: &str = "jit confirm --unproven";
+
+/// Whether what waits to be confirmed only observes.
+fn observes(places: &Places, waiting: &Pending) -> bool {
+    let texts = waiting.files.iter().filter_map(|changed| std::fs::read_to_string(places.pam.join(&changed.file)).ok());
+    let ours = |line: &str| line.contains("pam_jit.so") && line.contains(" observe=");
+    texts.into_iter().any(|text| text.lines().any(ours))
 }
 
 /// Whether this process is in a session that jitd opened, through one of these services, after the change.
