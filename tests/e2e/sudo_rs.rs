@@ -13,6 +13,14 @@ fn it_is_sudo_rs_that_runs_here() {
 }
 
 #[test]
+fn doctor_knows_that_it_has_no_setting_that_skips_the_gate() {
+    let host = people();
+    // As where it is the only sudo.
+    let output = host.root().run("mount --bind /dev/null /usr/bin/cvtsudoers; jit doctor");
+    output.says("sudo-rs 0.2.").says("has no setting that switches off a phase of PAM");
+}
+
+#[test]
 fn every_way_to_call_it_is_refused_let_in_and_refused_again() {
     let host = people();
     let commands =

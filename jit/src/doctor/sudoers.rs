@@ -4,7 +4,7 @@
 
 use super::Check;
 use serde_json::Value;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::process::Command;
 
 const NAME: &str = "sudoers";
@@ -15,8 +15,16 @@ const REMEDY: &str = "take it out of sudoers (visudo): with it sudo skips the ga
 
 /// Looks at the sudoers of this host.
 pub fn check() -> Check {
-    if !is_there("sudo") {
-        return Check::fine(NAME, "there is no sudo");
+    match Command::new("sudo").arg("--version").output() {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            if let Some(check) = said.strip_prefix("sudo-rs ").map(of_sudo_rs) {
+                return check;
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Check::fine(NAME, "there is no sudo"),
+        // What cvtsudoers says then decides.
+        Err(_) => {}
     }
     let read = Command::new("cvtsudoers").args(["-e", "-f", "json", "-s", "privileges", FILE]).output();
     let settings = match read {
@@ -34,9 +42,16 @@ pub fn check() -> Check {
     }
 }
 
-/// Whether this program is in one of the usual folders.
-fn is_there(program: &str) -> bool {
-    ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"].iter().any(|folder| Path::new(folder).join(program).exists())
+/// sudo-rs has no setting that switches off a phase of PAM (its src/defaults/mod.rs, 0.2.15). Before 0.2.14 its sudoedit asked no
+/// account module (its release notes, 1612).
+fn of_sudo_rs(version: &str) -> Check {
+    let version = version.trim();
+    let numbers: Option<Vec<u32>> = version.split('.').map(|number| number.parse().ok()).collect();
+    if numbers.is_some_and(|numbers| numbers >= vec![0, 2, 14]) {
+        return Check::fine(NAME, &format!("sudo-rs {version} has no setting that switches off a phase of PAM"));
+    }
+    let found = format!("sudoedit and sudo -l of sudo-rs {version} ask no account module");
+    Check::wrong(NAME, found, "install sudo-rs 0.2.14 or newer")
 }
 
 /// What skips a phase, each as somebody would look for it in the file: `!pam_session for alice`.
@@ -85,6 +100,15 @@ fn whose(binding: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn of_sudo_rs_its_version_decides() {
+        for (version, ok) in
+            [("0.2.15\n", true), ("0.2.14", true), ("0.10.0", true), ("1.0.0", true), ("0.2.13", false), ("0.2.9", false), ("x", false)]
+        {
+            assert_eq!(of_sudo_rs(version).ok, ok, "{version}");
+        }
+    }
 
     #[test]
     fn each_setting_that_skips_a_phase_is_found_for_everybody_or_for_whomever_it_is_set() {
