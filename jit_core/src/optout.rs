@@ -9,7 +9,7 @@ use crate::policy::judge::{from_allowed, within_hours};
 use crate::policy::{After, Principal};
 use crate::span::Span;
 use crate::subject::Remote;
-use crate::time::{Deadline, Now, WallTime};
+use crate::time::{BootTime, Deadline, Now, WallTime};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -91,8 +91,10 @@ pub struct Emergency {
     pub humans: Humans,
     /// Under which rule.
     pub rule: RuleName,
-    /// When it was taken.
+    /// When it was taken: by the clock of then, or by one that was set forward since, in the same boot.
     pub at: WallTime,
+    /// The same on the boot clock, while it is that boot.
+    pub at_boot: Option<BootTime>,
     /// Who may review it.
     pub review_by: Vec<Principal>,
     /// Until when it was to be reviewed.

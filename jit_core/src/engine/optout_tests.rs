@@ -91,6 +91,27 @@ fn an_emergency_is_given_at_once_and_the_next_one_waits_for_its_review_by_anothe
 }
 
 #[test]
+fn an_emergency_that_was_taken_before_the_clock_was_set_forward_counts_as_long_as_any() {
+    let mut world = world();
+    for _ in 0..2 {
+        let id = emergency(&mut world, "alice").unwrap();
+        review(&mut world, "carol", id).unwrap();
+        world.pass(hours(1));
+    }
+    // The clock of an empty battery, and then the network's.
+    world.step_wall(400 * 86_400);
+    let wanted = |world: &mut World| emergency(world, "alice");
+    assert!(matches!(wanted(&mut world), Err(Refusal::LimitReached { times: 2, .. })));
+    world.start("boot-2");
+    world.pass(hours(7 * 24 - 3));
+    assert!(matches!(wanted(&mut world), Err(Refusal::LimitReached { times: 2, .. })), "in the next boot as well");
+    world.step_wall(-3600);
+    world.step_wall(3600);
+    world.pass(hours(1));
+    assert!(wanted(&mut world).is_ok(), "and no longer than the rule has it");
+}
+
+#[test]
 fn an_emergency_needs_a_reason_and_has_a_budget_that_rolls() {
     let mut world = world();
     let silent = Wish { reason: None, ..wish() };

@@ -209,6 +209,7 @@ impl State {
                 humans: event.humans.clone(),
                 rule: event.rule.clone(),
                 at,
+                at_boot: Some(Deadline { wall, boot }.minus(at.until(wall)).boot),
                 review_by: event.review_by.clone(),
                 due: wall,
                 review: ReviewState::Due(Deadline { wall, boot }),
@@ -347,6 +348,9 @@ impl State {
         let newest = self.newest.unwrap_or(now.wall);
         self.move_deadlines(now, |deadline| deadline.after_boot(now, newest));
         self.put_acted_as(BTreeMap::new());
+        for (id, taken) in self.emergencies.clone() {
+            self.put_emergency(id, Some(Emergency { at_boot: None, ..taken }));
+        }
         let of_this_boot: Vec<_> = self.bases.iter().filter(|basis| basis.in_this_boot).cloned().collect();
         for basis in of_this_boot {
             self.change_basis(Basis { in_this_boot: false, ..basis });
@@ -358,6 +362,12 @@ impl State {
     /// The wall clock is where it is: no deadline moves away by it.
     fn move_to_clock(&mut self, now: Now) {
         self.move_deadlines(now, |deadline| deadline.after_step(now));
+        // Taken while the clock was behind, it is no older than this boot's clock has it: it counts in its limit.
+        for (id, taken) in self.emergencies.clone() {
+            let Some(boot) = taken.at_boot else { continue };
+            let at = taken.at.max(now.wall.minus(boot.until(now.boot)));
+            self.put_emergency(id, Some(Emergency { at, ..taken }));
+        }
         let marks = Marks { drift: Some(now.drift_ms()), ..self.marks.clone() };
         self.put_marks(marks);
     }
