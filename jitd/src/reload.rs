@@ -19,6 +19,8 @@ const MOST_TOLD: usize = 50;
 
 /// How soon one that nobody asks for is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The longest wait: it comes to that where a disk takes its time.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(10);
 
 /// How it went.
 pub struct Reloaded {
@@ -98,15 +100,15 @@ impl Reloader {
 
     /// Reads it again until that is on record: nobody is let in without a policy, so nobody would ask for it.
     async fn insist(&self, by: &str) {
-        let mut said = false;
+        let mut wait = AGAIN;
         loop {
             match self.reload(by.to_owned()).await {
                 Ok(reloaded) => return reloaded.say(),
-                Err(refusal) if !said => eprintln!("jitd: the policy was not reloaded: {refusal}; it is tried again"),
+                Err(refusal) if wait == AGAIN => eprintln!("jitd: the policy was not reloaded: {refusal}; it is tried again"),
                 Err(_) => {}
             }
-            said = true;
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(wait).await;
+            wait = wait.saturating_mul(2).min(AGAIN_AT_MOST);
         }
     }
 }
@@ -131,15 +133,24 @@ impl Because {
 }
 
 /// Reloads that nobody waits for: the disk may take its time for each.
-pub struct Reloads(mpsc::Sender<Because>);
+pub struct Reloads {
+    hang_up: mpsc::Sender<()>,
+    clock: mpsc::Sender<()>,
+}
 
 impl Reloads {
     /// Begins to do what will be asked for.
     pub fn begin(vital: &Vital, reloader: Reloader) -> Self {
-        // One that was asked for and has not begun reads what is there then: nobody needs two of those.
-        let (ask, mut asked) = mpsc::channel(1);
+        // One that was asked for and has not begun reads what is there then: nobody needs two of those. But for the clock's another one
+        // does not stand, as that gives up where this one insists.
+        let ((hang_up, mut hung_up), (clock, mut was_set)) = (mpsc::channel(1), mpsc::channel(1));
         let work = async move {
-            while let Some(because) = asked.recv().await {
+            loop {
+                let because = tokio::select! {
+                    Some(()) = hung_up.recv() => Because::HangUp,
+                    Some(()) = was_set.recv() => Because::Clock,
+                    else => return,
+                };
                 match because {
                     Because::HangUp => match reloader.reload(because.word().to_owned()).await {
                         Ok(reloaded) => reloaded.say(),
@@ -150,12 +161,16 @@ impl Reloads {
             }
         };
         drop(vital.spawn("who reloads the policy", work));
-        Self(ask)
+        Self { hang_up, clock }
     }
 
     /// Reads the policy again, soon.
     pub fn ask(&self, because: Because) {
+        let ask = match because {
+            Because::HangUp => &self.hang_up,
+            Because::Clock => &self.clock,
+        };
         // Full: one is about to.
-        let _ = self.0.try_send(because);
+        let _ = ask.try_send(());
     }
 }

@@ -9,16 +9,20 @@ if [ "$1" = 1 ]; then
     # Whatever the presets say: a gate whose sockets are not there after a boot lets nobody in.
     systemctl enable jitd.socket jitd-user.socket jitd.service jit-rollback.path >/dev/null || :
 fi
+# As jitd reads it, who is not root; and nobody is looked up, which could take its time.
+valid() {
+    setpriv --reuid jitd --regid jitd --clear-groups env JIT_SOCKET=/nonexistent jit policy check >/dev/null 2>&1
+}
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :
     # Started where they are not; a socket that is open stays as it is.
     systemctl start jit-rollback.path jitd.socket jitd-user.socket || :
     systemctl try-restart jit-notify.service >/dev/null 2>&1 || :
     # Without a policy it would let nobody in; the one that runs has the policy that was in force.
-    if jit policy check >/dev/null 2>&1 || ! systemctl --quiet is-active jitd.service; then
+    if valid || ! systemctl --quiet is-active jitd.service; then
         systemctl restart jitd.service || echo "jitd does not start: systemctl status jitd" >&2
     else
-        echo "pam-jit: the policy in /etc/jit is not valid, so jitd was not restarted: the one before this upgrade goes on, with the policy that was in force." >&2
-        echo "pam-jit: jit policy check says why; mend it, and then: systemctl restart jitd" >&2
+        echo "pam-jit: the policy in /etc/jit is not valid for jitd, so it was not restarted: the one before this upgrade goes on, with the policy that was in force." >&2
+        echo "pam-jit: jit policy check, or jit doctor, says why; mend it before anything else restarts jitd, as needrestart does; and then: systemctl restart jitd" >&2
     fi
 fi

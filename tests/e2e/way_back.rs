@@ -212,7 +212,12 @@ fn one_file_that_is_not_understood_keeps_no_other_from_being_as_before() {
     // It comes before sudo, and its line goes on in the next.
     host.root().run(r"printf 'account required pam_jit.so \\\n  debug\n' > /etc/pam.d/cockpit").succeeds();
     let disabled = host.root().run("jit disable --all").exits(1);
-    disabled.says("Our lines are out of sudo, sudo-i.").says("our lines stay in: pam.d/cockpit:").says("sed -i");
+    // What it says to do takes both halves of the line.
+    let help = disabled.says("Our lines are out of sudo, sudo-i.").says("our lines stay in: pam.d/cockpit:").text();
+    let by_hand = help.split_once("by hand: ").and_then(|(_, rest)| rest.split_once(" FILE")).unwrap().0;
+    host.root().run("echo 'account required pam_unix.so' >> /etc/pam.d/cockpit").succeeds();
+    host.root().run(&format!("{by_hand} /etc/pam.d/cockpit")).succeeds();
+    assert_eq!(host.read("/etc/pam.d/cockpit"), "account required pam_unix.so\n");
     host.root().run("rm /etc/pam.d/cockpit").succeeds();
     assert_eq!(files(&host), before);
 }

@@ -88,22 +88,28 @@ fn where_no_copy_of_the_record_can_be_made_a_purge_removes_nothing_of_it_and_say
 fn a_purge_copies_a_record_that_lies_elsewhere_by_a_link_and_leaves_what_is_there() {
     let host = installed();
     host.root()
-        .run("systemctl stop jitd jitd.socket jitd-user.socket && mv /var/lib/jit /srv/jit && ln -s /srv/jit /var/lib/jit")
+        .run(
+            "systemctl stop jitd jitd.socket jitd-user.socket && mkdir '/srv/a disk' && mount -t tmpfs -o size=8m tmpfs '/srv/a disk' && \
+              mv /var/lib/jit/* '/srv/a disk/' && rmdir /var/lib/jit && ln -s '/srv/a disk' /var/lib/jit",
+        )
         .succeeds();
     let purged = host.root().run("dpkg --purge pam-jit").succeeds();
-    purged.says("The record of pam-jit is in /var/backups/pam-jit-").says("what it led to stays, in /srv/jit");
-    host.root().run("tar -tzf /var/backups/pam-jit-*.tar.gz").says("srv/jit/events.db");
-    host.root().run("ls /srv/jit/events.db").succeeds();
+    purged.says("The record of pam-jit is in /var/backups/pam-jit-").says("what it led to stays, in /srv/a disk");
+    purged.does_not_say("it is empty");
+    host.root().run("tar -tzf /var/backups/pam-jit-*.tar.gz").says("srv/a disk/events.db");
+    host.root().run("ls '/srv/a disk/events.db'").succeeds();
     host.root().run("ls -d /var/lib/jit").fails();
 }
 
 #[test]
 fn a_purge_empties_a_file_system_of_the_records_own() {
     let host = installed();
-    host.root().run("systemctl stop jitd jitd.socket jitd-user.socket && mount -t tmpfs -o size=8m tmpfs /var/lib/jit").succeeds();
+    let own =
+        "mv /var/lib/jit /srv/jit && mkdir /var/lib/jit && mount -t tmpfs -o size=8m tmpfs /var/lib/jit && cp -a /srv/jit/. /var/lib/jit/";
+    host.root().run(&format!("systemctl stop jitd jitd.socket jitd-user.socket && {own}")).succeeds();
     let purged = host.root().run("dpkg --purge pam-jit").succeeds();
-    purged.says("no record was in /var/lib/jit").says("/var/lib/jit is a file system of its own, and stays");
-    host.root().run("mountpoint /var/lib/jit && dpkg -i /root/pam-jit.deb && jit status").succeeds();
+    purged.says("The record of pam-jit is in /var/backups/pam-jit-").says("/var/lib/jit is a file system of its own, and stays");
+    host.root().run("mountpoint /var/lib/jit && [ -z \"$(ls -A /var/lib/jit)\" ] && dpkg -i /root/pam-jit.deb && jit status").succeeds();
 }
 
 #[test]
@@ -116,10 +122,15 @@ fn an_upgrade_over_a_policy_that_is_not_valid_leaves_the_jitd_that_runs_and_says
     bring(&host, &newer, "newer.deb");
     let pid = || host.root().run("systemctl show -P MainPID jitd").stdout;
     let old = pid();
-    host.root().run("dpkg -i /root/newer.deb").succeeds().says("is not valid, so jitd was not restarted");
+    host.root().run("dpkg -i /root/newer.deb").succeeds().says("is not valid for jitd, so it was not restarted");
     assert_eq!(pid(), old);
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
-    host.root().run("cp /root/policy.toml /etc/jit/ && jit policy check && systemctl restart jitd").succeeds();
+    // Valid, and root's alone to read.
+    host.root().run("cp /root/policy.toml /etc/jit/ && chmod 0600 /etc/jit/policy.toml && jit policy check").succeeds();
+    host.root().run("dpkg -i /root/newer.deb").succeeds().says("is not valid for jitd, so it was not restarted");
+    assert_eq!(pid(), old);
+    host.root().run("jit doctor").exits(1).says("it is valid for root, and not for the user jitd");
+    host.root().run("chmod 0644 /etc/jit/policy.toml && dpkg -i /root/newer.deb").succeeds();
     assert_ne!(pid(), old);
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 }

@@ -9,7 +9,10 @@ use jit_core::policy::{Policy, load};
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::{Act, EventFilter, UserAnswer};
+use nix::unistd::User;
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -57,9 +60,24 @@ fn policy_on_disk(now: WallTime) -> Check {
             let remedy = format!("write a rule in {}; then jit reload", file.display());
             Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), &remedy)
         }
+        Ok(_) if !jitd_finds_it_valid() => Check::wrong(
+            NAME,
+            "it is valid for root, and not for the user jitd: at its next start jitd would let nobody in".to_owned(),
+            "setpriv --reuid jitd --regid jitd --clear-groups jit policy check # says why: files 0644, folders 0755, all root's",
+        ),
         Ok(policy) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
         Err(mistakes) => Check::wrong(NAME, format!("it is not valid: {} to mend", mistakes.len()), "jit policy check"),
     }
+}
+
+/// Whether it is for whom it is read by: a mode may keep it from jitd, which runs by what it read before. Where there is no such
+/// user jitd is somebody else's to start.
+fn jitd_finds_it_valid() -> bool {
+    let Ok(Some(jitd)) = User::from_name("jitd") else { return true };
+    let mut check = Command::new("/proc/self/exe");
+    // Nobody is looked up, which could take its time.
+    check.args(["policy", "check"]).env("JIT_SOCKET", "/nonexistent").uid(jitd.uid.as_raw()).gid(jitd.gid.as_raw());
+    check.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
 }
 
 /// Whether the policy in force is the one on disk: an edit without a reload is an edit that does nothing.

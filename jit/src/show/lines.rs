@@ -66,9 +66,13 @@ pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Optio
     format!("Granted: {who} may {may} {time}{}. {next}: jit {verb} {id}", uses(request.uses))
 }
 
-/// A grant was made longer: until when, since its window may have cut what was asked for.
+/// A grant was made longer: until when, since its window may have cut what was asked for. Where the disk took its time, it may
+/// have ended meanwhile, which stays so.
 pub fn longer(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
     let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
+    if grant.is_some_and(|grant| grant.ended.is_some()) {
+        return format!("{id} ended before this was on record, and stays ended. Ask anew: jit request {}", safe(&request.service));
+    }
     let until = grant.map(|grant| format!(" It ends at {}.", clock.short(grant.until))).unwrap_or_default();
     format!("{id} is longer now.{until}")
 }
@@ -229,6 +233,9 @@ mod tests {
     fn a_grant_that_was_made_longer_says_until_when_and_not_by_how_much_as_its_window_may_have_cut_that() {
         let request = RequestView { for_s: 3600, ..sample::granted() };
         assert_eq!(longer(clock(), &request, Some(&sample::grant())), "G-0123ABCD is longer now. It ends at 15:00.");
+        let ended = GrantView { ended: Some(jit_proto::view::EndView { at: request.submitted, by: None, note: None }), ..sample::grant() };
+        let said = "G-0123ABCD ended before this was on record, and stays ended. Ask anew: jit request sudo";
+        assert_eq!(longer(clock(), &request, Some(&ended)), said);
     }
 
     #[test]

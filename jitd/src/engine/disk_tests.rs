@@ -13,7 +13,7 @@ use jit_core::engine::{Admission, Arrival, Command, Reply, Wish};
 use jit_core::name::{RunAs, Service};
 use jit_core::refusal::Refusal;
 use jit_core::request::Request;
-use jit_core::session::Bound;
+use jit_core::session::{Bound, Process};
 use jit_core::span::Span;
 use jit_core::subject::{Entry, Phase};
 use jit_store::{Filter, events, file_in, open_to_read};
@@ -52,6 +52,28 @@ async fn on_a_disk_that_fails_a_grant_expires_however_often_something_else_is_do
         assert!(matches!(opened, Ok(Done { reply: Reply::Session(..), kept: Kept::NotYet(_) })), "{opened:?}");
     }
     assert_eq!(live().await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_use_that_the_disk_refuses_in_the_end_is_not_over_with_the_sudo_that_was_told_so() {
+    let (bench, bob) = (Bench::new("last-use"), || somebody("bob", 1002));
+    assert!(bench.engine.command(Command::Request(bob(), wish(Some(1)))).await.is_ok());
+    let hung = bench.hang();
+    let Command::Open(arrival) = comes(bob()) else { panic!() };
+    // It gave up waiting: no process has that number.
+    let gone = Arrival { process: Some(Process { pid: u32::MAX >> 2, started: 1 }), ..arrival };
+    let opened = tokio::spawn({
+        let engine = bench.engine.clone();
+        async move { engine.command(Command::Open(gone)).await }
+    });
+    for _ in 0..30 {
+        bench.hand.pass(1);
+        let _ = bench.engine.query(|_| ()).await;
+    }
+    hung.execute_batch("ALTER TABLE events RENAME TO away; COMMIT").unwrap();
+    assert!(opened.await.unwrap().is_err());
+    bench.sql("ALTER TABLE away RENAME TO events");
+    assert_eq!(bench.settled(bob()).await, 1, "the grant has its use still");
 }
 
 #[tokio::test]
@@ -277,6 +299,8 @@ async fn a_policy_that_may_be_good_since_the_clock_was_set_is_read_again_until_t
     let bench = Bench::new("insists");
     bench.sql("ALTER TABLE events RENAME TO away");
     let reloads = Reloads::begin(&Vital::new().0, reloader(&bench));
+    // One that gives up is no stand-in for it.
+    reloads.ask(Because::HangUp);
     reloads.ask(Because::Clock);
     let fails = async || bench.engine.query(|snapshot| snapshot.store_fails.is_some()).await.unwrap();
     while !fails().await {}

@@ -260,10 +260,13 @@ impl<C: Clock> Task<C> {
         }
     }
 
+    /// Not of one whose opening may still be refused: with it the last use of a grant would be over that nobody had.
     fn close_dead_sessions(&mut self) {
-        let gone =
-            self.state.open_sessions().filter(|session| session.process.is_some_and(|process| !jit_host::process::is_there(process)));
-        self.waiting.extend(gone.map(|session| Waiting::Own(Command::Close(session.id))));
+        self.settled(|task| {
+            let gone =
+                task.state.open_sessions().filter(|session| session.process.is_some_and(|process| !jit_host::process::is_there(process)));
+            task.waiting.extend(gone.map(|session| Waiting::Own(Command::Close(session.id))));
+        });
     }
 
     pub(super) fn take(&mut self, job: Job) {

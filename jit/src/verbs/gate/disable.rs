@@ -59,12 +59,16 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
     left
 }
 
+/// Takes our lines out of files that are not understood: a line that goes on behind `\` goes as one, and letters need not be UTF-8.
+/// The packages' scripts have it too.
+const BY_HAND: &str = r"LC_ALL=C sed -Ezi --follow-symlinks 's/\\\n/ /g; s/[^\n]*pam[-_]jit[^\n]*\n?//g'";
+
 /// The files whose lines stay, and why.
 fn stay(places: &Places, kept: &[String]) -> Failing {
     let folder = places.pam.display();
     Failing::refused(
         format!("our lines stay in: {}", kept.join("; ")),
-        format!("take them out by hand: sed -i --follow-symlinks '/pam[-_]jit/d' FILE in {folder}; without the module they let nobody in"),
+        format!("take them out by hand: {BY_HAND} FILE in {folder}; without the module they let nobody in"),
     )
 }
 
