@@ -135,11 +135,12 @@ impl Keyhole for Names {
         Ok(Some(self.0.to_owned()))
     }
 
-    fn account(&self, who: &Who) -> Option<String> {
+    fn account(&self, who: &Who) -> Option<(String, u32)> {
         match who {
-            Who::Uid(1001) => Some("alice".to_owned()),
+            Who::Uid(1001) => Some(("alice".to_owned(), 1001)),
+            Who::Uid(1003) => Some(("domain admin".to_owned(), 1003)),
             Who::Uid(_) => None,
-            Who::Name(name) => Some(name.to_lowercase()),
+            Who::Name(name) => Some((name.to_lowercase(), 1001)),
         }
     }
 
@@ -335,8 +336,8 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     let names = Names("alice sudo\n", RefCell::default());
     let mut host = sudo(1001);
     assert_eq!(ask_account(&mut host, &Answers::of([away()]), &Arguments::default(), &names), Outcome::Allowed);
-    assert!(names.1.borrow()[0].contains("user=alice service=sudo phase=account nonce="));
-    assert!(host.logged[0].starts_with("access.breakglass user=alice"));
+    assert!(names.1.borrow()[0].contains("user=alice uid=1001 service=sudo phase=account nonce="));
+    assert!(host.logged[0].starts_with("access.breakglass user=alice uid=1001 service=sudo phase=account why=\"jitd is away: "));
     assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
     assert_eq!(enter(&mut host, &Answers::default()), Outcome::Allowed);
 
@@ -349,11 +350,21 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
 }
 
 #[test]
+fn an_entry_says_as_whom_and_its_line_in_syslog_calls_an_account_by_its_name() {
+    let names = Names("domain admin sudo\n", RefCell::default());
+    let mut host = Script { user: Ok(Some("root")), memory: Memory { caller: Some(Caller::Uid(1003)), ..Memory::default() }, ..sudo(0) };
+    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
+    assert!(names.1.borrow()[0].contains(r"user=domain\x{20}admin uid=1003 service=sudo as=root phase=session nonce="));
+    let said = r#"access.breakglass user="domain admin" uid=1003 service=sudo as=root phase=session why="jitd is away: "#;
+    assert!(host.logged[0].starts_with(said), "{}", host.logged[0]);
+}
+
+#[test]
 fn the_breakglass_file_names_an_account_however_its_name_was_typed_at_the_door() {
     let opens = |line: &'static str, typed: &'static str| {
         let names = Names(line, RefCell::default());
         let outcome = ask_account(&mut sshd(typed), &Answers::of([away()]), &Arguments::default(), &names);
-        (outcome, names.1.borrow().iter().any(|line| line.contains("user=alice service=sshd")))
+        (outcome, names.1.borrow().iter().any(|line| line.contains("user=alice uid=1001 service=sshd as=alice from=10.1.2.3 phase=")))
     };
     assert_eq!(opens("alice sshd\n", "Alice"), (Outcome::Allowed, true));
     assert_eq!(opens("alice sshd\n", "bob"), (Outcome::Away, false));
