@@ -60,7 +60,7 @@ impl Host for Script {
     fn variable(&self, variable: Variable) -> Option<String> {
         match variable {
             Variable::SshConnection => self.connection.map(str::to_owned),
-            Variable::SshAuthInfo => Some("publickey ssh-ed25519 AAAA\nmore".to_owned()),
+            Variable::SshAuthInfo => Some(format!("password\npublickey ssh-ed25519 {}\n", "A".repeat(20_000))),
         }
     }
 
@@ -239,6 +239,14 @@ fn a_last_line_alone_closes_neither_the_console_nor_roots_runuser_and_denies_eve
     for mut other in [console("alice"), remote, sshd("root"), sudo(1001), sudo(0)] {
         assert_eq!(enter(&mut other, &Answers::default()), Outcome::Denied);
     }
+}
+
+#[test]
+fn each_method_of_a_log_in_is_told_and_so_much_of_a_key_as_one_has() {
+    let answers = Answers::of([opened()]);
+    assert_eq!(session(&mut sshd("bob"), &answers), Outcome::Allowed);
+    let Question::Open { auth: Some(auth), .. } = answers.asked.borrow()[0].clone() else { panic!() };
+    assert!(auth.starts_with("password\npublickey ssh-ed25519 AAAA") && auth.len() == 8192, "{}", auth.len());
 }
 
 #[test]
