@@ -153,7 +153,8 @@ fn open(path: &Path, owner: u32) -> io::Result<File> {
 pub fn entry(line: &str) -> AccessBreakglass {
     let Written { when, user, uid, service, run_as, from, phase } = Written::read(line);
     let (user, service) = (UserName::new(user), Service::new(service));
-    let run_as = run_as.map(|target| RunAs::of(&user, UserName::new(target)));
+    // As it reads back from the record, where an account that is called `self` is oneself.
+    let run_as = run_as.map(|target| if target == user.as_str() { RunAs::Oneself } else { RunAs::as_typed(&target) });
     AccessBreakglass { user, uid: uid.map(Uid), service, run_as, from, phase, when, line: line.to_owned() }
 }
 
@@ -234,5 +235,6 @@ mod tests {
         assert_eq!((now.user.as_str(), now.uid), ("alice@example.com", Some(Uid(1001))));
         assert_eq!((now.run_as, now.from), (Some(RunAs::root()), "10.1.2.3".parse().ok()));
         assert_eq!(entry(r"w user=a\x{20}b service=sshd as=a\x{20}b phase=account nonce=00").run_as, Some(RunAs::Oneself));
+        assert_eq!(entry("w user=a service=sudo as=self phase=session nonce=00").run_as, Some(RunAs::Oneself));
     }
 }
