@@ -8,6 +8,7 @@ use jit_core::record::{Head, Record};
 use jit_core::state::State;
 use jit_core::time::{BootTime, Now, WallTime};
 use jit_core::{line, text};
+use jit_proto::breakglass::Written;
 use libfuzzer_sys::fuzz_target;
 use pam_jit::breakglass::lets_in;
 
@@ -16,6 +17,14 @@ fuzz_target!(|data: &str| {
         assert_eq!(lets_in(data, user, service), says(data, user, service), "{user} {service}");
     }
     assert!(!lets_in(data, "", "sudo") && !lets_in(data, "alice", "") && !lets_in(data, "alice sudo", "") && !lets_in(data, "#", "sudo"));
+    let (user, rest) = data.split_once('\n').unwrap_or((data, ""));
+    let (service, target) = rest.split_once('\n').unwrap_or((rest, ""));
+    let written = written(user, service, target);
+    let (line, read) = (written.line(7), Written::read(&written.line(7)));
+    assert!(line.len() < 4096 && !line.contains('\n'), "{line:?}");
+    if user.len() <= 256 && service.len() <= 64 && target.len() <= 256 {
+        assert_eq!(read, written, "{line:?}");
+    }
     let lines: Vec<_> = data.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let mut state = State::default();
     let mut events = events_of(&state, &lines);
@@ -30,6 +39,13 @@ fuzz_target!(|data: &str| {
     }
     assert!(events_of(&state, &lines).is_empty(), "a line is recorded once");
 });
+
+/// An entry of whoever is called so.
+fn written(user: &str, service: &str, target: &str) -> Written {
+    let run_as = Some(target.to_owned()).filter(|target| !target.is_empty());
+    let (when, phase, from) = ("2026-11-23T15:04:05Z".to_owned(), "session".to_owned(), "2001:db8::7".parse().ok());
+    Written { when, user: user.to_owned(), uid: Some(1001), service: service.to_owned(), run_as, from, phase }
+}
 
 fn events_of(state: &State, lines: &[String]) -> Vec<Event> {
     let command = Command::BrokeGlass(lines.iter().map(|line| jitd::fuzzing::breakglass_entry(line)).collect());

@@ -177,7 +177,15 @@ events! {
         phase: String, answer: String, why: String, count: u32,
     }
     /// Somebody came in by the break-glass file while jitd was away.
-    "access.breakglass" AccessBreakglass { user: UserName, service: Service, phase: String, when: String, line: String }
+    "access.breakglass" AccessBreakglass {
+        user: UserName,
+        /// An older module says neither the number, nor as whom, nor from where.
+        #[serde(default)] uid: Option<Uid>,
+        service: Service,
+        #[serde(default, rename = "as")] run_as: Option<RunAs>,
+        #[serde(default)] from: Option<IpAddr>,
+        phase: String, when: String, line: String,
+    }
     /// A grant let somebody in.
     "session.opened" SessionOpened {
         id: SessionId, grant: GrantId, user: UserName, uid: Uid, service: Service, #[serde(rename = "as")] run_as: RunAs,

@@ -81,10 +81,10 @@ impl Template {
 }
 
 fn harmless(text: &str, around: Around, escape: Escape) -> String {
-    let text = printable(text, LONGEST);
+    // Cut at last: a receiver may have a limit, and refuse what is longer.
     let text = match escape {
-        Escape::Plain => text,
-        Escape::Slack => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+        Escape::Plain => printable(text, LONGEST),
+        Escape::Slack => printable(&text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"), LONGEST),
     };
     match around {
         Around::Text => text,

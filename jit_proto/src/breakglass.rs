@@ -1,6 +1,8 @@
 //! `/etc/jit/breakglass`: who comes in while jitd is proved away, a line `user service` each. The module reads it on that day;
 //! jit asks beforehand, by the same conditions, whether it would let somebody in then.
 
+mod written;
+
 use crate::pam::Who;
 use nix::fcntl::OFlag;
 use nix::unistd::{Uid, User, geteuid};
@@ -8,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+pub use written::Written;
 
 /// Where it is; no argument and no environment moves it.
 pub const FILE: &str = "/etc/jit/breakglass";

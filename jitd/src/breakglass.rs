@@ -5,8 +5,8 @@ use crate::engine::Handle;
 use crate::meter::Meter;
 use jit_core::engine::Command;
 use jit_core::event::AccessBreakglass;
-use jit_core::name::{Service, UserName};
-use jit_proto::breakglass::LOG;
+use jit_core::name::{RunAs, Service, Uid, UserName};
+use jit_proto::breakglass::{LOG, Written};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -19,7 +19,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(1);
 /// How many lines are recorded at once. The log has no limit, as the module has none; it is read on from here.
 const AT_ONCE: usize = if cfg!(test) { 3 } else { 500 };
-/// The longest line, in bytes: the module's have about ninety. What is longer comes in pieces.
+/// The longest line, in bytes: the module's have about a hundred, and never as many. What is longer comes in pieces.
 const LONGEST: u64 = 4096;
 
 /// How far the log was read.
@@ -151,13 +151,11 @@ fn open(path: &Path, owner: u32) -> io::Result<File> {
 /// What a line says.
 #[must_use]
 pub fn entry(line: &str) -> AccessBreakglass {
-    let field = |key: &str| {
-        let value = line.split(' ').find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-        value.unwrap_or_default().to_owned()
-    };
-    let (user, service) = (UserName::new(field("user")), Service::new(field("service")));
-    let when = line.split(' ').next().unwrap_or_default().to_owned();
-    AccessBreakglass { user, service, phase: field("phase"), when, line: line.to_owned() }
+    let Written { when, user, uid, service, run_as, from, phase } = Written::read(line);
+    let (user, service) = (UserName::new(user), Service::new(service));
+    // As it reads back from the record, where an account that is called `self` is oneself.
+    let run_as = run_as.map(|target| if target == user.as_str() { RunAs::Oneself } else { RunAs::as_typed(&target) });
+    AccessBreakglass { user, uid: uid.map(Uid), service, run_as, from, phase, when, line: line.to_owned() }
 }
 
 #[cfg(test)]
@@ -226,10 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_who_came_in_by_what() {
-        let line = "2026-11-23T12:00:00Z user=alice service=sudo phase=session nonce=00";
-        let AccessBreakglass { user, service, phase, when, line: whole } = entry(line);
-        assert_eq!((user.as_str(), service.as_str(), phase.as_str(), when.as_str()), ("alice", "sudo", "session", "2026-11-23T12:00:00Z"));
-        assert_eq!(whole, line);
+    fn a_line_says_who_came_in_by_what_as_whom_and_from_where() {
+        let before = "2026-11-23T12:00:00Z user=alice service=sudo phase=session nonce=00";
+        let older = entry(before);
+        let said = (older.user.as_str(), older.service.as_str(), older.phase.as_str(), older.when.as_str(), older.line.as_str());
+        assert_eq!(said, ("alice", "sudo", "session", "2026-11-23T12:00:00Z", before));
+        assert_eq!((older.uid, older.run_as, older.from), (None, None, None));
+        let now =
+            entry(r"2026-11-23T12:00:00Z user=alice\x{40}example.com uid=1001 service=sudo as=root from=10.1.2.3 phase=session nonce=00");
+        assert_eq!((now.user.as_str(), now.uid), ("alice@example.com", Some(Uid(1001))));
+        assert_eq!((now.run_as, now.from), (Some(RunAs::root()), "10.1.2.3".parse().ok()));
+        assert_eq!(entry(r"w user=a\x{20}b service=sshd as=a\x{20}b phase=account nonce=00").run_as, Some(RunAs::Oneself));
+        assert_eq!(entry("w user=a service=sudo as=self phase=session nonce=00").run_as, Some(RunAs::Oneself));
     }
 }

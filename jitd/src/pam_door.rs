@@ -4,6 +4,7 @@
 //! that the daemon is away, and some administrators let people in then.
 
 mod ask;
+mod key;
 mod knock;
 
 use crate::directory::Directory;

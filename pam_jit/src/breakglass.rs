@@ -2,11 +2,11 @@
 //! written down, for jitd to take into its record.
 
 use crate::host::{Host, Priority};
-use crate::report::printable;
+use crate::report::{printable, quoted};
 use crate::subject::Phase;
 use chrono::{DateTime, SecondsFormat};
-use jit_proto::breakglass;
 pub use jit_proto::breakglass::lets_in;
+use jit_proto::breakglass::{self, Written};
 use jit_proto::pam::{Entry, Who};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -24,8 +24,8 @@ pub trait Keyhole {
     /// The file is not one that root alone could have written and read.
     fn exceptions(&self) -> Result<Option<String>, String>;
 
-    /// The account of somebody, if they have one, by the name that leads back to its number.
-    fn account(&self, who: &Who) -> Option<String>;
+    /// The account of somebody, if they have one: the name that leads back to its number, and the number.
+    fn account(&self, who: &Who) -> Option<(String, u32)>;
 
     /// Writes an entry down.
     ///
@@ -66,8 +66,8 @@ impl Keyhole for Files<'_> {
         breakglass::read(Path::new(self.exceptions))
     }
 
-    fn account(&self, who: &Who) -> Option<String> {
-        breakglass::account(who).map(|(name, _)| name)
+    fn account(&self, who: &Who) -> Option<(String, u32)> {
+        breakglass::account(who)
     }
 
     fn write_down(&self, line: &str) -> Result<(), Unwritten> {
@@ -101,12 +101,15 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
         }
     };
     // A name that was typed may be spelt otherwise than the account that it leads to, which is whoever comes in.
-    let Some(name) = keyhole.account(&entry.who) else { return false };
-    if !lets_in(&text, &name, &entry.service) {
+    let Some((user, uid)) = keyhole.account(&entry.who) else { return false };
+    if !lets_in(&text, &user, &entry.service) {
         return false;
     }
-    let (user, service) = (plain(&name), plain(&entry.service));
-    let written = line_of(&user, &service, phase).map_err(Unwritten::ByHost).and_then(|line| keyhole.write_down(&line));
+    // Whoever logs in comes in as that account too, however the name was typed.
+    let run_as = entry.run_as.as_ref().map(|target| if matches!(entry.who, Who::Name(_)) { &user } else { target });
+    let (service, run_as, from) = (entry.service.clone(), run_as.cloned(), entry.from);
+    let about = Written { when: String::new(), user, uid: Some(uid), service, run_as, from, phase: phase.word().to_owned() };
+    let written = line_of(&about).map_err(Unwritten::ByHost).and_then(|line| keyhole.write_down(&line));
     let and = match &written {
         Ok(()) => String::new(),
         Err(Unwritten::ByHost(why)) => {
@@ -121,26 +124,31 @@ pub(crate) fn opens(host: &mut dyn Host, keyhole: &dyn Keyhole, entry: &Entry, p
             return false;
         }
     };
-    host.log(
-        Priority::Alert,
-        &format!("access.breakglass user={user} service={service} phase={} why=\"jitd is away: {away}\"{and}", phase.word()),
-    );
+    host.log(Priority::Alert, &format!("access.breakglass {} why={}{and}", keys(&about), quoted(&format!("jitd is away: {away}"))));
     true
 }
 
-fn plain(text: &str) -> String {
-    let letter = |letter: char| {
-        if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter.to_string() } else { format!("\\x{:x}", u32::from(letter)) }
-    };
-    text.chars().map(letter).collect()
+/// The keys of the line in syslog, as jitd's own lines have them.
+fn keys(about: &Written) -> String {
+    let Written { when: _, user, uid, service, run_as, from, phase } = about;
+    let keys = [
+        ("user", Some(quoted(user))),
+        ("uid", uid.map(|uid| uid.to_string())),
+        ("service", Some(quoted(service))),
+        ("as", run_as.as_deref().map(quoted)),
+        ("from", from.map(|from| from.to_string())),
+        ("phase", Some(phase.clone())),
+    ];
+    let said = keys.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+    said.collect::<Vec<_>>().join(" ")
 }
 
-fn line_of(user: &str, service: &str, phase: Phase) -> Result<String, String> {
+fn line_of(about: &Written) -> Result<String, String> {
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
     let now = clock_gettime(ClockId::CLOCK_REALTIME).map_err(|errno| errno.desc().to_owned())?;
     let when = DateTime::from_timestamp(now.tv_sec(), 0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true);
-    Ok(format!("{when} user={user} service={service} phase={} nonce={:016x}", phase.word(), u64::from_ne_bytes(nonce)))
+    Ok(Written { when, ..about.clone() }.line(u64::from_ne_bytes(nonce)))
 }
 
 #[cfg(test)]

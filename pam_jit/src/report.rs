@@ -38,6 +38,18 @@ pub fn printable(text: &str, most: usize) -> String {
     shown
 }
 
+/// The text as a value in a line of `key=value`, as jitd's lines have it: in quotes where something else than a plain word is in it.
+/// It is cut at some 300 bytes.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_.:/@+-".contains(letter);
+    let short = printable(text, 300);
+    if !short.is_empty() && short.chars().all(plain) {
+        return short;
+    }
+    format!("\"{}\"", short.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +61,15 @@ mod tests {
             assert_eq!(printable(&format!("a{letter}b"), 100), format!("a\\u{{{:x}}}b", u32::from(letter)));
         }
         assert_eq!(printable("größer", 5), "grö");
+    }
+
+    #[test]
+    fn a_value_stands_in_quotes_where_it_is_no_plain_word() {
+        for plain in ["alice@example.com", "a_b.c-d", "2001:db8::7"] {
+            assert_eq!(quoted(plain), plain);
+        }
+        assert_eq!((quoted("domain admin").as_str(), quoted("").as_str()), ("\"domain admin\"", "\"\""));
+        assert_eq!(quoted("a\" user=root \\"), "\"a\\\" user=root \\\\\"");
+        assert_eq!(quoted("a\nb"), "\"a\\\\u{a}b\"");
     }
 }

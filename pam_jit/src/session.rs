@@ -45,7 +45,8 @@ pub(crate) fn ask_open(
     }
     let observe = observes(host, arguments);
     let auth = if entry.service == "sshd" { host.variable(Variable::SshAuthInfo) } else { None };
-    let auth = auth.and_then(|auth| auth.lines().next().map(|line| line.chars().take(1024).collect()));
+    // A line for each method; a key is in it as a whole, and a certificate may be one of some thousand letters.
+    let auth = auth.map(|auth| auth.chars().take(8192).collect());
     let cgroups = cgroups.available();
     match daemon.ask(Question::Open { entry: entry.clone(), auth, cgroups }, observe) {
         Ok(Verdict::Opened { session, hold }) => {

@@ -60,7 +60,7 @@ impl Host for Script {
     fn variable(&self, variable: Variable) -> Option<String> {
         match variable {
             Variable::SshConnection => self.connection.map(str::to_owned),
-            Variable::SshAuthInfo => Some("publickey ssh-ed25519 AAAA\nmore".to_owned()),
+            Variable::SshAuthInfo => Some(format!("password\npublickey ssh-ed25519 {}\n", "A".repeat(20_000))),
         }
     }
 
@@ -135,11 +135,12 @@ impl Keyhole for Names {
         Ok(Some(self.0.to_owned()))
     }
 
-    fn account(&self, who: &Who) -> Option<String> {
+    fn account(&self, who: &Who) -> Option<(String, u32)> {
         match who {
-            Who::Uid(1001) => Some("alice".to_owned()),
+            Who::Uid(1001) => Some(("alice".to_owned(), 1001)),
+            Who::Uid(1003) => Some(("domain admin".to_owned(), 1003)),
             Who::Uid(_) => None,
-            Who::Name(name) => Some(name.to_lowercase()),
+            Who::Name(name) => Some((name.to_lowercase(), 1001)),
         }
     }
 
@@ -241,6 +242,14 @@ fn a_last_line_alone_closes_neither_the_console_nor_roots_runuser_and_denies_eve
 }
 
 #[test]
+fn each_method_of_a_log_in_is_told_and_so_much_of_a_key_as_one_has() {
+    let answers = Answers::of([opened()]);
+    assert_eq!(session(&mut sshd("bob"), &answers), Outcome::Allowed);
+    let Question::Open { auth: Some(auth), .. } = answers.asked.borrow()[0].clone() else { panic!() };
+    assert!(auth.starts_with("password\npublickey ssh-ed25519 AAAA") && auth.len() == 8192, "{}", auth.len());
+}
+
+#[test]
 fn the_session_of_sudo_is_its_callers_though_the_real_uid_is_0_by_then() {
     let mut host = sudo(1001);
     assert_eq!(account(&mut host, &Answers::of([Ok(Verdict::Allowed)])), Outcome::Allowed);
@@ -335,8 +344,8 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     let names = Names("alice sudo\n", RefCell::default());
     let mut host = sudo(1001);
     assert_eq!(ask_account(&mut host, &Answers::of([away()]), &Arguments::default(), &names), Outcome::Allowed);
-    assert!(names.1.borrow()[0].contains("user=alice service=sudo phase=account nonce="));
-    assert!(host.logged[0].starts_with("access.breakglass user=alice"));
+    assert!(names.1.borrow()[0].contains("user=alice uid=1001 service=sudo phase=account nonce="));
+    assert!(host.logged[0].starts_with("access.breakglass user=alice uid=1001 service=sudo phase=account why=\"jitd is away: "));
     assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
     assert_eq!(enter(&mut host, &Answers::default()), Outcome::Allowed);
 
@@ -349,11 +358,21 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
 }
 
 #[test]
+fn an_entry_says_as_whom_and_its_line_in_syslog_calls_an_account_by_its_name() {
+    let names = Names("domain admin sudo\n", RefCell::default());
+    let mut host = Script { user: Ok(Some("root")), memory: Memory { caller: Some(Caller::Uid(1003)), ..Memory::default() }, ..sudo(0) };
+    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
+    assert!(names.1.borrow()[0].contains(r"user=domain\x{20}admin uid=1003 service=sudo as=root phase=session nonce="));
+    let said = r#"access.breakglass user="domain admin" uid=1003 service=sudo as=root phase=session why="jitd is away: "#;
+    assert!(host.logged[0].starts_with(said), "{}", host.logged[0]);
+}
+
+#[test]
 fn the_breakglass_file_names_an_account_however_its_name_was_typed_at_the_door() {
     let opens = |line: &'static str, typed: &'static str| {
         let names = Names(line, RefCell::default());
         let outcome = ask_account(&mut sshd(typed), &Answers::of([away()]), &Arguments::default(), &names);
-        (outcome, names.1.borrow().iter().any(|line| line.contains("user=alice service=sshd")))
+        (outcome, names.1.borrow().iter().any(|line| line.contains("user=alice uid=1001 service=sshd as=alice from=10.1.2.3 phase=")))
     };
     assert_eq!(opens("alice sshd\n", "Alice"), (Outcome::Allowed, true));
     assert_eq!(opens("alice sshd\n", "bob"), (Outcome::Away, false));

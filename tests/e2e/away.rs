@@ -58,16 +58,42 @@ fn breakglass_opens_a_dead_gate_for_whom_it_names_and_it_is_recorded_afterwards(
     host.jitd().stop();
     host.user("alice").run("sudo -n id -un").succeeds().says("root").says("break-glass");
     host.user("bob").run("sudo -n id -un").fails().says(AWAY);
-    let alert = host.wait_for_log("access.breakglass user=alice service=sudo");
+    let alert = host.wait_for_log("access.breakglass user=alice uid=1001 service=sudo");
     assert!(alert.starts_with("<81>"), "authpriv.alert: {alert}");
     host.jitd().start();
     host.user("alice").run("sudo -n true").fails().says("no grant");
     // Account and session, once each.
-    assert_eq!(entries(&host, 2)[0]["data"]["user"], "alice");
+    let first = entries(&host, 2);
+    let (account, session) = (&first[0]["data"], &first[1]["data"]);
+    assert_eq!((&account["user"], &account["uid"], &account["as"]), (&"alice".into(), &1001.into(), &serde_json::Value::Null));
+    assert_eq!((&session["user"], &session["uid"], &session["as"]), (&"alice".into(), &1001.into(), &"root".into()));
     host.jitd().stop();
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
     host.jitd().start();
     assert_eq!(entries(&host, 4).len(), 4, "each entry is recorded once");
+}
+
+#[test]
+fn an_entry_by_the_breakglass_file_is_found_by_the_name_of_its_account_whatever_is_in_it() {
+    let ann = "ann@example.com";
+    let host = Host::with(|host| {
+        let host = host.people().user(ann, &["ops"]).sudoers("#1008 ALL=(ALL:ALL) NOPASSWD: ALL\n");
+        host.file("jit/breakglass", 0o600, "ann@example.com sudo\nalice sshd\n")
+    })
+    .start();
+    host.jitd().stop();
+    host.root().run("setpriv --reuid 1008 --regid 1008 --init-groups sudo -n id -un").succeeds().says("root");
+    host.ssh("alice").run("true").succeeds();
+    host.jitd().start();
+    assert_eq!(entries(&host, 4).len(), 4);
+    let of = |user: &str| {
+        let log = host.root().run(&format!("jit audit log --kind access.breakglass --user {user} --json")).succeeds().json();
+        log["events"].as_array().unwrap().iter().map(|event| event["data"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(ann).iter().map(|data| data["uid"].clone()).collect::<Vec<_>>(), [1008, 1008]);
+    assert!(of("alice").iter().all(|data| data["from"] == "127.0.0.1" && data["as"] == "self"), "{:?}", of("alice"));
+    let line = host.wait_for_log("access.breakglass user=ann");
+    assert!(line.contains("access.breakglass user=ann@example.com uid=1008 service=sudo"), "{line}");
 }
 
 /// The entries by the break-glass file that are on record, once there are so many.

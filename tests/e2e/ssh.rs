@@ -61,6 +61,26 @@ fn forwarding_alone_without_a_session_is_refused_without_a_grant() {
     assert!(host.wait_for_log("session.opened").contains("user=bob"));
 }
 
+/// The fingerprint of a key, as ssh-keygen says it.
+fn known(host: &Host, file: &str) -> String {
+    let said = host.root().run(&format!("ssh-keygen -lf {file}")).succeeds().stdout;
+    said.split(' ').find(|word| word.starts_with("SHA256:")).unwrap().to_owned()
+}
+
+#[test]
+fn which_certificate_opened_a_log_in_is_on_record() {
+    let host = Host::with(|host| host.people().sshd("TrustedUserCAKeys /etc/ssh/ca.pub\n")).start();
+    // The longest that a module of before would have cut off.
+    let line = "ssh-keygen -q -t rsa -b 4096 -N '' -f /etc/ssh/ca && ssh-keygen -q -t rsa -b 4096 -N '' -f /etc/ssh/own \
+        && ssh-keygen -q -s /etc/ssh/ca -I 'carol of leads' -n carol -z 7 /etc/ssh/own.pub";
+    host.root().run(line).succeeds();
+    let client = "ssh -p 2222 -o IdentitiesOnly=yes -i /etc/ssh/own {} {user}@127.0.0.1 id -un";
+    host.ssh("carol").client(&client.replace("-i /etc/ssh/own", "-i /etc/ssh/own -o CertificateFile=/etc/ssh/own-cert.pub")).succeeds();
+    let (opened, key, ca) = (host.wait_for_log("session.opened"), known(&host, "/etc/ssh/own.pub"), known(&host, "/etc/ssh/ca.pub"));
+    let auth = format!("publickey ssh-rsa-cert-v01@openssh.com {key} serial 7 by {ca} id \\\"carol of leads\\\"");
+    assert!(opened.contains(&format!("auth=\"{auth}\"")), "{auth}: {opened}");
+}
+
 #[test]
 fn an_approver_gets_in_by_a_rule_that_starts_at_login_and_it_is_recorded_and_ends() {
     let host = Host::with(|host| host.people().movable_clock()).start();
@@ -70,7 +90,10 @@ fn an_approver_gets_in_by_a_rule_that_starts_at_login_and_it_is_recorded_and_end
         assert!(issued.contains(part), "{part} in {issued}");
     }
     let opened = host.wait_for_log("session.opened");
-    assert!(opened.contains("from=127.0.0.1") && opened.contains("auth=\"publickey ssh-ed25519\""), "{opened}");
+    assert!(opened.contains("from=127.0.0.1") && opened.contains("auth=\"publickey ssh-ed25519 SHA256:"), "{opened}");
+    // As ssh-keygen says it.
+    let key = known(&host, "/etc/ssh/test_host_key");
+    assert!(opened.contains(&format!(" {key}\"")), "{key}: {opened}");
     let _ = host.wait_for_log("session.closed");
     let grants = |host: &Host| host.root().run("jit list --all --json").succeeds().json()["grants"].as_array().unwrap().len();
     host.ssh("carol").run("true").succeeds();

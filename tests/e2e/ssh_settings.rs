@@ -37,6 +37,9 @@ fn several_methods_one_after_the_other_are_one_log_in() {
         let_in(&host, "bob");
         both(&host).succeeds().says("bob");
         assert_eq!(sessions(&host), 1, "{methods}");
+        let opened = host.wait_for_log("session.opened");
+        let second = if methods.ends_with("password") { ", password\"" } else { ", keyboard-interactive/pam\"" };
+        assert!(opened.contains("auth=\"publickey ssh-ed25519 SHA256:") && opened.contains(second), "{opened}");
     }
 }
 
@@ -146,7 +149,7 @@ fn a_forged_pam_environment_is_not_believed() {
     let_in(&host, "bob");
     host.ssh("bob").run("echo $SEEN").succeeds().says("yes");
     let opened = host.wait_for_log("session.opened");
-    assert!(opened.contains("from=127.0.0.1") && opened.contains("auth=\"publickey ssh-ed25519\""), "{opened}");
+    assert!(opened.contains("from=127.0.0.1") && opened.contains("auth=\"publickey ssh-ed25519 SHA256:"), "{opened}");
     // Behind it what it has set is what PAM's environment says, and yet no address: that is an item of sshd's.
     let stock = host.read("/etc/pam.d/sshd");
     let session = stock.lines().find(|line| line.starts_with("session")).unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! The review as a table: a row for each grant, denial, emergency and oddity.
 
 use super::facts::{Denied, Emergency, Odd, Past, Verdict};
-use super::read::AccessDenied;
+use super::read::{AccessDenied, Plain};
 use crate::failing::Failing;
 use crate::show::csv::{inert, row};
 use jit_proto::time::Moment;
@@ -103,6 +103,22 @@ pub fn grant(past: &Past) -> Row {
         reason: grant.reason.clone(),
         sessions: Some(grant.sessions),
         note: end.note.clone().unwrap_or_default(),
+        ..Row::default()
+    }
+}
+
+/// A revocation of a grant that was over before: of what could still be repeated, or went on.
+pub fn revocation(it: &Plain<'_>, at: i64) -> Row {
+    let own = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
+    Row {
+        row: "revocation",
+        id: it.id.clone().into_owned(),
+        user: it.user.clone().into_owned(),
+        service: own(&it.service),
+        run_as: own(&it.run_as),
+        at: Some(at),
+        state: it.by.as_deref().map_or_else(|| "revoked".to_owned(), |by| format!("revoked by {by}")),
+        note: own(&it.note),
         ..Row::default()
     }
 }

@@ -1,9 +1,10 @@
 //! What the review says.
 
 use super::Period;
+use super::read::moment;
 use super::timeline::Timeline;
 use super::top::Top;
-use jit_proto::view::{GrantView, OptoutView};
+use jit_proto::view::{EventView, GrantView, OptoutView};
 use std::collections::{BTreeMap, VecDeque};
 
 /// The most people, and kinds of refusals, that are told apart; whatever comes after them is one more, without a name.
@@ -40,6 +41,8 @@ pub struct Held {
     pub until: i64,
     /// How many sessions it let in, in this time.
     pub sessions: u32,
+    /// When it was over, where that is known.
+    pub over: Option<i64>,
 }
 
 impl From<GrantView> for Held {
@@ -57,7 +60,19 @@ impl From<GrantView> for Held {
             from: view.starts.map(|starts| starts.0),
             until: view.until.0,
             sessions: 0,
+            over: view.ended.map(|ended| ended.at.0),
         }
+    }
+}
+
+impl Held {
+    /// A grant with what happened to it. The view says how it ended last: it may have been revoked after it was over.
+    pub fn shown(view: GrantView, events: &[EventView]) -> Self {
+        let is_end =
+            |event: &&EventView| matches!(event.event.as_str(), "grant.expired" | "grant.used-up" | "grant.dropped" | "grant.revoked");
+        let held = Self::from(view);
+        let first = events.iter().find(is_end).and_then(|event| moment(&event.at));
+        Self { over: first.or(held.over), ..held }
     }
 }
 

@@ -61,10 +61,7 @@ impl<'a> Fold<'a> {
             "optout.taken" => self.taken(at, data),
             "optout.reviewed" => return self.reviewed(at, data),
             "optout.overdue" => self.overdue(data),
-            "optout.limit-reached" => with(data, |it: LimitReached<'_>| {
-                let odd = Odd { at, what: "limit", user: it.user.into_owned(), about: format!("rule {}", it.rule) };
-                keep(&mut self.facts.odd, odd);
-            }),
+            "optout.limit-reached" => return self.limit_reached(at, data),
             "access.breakglass" => return self.breakglass(at, data),
             _ => {}
         }
@@ -141,6 +138,7 @@ impl<'a> Fold<'a> {
                 from,
                 until: moment(&it.until).unwrap_or(at),
                 sessions: 0,
+                over: None,
             };
             let person = self.facts.person(&grant.user);
             add(&mut person.grants);
@@ -178,12 +176,15 @@ impl<'a> Fold<'a> {
         if event == "grant.revoked" {
             self.decider(&it, |decider| &mut decider.revoked);
         }
+        let was_over = self.grant(&it.id).map(|grant| grant.over.is_some_and(|over| over < at));
+        if was_over != Some(false) {
+            self.live.remove(it.id.as_ref());
+            // It ended before, and its approval could be repeated, or a session of it went on: that ends now, and nothing else.
+            return if event == "grant.revoked" { self.rows.row(&csv::revocation(&it, at)) } else { Ok(()) };
+        }
         let how = event.strip_prefix("grant.").unwrap_or(event).to_owned();
         let by = if event == "grant.dropped" { Some(it.user.clone()) } else { it.by.clone() };
         let end = End { at, how, by: by.map(|by| by.into_owned()), note: it.note.clone().map(|note| note.into_owned()) };
-        if self.grant(&it.id).is_none() {
-            return Ok(());
-        }
         let Some(grant) = self.live.remove(it.id.as_ref()) else { return Ok(()) };
         self.close(grant, end)
     }
@@ -288,13 +289,23 @@ impl<'a> Fold<'a> {
         Ok(())
     }
 
-    fn breakglass(&mut self, at: i64, data: &str) -> Result<(), Failing> {
-        let Ok(it) = serde_json::from_str::<Breakglass<'_>>(data) else { return Ok(()) };
-        let about = format!("{} at {}, while jitd was away", it.service, it.when);
-        let odd = Odd { at, what: "break-glass", user: it.user.into_owned(), about };
+    fn limit_reached(&mut self, at: i64, data: &str) -> Result<(), Failing> {
+        let Ok(it) = serde_json::from_str::<LimitReached<'_>>(data) else { return Ok(()) };
+        self.odd(Odd { at, what: "limit", user: it.user.into_owned(), about: format!("rule {}", it.rule) })
+    }
+
+    fn odd(&mut self, odd: Odd) -> Result<(), Failing> {
         self.rows.row(&csv::odd(&odd))?;
         keep(&mut self.facts.odd, odd);
         Ok(())
+    }
+
+    fn breakglass(&mut self, at: i64, data: &str) -> Result<(), Failing> {
+        let Ok(it) = serde_json::from_str::<Breakglass<'_>>(data) else { return Ok(()) };
+        let run_as = it.run_as.map(|run_as| format!(" as {run_as}")).unwrap_or_default();
+        let from = it.from.map(|from| format!(" from {from}")).unwrap_or_default();
+        let about = format!("{}{run_as}{from} at {}, while jitd was away", it.service, it.when);
+        self.odd(Odd { at, what: "break-glass", user: it.user.into_owned(), about })
     }
 
     /// The time of the review is over. `live` are all grants that let somebody in now.

@@ -26,6 +26,9 @@ pub struct Plain<'a> {
     #[serde(borrow)]
     pub id: Cow<'a, str>,
     pub user: Cow<'a, str>,
+    pub service: Option<Cow<'a, str>>,
+    #[serde(rename = "as")]
+    pub run_as: Option<Cow<'a, str>>,
     pub by: Option<Cow<'a, str>>,
     pub note: Option<Cow<'a, str>>,
     pub rule: Option<Cow<'a, str>>,
@@ -99,6 +102,9 @@ pub struct Breakglass<'a> {
     #[serde(borrow)]
     pub user: Cow<'a, str>,
     pub service: Cow<'a, str>,
+    #[serde(rename = "as")]
+    pub run_as: Option<Cow<'a, str>>,
+    pub from: Option<Cow<'a, str>>,
     pub when: Cow<'a, str>,
 }
 

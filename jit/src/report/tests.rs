@@ -47,7 +47,13 @@ fn fold(events: &[EventView], live: Vec<Held>, optouts: Vec<OptoutView>) -> (Fac
     let mut lines = Lines(vec![heading()]);
     let mut lookup = |id: &str| {
         let before = sample::moment("2026-08-20T00:00:00Z").0;
-        (id == "G-BEF0RE00").then(|| Held { issued: before, from: Some(before), ..Held::from(sample::grant()) })
+        let over = match id {
+            "G-BEF0RE00" => None,
+            "G-0VER0000" => Some(before + 1_800_000),
+            "G-00000001" => return Some(Held::shown(sample::grant(), events)),
+            _ => return None,
+        };
+        Some(Held { issued: before, from: Some(before), over, ..Held::from(sample::grant()) })
     };
     let mut fold = Fold::new(period(), &mut lookup, &mut lines);
     events.iter().for_each(|event| fold.event(event).unwrap());
@@ -94,6 +100,45 @@ fn a_grant_from_before_the_time_counts_from_its_beginning_and_one_that_lives_to_
     assert!(table.contains("grant,G-L1VE0000,bob") && table.contains(",active,"), "{table}");
     let page = shown(&facts);
     assert!(page.contains("<span class=\"tag ok\">open</span>"), "{page}");
+}
+
+/// An approval is revoked after its grant is over, so that nobody repeats it; and what a standing exemption left running.
+#[test]
+fn a_grant_that_is_revoked_after_its_end_is_counted_once_and_no_longer_than_it_was_held() {
+    let revoked = |id: &str| ended(id, "alice").replace('}', r#","by":"carol","note":"no more"}"#);
+    let events = [
+        event(1, "2026-11-01T10:00:00.000Z", "grant.issued", &issued("G-00000001", "alice", "approved", "2026-11-01T10:30:00Z")),
+        event(2, "2026-11-01T10:30:00.000Z", "grant.expired", &ended("G-00000001", "alice")),
+        event(3, "2026-11-01T15:00:00.000Z", "grant.revoked", &revoked("G-00000001")),
+        event(4, "2026-11-01T15:00:00.000Z", "grant.revoked", &revoked("G-0VER0000")),
+        event(5, "2026-11-01T15:00:00.000Z", "grant.revoked", &revoked("G-F0RG0T00")),
+    ];
+    let (facts, table) = fold(&events, Vec::new(), Vec::new());
+    assert_eq!((facts.people["alice"].held_ms, facts.deciders["carol"].revoked), (1_800_000, 3), "{table}");
+    assert_eq!(facts.longest.iter().count(), 1);
+    assert_eq!(table.matches("\r\ngrant,").count(), 1, "{table}");
+    for id in ["G-00000001", "G-0VER0000", "G-F0RG0T00"] {
+        let row = format!("\r\nrevocation,{id},alice,sudo,root,,,2026-11-01T15:00:00Z,,,,revoked by carol,,,,,no more,\r\n");
+        assert!(table.contains(&row), "{row}\n{table}");
+    }
+}
+
+#[test]
+fn whatever_is_odd_has_a_row_in_the_table() {
+    let events = [
+        event(1, "2026-11-01T10:00:00.000Z", "optout.limit-reached", r#"{"user":"bob","uid":2,"rule":"oncall","times":3,"per_s":604800}"#),
+        event(
+            2,
+            "2026-11-01T10:00:00.000Z",
+            "access.breakglass",
+            r#"{"user":"alice","uid":1,"service":"sshd","as":"self","from":"10.1.2.3","phase":"account","when":"2026-11-01T09:00:00Z","line":"l"}"#,
+        ),
+    ];
+    let (facts, table) = fold(&events, Vec::new(), Vec::new());
+    assert_eq!(facts.odd.len(), 2);
+    for row in ["\r\nlimit,,bob,", "rule oncall", "\r\nbreak-glass,,alice,", "sshd as self from 10.1.2.3 at 2026-11-01T09:00:00Z"] {
+        assert!(table.contains(row), "{row}\n{table}");
+    }
 }
 
 #[test]

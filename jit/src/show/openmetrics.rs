@@ -159,9 +159,10 @@ fn people(text: &mut Text, view: &MetricsView) {
     let limited = count_of(&view.events, "optout.limit-reached");
     text.family("jit_optouts_refused", Is::Counter, "Emergencies that were refused because the limit was reached.").sample(&[], limited);
     let broken = count_of(&view.events, "access.breakglass");
-    text.family("jit_breakglass_entries", Is::Counter, "Log-ins by the break-glass file while jitd was away.").sample(&[], broken);
+    let entries = "Lines about entries by the break-glass file while jitd was away: one of account, and one of session.";
+    text.family("jit_breakglass_entries", Is::Counter, entries).sample(&[], broken);
     let unread = u8::from(view.breakglass_unread.is_some());
-    text.gauge("jit_breakglass_unread", "Whether jitd cannot read what is written down of such log-ins.", unread);
+    text.gauge("jit_breakglass_unread", "Whether jitd cannot read what is written down of such entries.", unread);
 }
 
 fn borrowed<'a, const N: usize>(pairs: &'a [(&'a str, String); N]) -> Vec<(&'a str, &'a str)> {

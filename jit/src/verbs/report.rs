@@ -89,8 +89,8 @@ fn gather(context: &Context, period: Period, newest: u64, table: &mut Table) -> 
     let mut left = LOOK_UPS;
     let mut lookup = |id: &str| {
         left = left.checked_sub(1)?;
-        let (Shown::Grant(grant), _) = context.talk.show(id).ok()? else { return None };
-        Some(Held::from(grant))
+        let (Shown::Grant(grant), events) = context.talk.show(id).ok()? else { return None };
+        Some(Held::shown(grant, &events))
     };
     let mut fold = Fold::new(period, &mut lookup, table);
     let mut progress = Progress::new(newest);

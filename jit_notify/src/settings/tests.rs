@@ -106,11 +106,19 @@ const NTFY: &str = include_str!("../../../packaging/notify/ntfy.toml");
 const MAILS: &str = include_str!("../../../packaging/notify/mail.toml");
 
 #[test]
-fn slack_gets_a_text_in_which_no_reason_calls_a_channel() {
-    let body = posted(SLACK, "<!channel> & <http://evil.example|click>");
-    assert_eq!(body.as_object().unwrap().len(), 1);
-    let text = body["text"].as_str().unwrap();
-    assert!(text.starts_with("*request.submitted* on web1\nalice asks for sudo as root, 30m: &lt;!channel&gt; &amp; &lt;http"), "{text}");
+fn slack_gets_blocks_of_plain_text_in_which_no_reason_calls_a_channel_or_is_markup() {
+    let body = posted(SLACK, "<!channel> & <http://evil.example|click> *now* https://evil.example");
+    assert_eq!(body["text"], "request.submitted on web1");
+    let blocks = body["blocks"].as_array().unwrap();
+    let texts: Vec<_> = blocks.iter().map(|block| &block["text"]).collect();
+    assert!(texts.iter().all(|text| text["type"] == "plain_text" && text["emoji"] == false), "{body}");
+    let text = texts[1]["text"].as_str().unwrap();
+    assert!(text.starts_with("alice asks for sudo as root, 30m: &lt;!channel&gt; &amp; &lt;http"), "{text}");
+    assert_eq!(body.to_string().matches("evil").count(), 2, "nowhere else: {body}");
+    // Slack refuses the whole of a message with a text object of more than 3000 letters.
+    let body = posted(SLACK, &"&".repeat(2000));
+    let text = body["blocks"][1]["text"]["text"].as_str().unwrap();
+    assert!(text.len() > 1900 && text.len() < 3000, "{}", text.len());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! From what the module says to somebody at the door: the account, its groups, as whom, from where.
 
+use super::key;
 use crate::directory::Directory;
 use crate::engine::access::Knock;
 use jit_core::engine::{Denial, Why};
@@ -8,6 +9,8 @@ use jit_core::subject::{Entry, Groups, Phase, Remote, Subject};
 use jit_host::accounts::AccountTrouble;
 use jit_proto::pam::{self, Who};
 
+/// How many methods of one log-in are kept.
+const MOST_METHODS: usize = 4;
 /// The longest name that is looked up or recorded, in bytes.
 const LONGEST_NAME: usize = 256;
 
@@ -54,13 +57,47 @@ pub async fn entry(directory: &Directory, told: pam::Entry, phase: Phase) -> Res
     })
 }
 
-/// The first line of what sshd says of the log-in: `publickey ssh-ed25519 AAAA...`. The key itself is not kept.
+/// What sshd says of the log-in, a line for each method: `publickey ssh-ed25519 AAAA...`. Of a key its fingerprint is kept.
 pub fn auth_in_short(auth: &str) -> String {
-    let line = auth.lines().next().unwrap_or_default();
-    let words: Vec<_> = line.split_ascii_whitespace().take(2).collect();
-    cut(&words.join(" "), 64)
+    let lines = auth.lines().filter(|line| !line.trim_ascii().is_empty()).take(MOST_METHODS);
+    lines.map(method_in_short).collect::<Vec<_>>().join(", ")
+}
+
+fn method_in_short(line: &str) -> String {
+    let mut words = line.split_ascii_whitespace();
+    let (method, about) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let short = cut(&[method, about].join(" "), 64).trim_ascii_end().to_owned();
+    match words.next().and_then(|key| key::fingerprint(about, key)) {
+        Some(fingerprint) => format!("{short} {fingerprint}"),
+        None => short,
+    }
 }
 
 fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_method_of_a_log_in_is_said_and_of_a_key_its_fingerprint() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPvJlWjpUz0/m0c68X/ha67KjN21yZJE8+JwxXF0uQs+";
+        let short = "ssh-ed25519 SHA256:MzNiw2n7D9idHe3v+ZJr29EJdmWgq6O0iq35sd5yfd4";
+        assert_eq!(auth_in_short(&format!("publickey {key}\n")), format!("publickey {short}"));
+        assert_eq!(auth_in_short(&format!("password\npublickey {key}\n")), format!("password, publickey {short}"));
+        let hostbased = format!("hostbased {key} client user \"alice\", client host \"web1\"");
+        assert_eq!(auth_in_short(&hostbased), format!("hostbased {short}"));
+        assert_eq!(auth_in_short("keyboard-interactive/pam\n"), "keyboard-interactive/pam");
+        assert_eq!(auth_in_short("gssapi-with-mic alice@EXAMPLE.COM\n"), "gssapi-with-mic alice@EXAMPLE.COM");
+        assert_eq!(auth_in_short("publickey ssh-rsa FORGED"), "publickey ssh-rsa");
+        assert_eq!(auth_in_short(""), "");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_log_in_has_an_end() {
+        assert_eq!(auth_in_short(&"x".repeat(8000)).len(), 64);
+        assert_eq!(auth_in_short(&"password\n".repeat(1000)), ["password"; 4].join(", "));
+    }
 }
