@@ -207,9 +207,9 @@ events! {
     "syslog.lost" SyslogLost { why: String }
     /// Syslog takes lines again; so many were not delivered.
     "syslog.back" SyslogBack { undelivered: u64 }
-    /// The store could not be written.
-    "store.failed" StoreFailed { why: String }
-    /// The store can be written again: so many acts were refused, so many events came late, so many checks are missing.
+    /// Something could not be brought into the record: it could not be written, or read; or a session runs of which it knows nothing.
+    "store.failed" StoreFailed { id: Option<SessionId>, why: String }
+    /// It can be again: so many acts were refused, so many events came late, so many checks are missing.
     "store.back" StoreBack { refused: u64, late: u64, lost: u64 }
     /// Events that were refused, as the disk failed, were on it all the same, and were taken out at the start: so many, and where
     /// they ended.

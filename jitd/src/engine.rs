@@ -13,6 +13,7 @@ use crate::writer::Writer;
 use access::Knock;
 pub use batch::{Done, Hanging};
 use jit_core::engine::{Admission, Command, Denial};
+use jit_core::event::Event;
 use jit_core::id::{DenialId, RequestId};
 use jit_core::policy::Policy;
 use jit_core::policy::load::Mistake;
@@ -73,6 +74,8 @@ pub(crate) enum Job {
     Turned { knock: Knock, denial: Denial, answer: oneshot::Sender<DenialId> },
     /// Do this.
     Command { command: Command, answer: batch::Answer },
+    /// Record this, which changes nothing.
+    Note(Event),
     /// Look.
     Query(Query),
     /// Put this policy in force, if it is valid.
@@ -180,6 +183,12 @@ impl Handle {
         let (answer, _) = oneshot::channel();
         // An engine that is stopping finds it out at its next start.
         let _ = self.jobs.send(Job::Command { command, answer }).await;
+    }
+
+    /// Records something that changes nothing, as soon as can be.
+    pub(crate) async fn record(&self, event: Event) {
+        // An engine that is stopping records only what it has done.
+        let _ = self.jobs.send(Job::Note(event)).await;
     }
 
     /// Looks at what is true.

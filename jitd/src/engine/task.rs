@@ -252,10 +252,9 @@ impl<C: Clock> Task<C> {
     /// Takes over the sessions that run, as the record has them; without one nobody's can be told.
     fn hold_sessions(&mut self) {
         if self.no_record.is_none() {
-            for why in self.keeper.take_over(&self.state, self.writer.store()) {
-                eprintln!("jitd: {why}");
-                self.writer.say_failed(&why);
-            }
+            let wrong = self.keeper.take_over(&self.state, self.writer.store());
+            wrong.iter().for_each(|failed| eprintln!("jitd: {}", failed.why));
+            self.note(self.clock.now(), wrong.into_iter().map(Event::from));
             self.close_dead_sessions();
         }
     }
@@ -275,6 +274,7 @@ impl<C: Clock> Task<C> {
                 self.answer(now, event, id, answer);
             }
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
+            Job::Note(event) => self.note(self.clock.now(), [event]),
             Job::Query(look) => self.settled(|task| look(&task.snapshot())),
             Job::Policy { read, by, answer } => self.read_policy(*read, by, answer),
             Job::Watch { id, seen, changed } => match self.settled(|task| task.state.request(id).map(Request::progress)) {
