@@ -116,8 +116,8 @@ enum Work {
     Prune(Archived, oneshot::Sender<Result<(), Unstored>>),
     /// Tell everybody about events that are stored already.
     Publish(Vec<Record>),
-    /// Close the store, and say when that is done.
-    Close(oneshot::Sender<()>),
+    /// Close the store, once syslog has what it takes, and say when that is done.
+    Close(WallTime, oneshot::Sender<()>),
 }
 
 /// The way to the writer.
@@ -289,10 +289,10 @@ impl Writer {
         let _ = recorded.await;
     }
 
-    /// Closes the store.
-    pub async fn close(&self) {
+    /// Closes the store, once syslog has had a second for what waits for it.
+    pub async fn close(&self, now: WallTime) {
         let (done, closed) = oneshot::channel();
-        self.send(Work::Close(done));
+        self.send(Work::Close(now, done));
         let _ = closed.await;
     }
 
@@ -332,3 +332,5 @@ impl Writer {
 
 #[cfg(test)]
 mod archive_tests;
+#[cfg(test)]
+mod close_tests;

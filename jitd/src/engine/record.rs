@@ -52,7 +52,7 @@ impl<C: Clock> Task<C> {
         self.note(now, [stopped]);
         let mut answers = tokio::time::timeout(STOP, self.store_the_rest(now)).await.is_ok();
         if answers {
-            answers = tokio::time::timeout(STOP, self.writer.close()).await.is_ok();
+            answers = tokio::time::timeout(STOP, self.writer.close(now.wall)).await.is_ok();
         }
         if !answers {
             let why = "the disk does not answer, so jitd ends without it";

@@ -53,7 +53,10 @@ impl Desk {
                 self.scribe.go_on();
                 Some(self)
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                self.scribe.say_the_rest();
+                None
+            }
         }
     }
 
@@ -68,10 +71,11 @@ impl Desk {
     }
 
     fn work(mut self, job: Work) -> Option<Self> {
-        let Work::Close(done) = job else {
+        let Work::Close(now, done) = job else {
             self.scribe.work(job);
             return Some(self);
         };
+        self.scribe.end_with_syslog(now);
         if self.scribe.failing.is_some() || !self.scribe.reserve.is_held() {
             self.scribe.store.stay_open_on_disk();
         }
@@ -102,6 +106,8 @@ pub(super) struct Scribe {
 
 /// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
 const SYSLOG_AGAIN: Duration = Duration::from_millis(10);
+/// How often it is offered them at the end, a second in all: it may be restarted at the same time.
+const AT_THE_END: u32 = 100;
 /// Otherwise nothing is done until somebody asks.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -180,7 +186,7 @@ impl Scribe {
             }
             Work::Publish(records) => self.publish(&records),
             // Handled where the thread ends.
-            Work::Close(done) => drop(done),
+            Work::Close(_, done) => drop(done),
         }
         self.say_how_it_goes();
     }
@@ -326,6 +332,29 @@ impl Scribe {
                 Turn::Back(undelivered) => event::SyslogBack { undelivered }.into(),
             };
             self.note_own(at, &event);
+        }
+    }
+
+    /// Gives syslog what waits for it, as nobody will afterwards.
+    fn say_the_rest(&self) {
+        for _ in 0..AT_THE_END {
+            self.voice.flush();
+            if self.voice.with(Syslog::waiting) == 0 {
+                return;
+            }
+            std::thread::sleep(SYSLOG_AGAIN);
+        }
+        eprintln!("jitd: {} lines were not delivered to syslog", self.voice.with(Syslog::owed));
+    }
+
+    /// The same before the store is closed: how many lines it has not taken is on record.
+    fn end_with_syslog(&mut self, now: WallTime) {
+        self.say_the_rest();
+        self.say_turns(now);
+        let left = self.voice.with(Syslog::owed);
+        if left > 0 {
+            let why = format!("{left} lines before this one were not delivered when jitd ended");
+            self.note_own(now, &event::SyslogLost { why }.into());
         }
     }
 
