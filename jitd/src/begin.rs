@@ -7,7 +7,7 @@
 mod set_aside;
 
 use crate::clock::{Clock, KernelEntropy};
-use crate::engine::{self, Begun, Handle, Hanging};
+use crate::engine::{self, Begun, By, Handle, Hanging};
 use crate::meter::Meter;
 use crate::reload;
 use crate::settings::{Settings, own_directory};
@@ -403,7 +403,7 @@ fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::
     let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned(), bound };
     let mut context = Context { now, policy: None, entropy: &mut KernelEntropy };
     let (_, mut events) = handle(state, start, &mut context).map_err(|refusal| refusal.to_string())?;
-    events.push(engine::policy_event(policy, "start".to_owned(), None, state).0);
+    events.push(engine::policy_event(policy, &By::Word("start"), None, state).0);
     Ok(events)
 }
 

@@ -1,7 +1,7 @@
 //! The engine on a disk that fails or does not answer, and at its end.
 
 use super::tests::{Bench, alice, by_sudo, somebody};
-use super::{Begun, Done, Job, Task};
+use super::{Begun, By, Done, Job, Task};
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::keeper::Keeper;
@@ -352,9 +352,9 @@ async fn a_policy_that_may_be_good_since_the_clock_was_set_is_read_again_until_t
 async fn of_two_reloads_the_one_that_comes_into_force_later_has_read_later() {
     let bench = Bench::new("reloads");
     let reloader = reloader(&bench);
-    let reload = |by: &str| {
-        let (reloader, by) = (reloader.clone(), by.to_owned());
-        tokio::spawn(async move { format!("{:?}", reloader.reload(by).await.unwrap().answer()) })
+    let reload = |by: &'static str| {
+        let reloader = reloader.clone();
+        tokio::spawn(async move { format!("{:?}", reloader.reload(By::Word(by)).await.unwrap().answer()) })
     };
     let without_a_file = reload("before").await.unwrap();
     let hung = bench.hang();

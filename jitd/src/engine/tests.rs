@@ -1,4 +1,4 @@
-use super::{Begun, Checked, Handle, Job, Task};
+use super::{Begun, By, Checked, Handle, Job, Task};
 use crate::clock::Clock;
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
@@ -179,6 +179,18 @@ async fn what_cannot_be_stored_is_refused_and_taken_back_and_the_next_one_works(
     assert!(bench.lets_in().await);
     assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
     assert_eq!(bench.of_the_store().len(), 2, "failed, and back");
+}
+
+#[tokio::test]
+async fn a_reload_names_who_is_seen_behind_whoever_asked_for_it_and_nobody_behind_a_signal() {
+    let bench = Bench::new("reloaders");
+    for by in [By::Actor(Box::new(alice())), By::Word("SIGHUP")] {
+        assert_eq!(bench.engine.policy(Err(Vec::new()), by).await, Ok(()));
+    }
+    let stored = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 10).unwrap();
+    let reloads: Vec<_> = stored.iter().filter(|record| record.event == "policy.rejected").map(|record| record.data.as_str()).collect();
+    let said = |by: &str, humans: &str| format!(r#"{{"by":"{by}","mistakes":0,"first":"","humans":{humans}}}"#);
+    assert_eq!(reloads, [said("alice", r#"["uid:1001","user:alice"]"#), said("SIGHUP", "null")]);
 }
 
 #[tokio::test]
