@@ -108,7 +108,11 @@ events! {
     /// A request became a grant.
     "request.granted" RequestGranted { id: RequestId, user: UserName, grant: GrantId, by: Vec<UserName> }
     /// Somebody said no.
-    "request.denied" RequestDenied { id: RequestId, user: UserName, by: UserName, note: Option<String> }
+    "request.denied" RequestDenied {
+        id: RequestId, user: UserName, by: UserName, note: Option<String>,
+        /// Who was seen behind whoever said so; none where that could not be known, and of an older jitd.
+        #[serde(default)] humans: Option<Humans>,
+    }
     /// Its owner took it back.
     "request.cancelled" RequestCancelled { id: RequestId, user: UserName }
     /// Nobody answered in time.
@@ -140,6 +144,8 @@ events! {
         id: GrantId, user: UserName, service: Service, #[serde(rename = "as")] run_as: RunAs, by: UserName, note: Option<String>,
         /// Whether its sessions get no time to end by themselves.
         #[serde(default)] now: bool,
+        /// Who was seen behind whoever took it away.
+        #[serde(default)] humans: Option<Humans>,
     }
     /// Somebody took an opt-out.
     "optout.taken" OptoutTaken {
@@ -152,7 +158,10 @@ events! {
     /// Somebody wanted another one, and had as many as there are.
     "optout.limit-reached" OptoutLimitReached { user: UserName, uid: Uid, rule: RuleName, times: u32, per_s: Span }
     /// Somebody else gave their verdict on an emergency.
-    "optout.reviewed" OptoutReviewed { id: GrantId, user: UserName, by: UserName, by_uid: Uid, verdict: Verdict, note: Option<String> }
+    "optout.reviewed" OptoutReviewed {
+        id: GrantId, user: UserName, by: UserName, by_uid: Uid, verdict: Verdict, note: Option<String>,
+        #[serde(default)] humans: Option<Humans>,
+    }
     /// An emergency was not reviewed in time; it is said each day.
     "optout.overdue" OptoutOverdue { id: GrantId, user: UserName, rule: RuleName, review_by: Vec<Principal>, due: WallTime, next: WallTime, next_boot_ms: BootTime }
     /// A standing exemption ends soon, or has ended; it is said each day.
@@ -206,18 +215,22 @@ events! {
         id: SessionId, grant: GrantId, user: UserName, service: Service, because: String, processes: u32, killed: u32, left: u32, bound: Bound,
     }
     /// A policy came into force.
-    "policy.loaded" PolicyLoaded { by: String, rules: u32, files: Vec<FileDigest>, became: Vec<String>, ceased: Vec<String> }
+    "policy.loaded" PolicyLoaded {
+        by: String, rules: u32, files: Vec<FileDigest>, became: Vec<String>, ceased: Vec<String>,
+        /// Who was seen behind whoever reloaded it; none where a signal or the clock did.
+        #[serde(default)] humans: Option<Humans>,
+    }
     /// A policy was refused; the one before stays.
-    "policy.rejected" PolicyRejected { by: String, mistakes: u32, first: String }
+    "policy.rejected" PolicyRejected { by: String, mistakes: u32, first: String, #[serde(default)] humans: Option<Humans> }
     /// The wall clock was set.
     "clock.stepped" ClockStepped { by_ms: i64, boot_ms: BootTime }
     /// Syslog did not take lines.
     "syslog.lost" SyslogLost { why: String }
     /// Syslog takes lines again; so many were not delivered.
     "syslog.back" SyslogBack { undelivered: u64 }
-    /// The store could not be written.
-    "store.failed" StoreFailed { why: String }
-    /// The store can be written again: so many acts were refused, so many events came late, so many checks are missing.
+    /// Something could not be brought into the record: it could not be written, or read; or a session runs of which it knows nothing.
+    "store.failed" StoreFailed { id: Option<SessionId>, why: String }
+    /// It can be again: so many acts were refused, so many events came late, so many checks are missing.
     "store.back" StoreBack { refused: u64, late: u64, lost: u64 }
     /// Events that were refused, as the disk failed, were on it all the same, and were taken out at the start: so many, and where
     /// they ended.
@@ -249,10 +262,13 @@ mod tests {
             user: UserName::new("alice"),
             by: UserName::new("carol"),
             note: Some("not \"today\"\n".to_owned()),
+            humans: None,
         });
         let data = event.data().unwrap();
-        assert_eq!(data, r#"{"id":"R-7F3KQ2ZD","user":"alice","by":"carol","note":"not \"today\"\n"}"#);
-        assert_eq!(Event::read(event.name(), &data), Ok(event));
+        assert_eq!(data, r#"{"id":"R-7F3KQ2ZD","user":"alice","by":"carol","note":"not \"today\"\n","humans":null}"#);
+        assert_eq!(Event::read(event.name(), &data), Ok(event.clone()));
+        let of_an_older_one = data.replace(r#","humans":null"#, "");
+        assert_eq!(Event::read(event.name(), &of_an_older_one), Ok(event));
     }
 
     #[test]

@@ -7,13 +7,13 @@
 mod set_aside;
 
 use crate::clock::{Clock, KernelEntropy};
-use crate::engine::{self, Begun, Handle, Hanging};
+use crate::engine::{self, Begun, By, Handle, Hanging};
 use crate::meter::Meter;
 use crate::reload;
 use crate::settings::{Settings, own_directory};
 use crate::syslog::{Syslog, Urgency};
 use crate::vital::Vital;
-use crate::writer::{Newest, Writer, fresh};
+use crate::writer::{Newest, Writer, back, failed, fresh};
 use jit_core::engine::{Command, Context, Recording, handle};
 use jit_core::event::Event;
 use jit_core::line;
@@ -25,7 +25,7 @@ use nix::sys::statvfs::statvfs;
 use set_aside::{damaged_one, looks, set_aside, set_rest_aside};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
@@ -45,6 +45,9 @@ const READING: &str = "the record is being read";
 /// How long a beginning waits for its first events to be on disk.
 const PATIENCE: Duration = Duration::from_millis(400);
 
+/// The most that is kept of what was said while there was no record.
+const MOST_UNRECORDED: usize = 100;
+
 /// What is needed to begin, now and later.
 #[derive(Clone)]
 pub struct Beginner<C> {
@@ -60,6 +63,8 @@ pub struct Beginner<C> {
     pub meter: Arc<Meter>,
     /// Told if the writer is lost.
     pub vital: Vital,
+    /// What was said while there was no record, for the next one.
+    pub unrecorded: Arc<Mutex<Vec<Fresh>>>,
 }
 
 /// Why it cannot go on.
@@ -163,10 +168,26 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         (begun, writer)
     }
 
+    /// Says what is wrong where there is no record to say it in. The next one has it.
     fn alarm(&self, why: &str) {
         eprintln!("jitd: {why}");
+        let Ok(failed) = fresh(self.clock.now().wall, &failed(why)) else { return };
         // What syslog does not take now is on standard error.
-        let _ = Syslog::new(self.settings.syslog.clone()).send(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
+        let _ = Syslog::new(self.settings.syslog.clone()).send(Urgency::Alert, &line::of_unstored(failed.event, &failed.data));
+        let mut unrecorded = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if unrecorded.len() < MOST_UNRECORDED {
+            unrecorded.push(failed);
+        }
+    }
+
+    /// What was said meanwhile, and that it is over. It comes last, and with the time of now: by the newest event's a clock that
+    /// was set back is known.
+    fn recorded_now(&self, now: Now) -> Result<Vec<Fresh>, String> {
+        let mut said = std::mem::take(&mut *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner));
+        if !said.is_empty() {
+            said.push(fresh(now.wall, &back())?);
+        }
+        Ok(said)
     }
 
     /// Opens the record. One that is damaged is set aside.
@@ -238,6 +259,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let syslog = Syslog::new(self.settings.syslog.clone());
         let started = Writer::start(store, file, reserve, syslog, &self.told, self.meter.clone(), self.vital.pulse("the record"));
         let (writer, _) = started.map_err(|error| format!("the writer cannot be started: {error}"))?;
+        batch.extend(self.recorded_now(now)?);
         if let Some(undone) = undone {
             eprintln!("jitd: events that were refused when the disk failed were on it all the same, and were taken out: {}", undone.data);
             writer.publish(vec![undone]);
@@ -280,6 +302,9 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
                         if let Some((writer, _)) = runtime.block_on(engine.writer()) {
                             writer.proved();
                         }
+                        if said {
+                            runtime.block_on(engine.record(back()));
+                        }
                         return;
                     }
                     Ok(Fit::Other) => return beginner.give_up_base(&runtime, engine, &path),
@@ -287,9 +312,10 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
                     // It may be the disk. What is believed until then is not proved.
                     Err(trouble @ (StoreTrouble::Disk { .. } | StoreTrouble::Foreign { .. })) => {
                         if !std::mem::replace(&mut said, true) {
-                            beginner.alarm(&format!(
-                                "the record cannot be compared with what it was read from, and that is tried again: {trouble}"
-                            ));
+                            let why =
+                                format!("the record cannot be compared with what it was read from, and that is tried again: {trouble}");
+                            eprintln!("jitd: {why}");
+                            runtime.block_on(engine.record(failed(why)));
                         }
                         std::thread::sleep(COMPARE_AGAIN);
                     }
@@ -377,7 +403,7 @@ fn first_events(state: &State, policy: &engine::Read, now: Now, boot: jit_core::
     let start = Command::Start { version: env!("CARGO_PKG_VERSION").to_owned(), boot, policy: valid.to_owned(), bound };
     let mut context = Context { now, policy: None, entropy: &mut KernelEntropy };
     let (_, mut events) = handle(state, start, &mut context).map_err(|refusal| refusal.to_string())?;
-    events.push(engine::policy_event(policy, "start".to_owned(), None, state).0);
+    events.push(engine::policy_event(policy, &By::Word("start"), None, state).0);
     Ok(events)
 }
 

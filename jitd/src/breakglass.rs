@@ -3,6 +3,7 @@
 
 use crate::engine::Handle;
 use crate::meter::Meter;
+use crate::writer::{back, failed};
 use jit_core::engine::Command;
 use jit_core::event::AccessBreakglass;
 use jit_core::name::{RunAs, Service, Uid, UserName};
@@ -104,13 +105,11 @@ impl Log {
         }
         let Some(why) = why else {
             eprintln!("jitd: {path} is read again");
-            return;
+            return engine.record(back()).await;
         };
         let why = format!("who comes in by the break-glass file is not on record: {why}");
         eprintln!("jitd: warning: {why}");
-        if let Some((writer, _)) = engine.writer().await {
-            writer.say_failed(&why);
-        }
+        engine.record(failed(why)).await;
     }
 }
 

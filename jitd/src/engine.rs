@@ -12,7 +12,9 @@ pub use task::{Begun, Task};
 use crate::writer::Writer;
 use access::Knock;
 pub use batch::{Done, Hanging};
+use jit_core::actor::Actor;
 use jit_core::engine::{Admission, Command, Denial};
+use jit_core::event::Event;
 use jit_core::id::{DenialId, RequestId};
 use jit_core::policy::Policy;
 use jit_core::policy::load::Mistake;
@@ -63,6 +65,25 @@ pub struct Checked {
 /// A policy that was read, or what is wrong with it.
 pub type Read = Result<(Policy, Vec<Mistake>), Vec<Mistake>>;
 
+/// On whose word a policy is read again.
+#[derive(Debug, Clone)]
+pub enum By {
+    /// Somebody's.
+    Actor(Box<Actor>),
+    /// Nobody's that is known: a signal's, say.
+    Word(&'static str),
+}
+
+impl By {
+    /// As it stands in the record.
+    fn word(&self) -> String {
+        match self {
+            Self::Actor(actor) => actor.subject.name.to_string(),
+            Self::Word(word) => (*word).to_owned(),
+        }
+    }
+}
+
 type Query = Box<dyn FnOnce(&Snapshot<'_>) + Send>;
 
 /// What the engine is asked to do.
@@ -73,10 +94,12 @@ pub(crate) enum Job {
     Turned { knock: Knock, denial: Denial, answer: oneshot::Sender<DenialId> },
     /// Do this.
     Command { command: Command, answer: batch::Answer },
+    /// Record this, which changes nothing.
+    Note(Event),
     /// Look.
     Query(Query),
     /// Put this policy in force, if it is valid.
-    Policy { read: Box<Read>, by: String, answer: oneshot::Sender<Result<(), Refusal>> },
+    Policy { read: Box<Read>, by: By, answer: oneshot::Sender<Result<(), Refusal>> },
     /// Say when this request has come farther than this.
     Watch { id: RequestId, seen: Progress, changed: oneshot::Sender<()> },
     /// Go on with another record, or without one.
@@ -182,6 +205,12 @@ impl Handle {
         let _ = self.jobs.send(Job::Command { command, answer }).await;
     }
 
+    /// Records something that changes nothing, as soon as can be.
+    pub(crate) async fn record(&self, event: Event) {
+        // An engine that is stopping records only what it has done.
+        let _ = self.jobs.send(Job::Note(event)).await;
+    }
+
     /// Looks at what is true.
     ///
     /// # Errors
@@ -200,7 +229,7 @@ impl Handle {
     ///
     /// # Errors
     /// It could not be recorded.
-    pub async fn policy(&self, read: Read, by: String) -> Result<(), Refusal> {
+    pub async fn policy(&self, read: Read, by: By) -> Result<(), Refusal> {
         self.ask(|answer| Job::Policy { read: Box::new(read), by, answer }).await.unwrap_or(Err(Refusal::Busy))
     }
 

@@ -16,6 +16,7 @@ use crate::engine::Handle;
 use cgroup::{Cgroup, Cgroups};
 use held::Held;
 use jit_core::engine::{Effect, Grace, left_to_end};
+use jit_core::event::StoreFailed;
 use jit_core::grant::Grant;
 use jit_core::id::{GrantId, SessionId};
 use jit_core::session::{Bound, Process};
@@ -128,7 +129,7 @@ impl Keeper {
 
     /// Takes over what there is, in the state that the record makes: a jitd before this one made sure of it. Says what is not as
     /// it should be.
-    pub fn take_over(&self, state: &State, record: &Path) -> Vec<String> {
+    pub fn take_over(&self, state: &State, record: &Path) -> Vec<StoreFailed> {
         let mut wrong = Vec::new();
         let found = self.cgroups.as_ref().map(|cgroups| cgroups.all()).unwrap_or_default();
         let ids: Vec<_> = found.iter().map(|(id, _)| *id).collect();
@@ -150,7 +151,8 @@ impl Keeper {
 
     /// A session that runs, and is not at hand. Those that closed long ago are forgotten, and what they have left running goes
     /// on with their grant; but one that is in no record is nobody's, and would end by nothing.
-    fn take_over_stranger(&self, id: SessionId, cgroup: Cgroup, state: &State, record: &Path) -> Option<String> {
+    fn take_over_stranger(&self, id: SessionId, cgroup: Cgroup, state: &State, record: &Path) -> Option<StoreFailed> {
+        let wrong = |why| Some(StoreFailed { id: Some(id), why });
         match Stranger::of(id, record) {
             Stranger::Of(grant) => {
                 let ends = match state.grant(grant) {
@@ -164,9 +166,9 @@ impl Keeper {
             }
             Stranger::Unknown => {
                 self.order(Order::End(id, cgroup));
-                Some(format!("{id} runs, and its opening is not in the record: it is ended"))
+                wrong(format!("{id} runs, and its opening is not in the record: it is ended"))
             }
-            Stranger::Unclear(why) => Some(format!("{id} runs, and is not at hand ({why}): it is let alone")),
+            Stranger::Unclear(why) => wrong(format!("{id} runs, and is not at hand ({why}): it is let alone")),
         }
     }
 

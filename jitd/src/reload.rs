@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::directory::Directory;
-use crate::engine::{Handle, Read};
+use crate::engine::{By, Handle, Read};
 use crate::user_door::mistake_view;
 use crate::vital::Vital;
 use jit_core::policy::load::Around;
@@ -85,7 +85,7 @@ impl Reloader {
     ///
     /// # Errors
     /// It could not be recorded: then the one before stays too.
-    pub async fn reload(&self, by: String) -> Result<Reloaded, Refusal> {
+    pub async fn reload(&self, by: By) -> Result<Reloaded, Refusal> {
         let _turn = self.turn.lock().await;
         let path = self.policy.clone();
         let read = tokio::task::spawn_blocking(move || read(&path)).await.map_err(|_| Refusal::Busy)?;
@@ -99,10 +99,10 @@ impl Reloader {
     }
 
     /// Reads it again until that is on record: nobody is let in without a policy, so nobody would ask for it.
-    async fn insist(&self, by: &str) {
+    async fn insist(&self, by: By) {
         let mut wait = AGAIN;
         loop {
-            match self.reload(by.to_owned()).await {
+            match self.reload(by.clone()).await {
                 Ok(reloaded) => return reloaded.say(),
                 Err(refusal) if wait == AGAIN => eprintln!("jitd: the policy was not reloaded: {refusal}; it is tried again"),
                 Err(_) => {}
@@ -152,11 +152,11 @@ impl Reloads {
                     else => return,
                 };
                 match because {
-                    Because::HangUp => match reloader.reload(because.word().to_owned()).await {
+                    Because::HangUp => match reloader.reload(By::Word(because.word())).await {
                         Ok(reloaded) => reloaded.say(),
                         Err(refusal) => eprintln!("jitd: the policy was not reloaded: {refusal}"),
                     },
-                    Because::Clock => reloader.insist(because.word()).await,
+                    Because::Clock => reloader.insist(By::Word(because.word())).await,
                 }
             }
         };

@@ -99,6 +99,12 @@ impl Syslog {
         self.waiting.len()
     }
 
+    /// How many lines it has not taken that nobody was told of: those that wait, and those that could not.
+    #[must_use]
+    pub fn owed(&self) -> u64 {
+        self.undelivered.saturating_add(u64::try_from(self.waiting.len()).unwrap_or(u64::MAX))
+    }
+
     /// How many lines were never delivered, since the daemon began.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -11,14 +11,14 @@ use crate::syslog::Syslog;
 use crate::vital::Pulse;
 use crate::voice::Voice;
 use jit_core::engine::Recording;
-use jit_core::event::Event;
+use jit_core::event::{self, Event};
 use jit_core::name::UserName;
 use jit_core::record::{Head, Record, Trace};
 use jit_core::refusal::Refusal;
 use jit_core::state::needs::Picker;
 use jit_core::time::WallTime;
 use jit_store::{Base, Fresh, Reserve, Store, StoreTrouble, pick};
-use lines::{say_failed, say_unstored};
+use lines::say_unstored;
 pub(crate) use scribe::Desk;
 use scribe::Scribe;
 use std::collections::VecDeque;
@@ -109,15 +109,15 @@ enum Work {
     /// Record where the chain stands, and say when that is done.
     Head(WallTime, oneshot::Sender<()>),
     /// Store which events the state rests on, and say when that is done.
-    Base(Base, oneshot::Sender<()>),
+    Base(Base, WallTime, oneshot::Sender<()>),
     /// What the record was read from fits it.
     Proved,
     /// Take out what was archived.
     Prune(Archived, oneshot::Sender<Result<(), Unstored>>),
     /// Tell everybody about events that are stored already.
     Publish(Vec<Record>),
-    /// Close the store, and say when that is done.
-    Close(oneshot::Sender<()>),
+    /// Close the store, once syslog has what it takes, and say when that is done.
+    Close(WallTime, oneshot::Sender<()>),
 }
 
 /// The way to the writer.
@@ -137,6 +137,18 @@ impl std::fmt::Debug for Work {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Work")
     }
+}
+
+/// Something could not be brought into the record.
+#[must_use]
+pub fn failed(why: impl Into<String>) -> Event {
+    event::StoreFailed { id: None, why: why.into() }.into()
+}
+
+/// It can be again, and nothing was refused or lost meanwhile.
+#[must_use]
+pub fn back() -> Event {
+    event::StoreBack { refused: 0, late: 0, lost: 0 }.into()
 }
 
 /// An event on its way to the store.
@@ -258,13 +270,6 @@ impl Writer {
         }
     }
 
-    /// Tells syslog that the record cannot be written.
-    pub fn say_failed(&self, why: &str) {
-        if let Some(voice) = &self.voice {
-            say_failed(voice, why);
-        }
-    }
-
     /// Tries again what could not be delivered or stored, if anything could not.
     pub fn catch_up(&self, now: WallTime) {
         let has_turned = self.voice.as_ref().is_some_and(|voice| {
@@ -284,10 +289,10 @@ impl Writer {
         let _ = recorded.await;
     }
 
-    /// Closes the store.
-    pub async fn close(&self) {
+    /// Closes the store, once syslog has had a second for what waits for it.
+    pub async fn close(&self, now: WallTime) {
         let (done, closed) = oneshot::channel();
-        self.send(Work::Close(done));
+        self.send(Work::Close(now, done));
         let _ = closed.await;
     }
 
@@ -295,10 +300,10 @@ impl Writer {
     ///
     /// # Errors
     /// The host has no thread left. `done` is dropped then, as it is if the record cannot be read.
-    pub fn base(&self, picker: Picker, done: oneshot::Sender<()>) -> std::io::Result<std::thread::JoinHandle<()>> {
+    pub fn base(&self, picker: Picker, now: WallTime, done: oneshot::Sender<()>) -> std::io::Result<std::thread::JoinHandle<()>> {
         let (writer, upto) = (self.clone(), self.head.borrow().seq);
         std::thread::Builder::new().name("base".to_owned()).spawn(move || match pick(&writer.store, picker, upto) {
-            Ok(base) => writer.send(Work::Base(base, done)),
+            Ok(base) => writer.send(Work::Base(base, now, done)),
             Err(why) => eprintln!("jitd: the record could not be read to make starts shorter: {why}"),
         })
     }
@@ -327,3 +332,5 @@ impl Writer {
 
 #[cfg(test)]
 mod archive_tests;
+#[cfg(test)]
+mod close_tests;

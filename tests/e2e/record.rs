@@ -98,8 +98,12 @@ fn a_session_that_no_record_knows_after_a_crash_ends_and_that_is_said() {
     host.jitd().kill();
     host.jitd().start();
     wait_until("it to have ended", || (!runs(&host, "7202")).then_some(()));
-    let said = host.syslog();
-    assert!(said.iter().any(|line| line.contains("store.failed") && line.contains("its opening is not in the record")), "{said:#?}");
+    let is_it = |line: &String| line.contains("store.failed") && line.contains("its opening is not in the record");
+    let line = wait_until("it to be said", || host.syslog().into_iter().find(is_it));
+    let session = line.split_once("id=").and_then(|(_, rest)| rest.split_once(' ')).unwrap_or_else(|| panic!("{line}")).0;
+    host.root().run("rm /var/lib/jit/filler").succeeds();
+    let of_it = format!("jit audit log --id {session}");
+    wait_until("it to be on record", || host.root().run(&of_it).stdout.contains("store.failed").then_some(()));
     host.user("alice").run("sudo -n true").succeeds();
 }
 

@@ -46,7 +46,8 @@ pub(super) fn deny(state: &State, actor: &Actor, id: RequestId, note: Option<Str
         return Err(not_approver(pending));
     }
     let note = note_of(note)?.ok_or(Refusal::NoteMissing)?;
-    let denied = event::RequestDenied { id, user: pending.ask.user.clone(), by: actor.subject.name.clone(), note: Some(note) };
+    let (user, by, humans) = (pending.ask.user.clone(), actor.subject.name.clone(), state.seen_behind(actor));
+    let denied = event::RequestDenied { id, user, by, note: Some(note), humans };
     Ok((Reply::Request(id), vec![denied.into()]))
 }
 

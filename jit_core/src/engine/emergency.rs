@@ -170,6 +170,7 @@ pub(super) fn review(state: &State, actor: &Actor, id: GrantId, verdict: Verdict
         by_uid: actor.subject.uid,
         verdict,
         note: note_of(note)?,
+        humans: state.seen_behind(actor),
     };
     Ok((Reply::Grants(vec![id]), vec![reviewed.into()]))
 }

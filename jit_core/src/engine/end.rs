@@ -2,7 +2,7 @@
 
 use super::see::may_revoke;
 use super::{Context, Grace, Handled, Reply, Target, Viewer, note_of};
-use crate::actor::Actor;
+use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
 use crate::grant::{Common, EndedGrant, Grant, Kind, LiveGrant, Terms, Validity};
 use crate::id::{GrantId, RequestId};
@@ -116,7 +116,9 @@ pub(super) fn revoke(state: &State, actor: &Actor, target: Target, note: Option<
         }
     };
     let ids = grants.iter().map(|terms| terms.id).collect();
-    let revoked = |terms: &&Terms| with_its_extension(state, terms, revoked(terms, &actor.subject.name, note.clone(), grace));
+    let humans = state.seen_behind(actor);
+    let revoked =
+        |terms: &&Terms| with_its_extension(state, terms, revoked(terms, &actor.subject.name, humans.clone(), note.clone(), grace));
     let events = grants.iter().flat_map(revoked).collect();
     Ok((Reply::Grants(ids), events))
 }
@@ -166,7 +168,7 @@ fn revocable<'a>(state: &'a State, actor: &Actor, id: GrantId, context: &Context
     }
 }
 
-fn revoked(terms: &Terms, by: &UserName, note: Option<String>, grace: Grace) -> Event {
+fn revoked(terms: &Terms, by: &UserName, humans: Option<Humans>, note: Option<String>, grace: Grace) -> Event {
     event::GrantRevoked {
         id: terms.id,
         user: terms.user.clone(),
@@ -175,6 +177,7 @@ fn revoked(terms: &Terms, by: &UserName, note: Option<String>, grace: Grace) -> 
         by: by.clone(),
         note,
         now: grace == Grace::None,
+        humans,
     }
     .into()
 }
@@ -191,7 +194,7 @@ pub(super) fn tick(state: &State, running: &[GrantId], context: &Context<'_>) ->
     let in_time = all_due.iter().filter(|due| !matches!(due, Due::Grant(id) if ruleless.contains_key(id)));
     let mut events: Vec<Event> = in_time.flat_map(|due| passed(state, due, &all_due, now)).collect();
     let by = UserName::new(OURSELVES);
-    events.extend(ruleless.into_values().map(|(terms, why)| revoked(terms, &by, Some(why.to_owned()), Grace::Some)));
+    events.extend(ruleless.into_values().map(|(terms, why)| revoked(terms, &by, None, Some(why.to_owned()), Grace::Some)));
     events.extend(stale(state, context));
     (Reply::Done, events)
 }

@@ -190,6 +190,39 @@ fn whose_log_in_stands_above_a_process_is_themselves_whoever_acted_as_them_befor
 }
 
 #[test]
+fn who_is_seen_behind_root_is_on_record_of_what_root_does_and_nobody_else_who_is_root() {
+    let mut world = World::new();
+    let [of_bob, of_alice] = ["bob", "alice"].map(|name| world.request(name).unwrap());
+    for (pid, (id, name)) in (1..).zip([(of_bob, "bob"), (of_alice, "alice")]) {
+        world.approve("carol", id).unwrap();
+        world.open(entry(name, "sudo", Some("root")), pid).unwrap();
+    }
+    let mut root = actor("root");
+    root.ancestry = Ancestry::Known(vec![Process { pid: 2, started: 1 }, Process { pid: 1000, started: 0 }]);
+    let waits = world.request_of(&actor("bob"), Wish { run_as: RunAs::as_typed("postgres"), ..wish() }).unwrap();
+    let deny = |actor: &Actor, id| Command::Deny { actor: actor.clone(), id, note: Some("no".to_owned()) };
+    let revoke = |actor: &Actor, id| Command::Revoke { actor: actor.clone(), target: Target::Grant(id), note: None, grace: Grace::Some };
+    let grants = [of_bob, of_alice].map(|id| world.grant_of(id));
+    let _ = world.command(deny(&root, waits)).unwrap();
+    let _ = world.command(revoke(&root, grants[0])).unwrap();
+    let humans = |event: &Event| match event {
+        Event::RequestDenied(event) => event.humans.clone(),
+        Event::GrantRevoked(event) => event.humans.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut alice = Humans::account(subject("root").uid, UserName::new("root"));
+    alice.add(subject("alice").uid, &UserName::new("alice"));
+    for (_, event) in &world.log[world.log.len() - 2..] {
+        assert_eq!(humans(event), Some(alice.clone()), "{event:?}");
+    }
+    // What cannot be read is no reason to refuse.
+    root.ancestry = Ancestry::Unreadable;
+    let _ = world.command(revoke(&root, grants[1])).unwrap();
+    assert_eq!(humans(&world.log.last().unwrap().1), None);
+    assert_eq!(world.replayed(), world.state);
+}
+
+#[test]
 fn nobody_grants_to_an_account_that_they_may_act_as_before_or_after_they_have() {
     let own = "[[grant]]\nname = \"own\"\nwho = [\"user:carol\"]\non = [\"sudo\"]\nas = [\"bob\"]\napprove = []\n";
     let grant_by = |world: &mut World, who| world.command(Command::GrantTo(actor(who), subject("bob"), wish())).map(drop);

@@ -242,6 +242,20 @@ impl State {
     /// The humans who could be behind an actor.
     #[must_use]
     pub fn behind(&self, actor: &Actor, policy: &Policy) -> Behind {
+        let Some((mut humans, logged_in)) = self.around(actor) else { return Behind::Anybody };
+        self.add_who_acted_as_them(&mut humans, &logged_in);
+        Behind::Known(with_other_accounts(humans, policy))
+    }
+
+    /// The humans who are seen behind an actor, for the record: their process's accounts, and whose sessions it is in. Whoever
+    /// else may have acted as one of these accounts before is not among them: as root that is everybody. None: it cannot be known.
+    #[must_use]
+    pub fn seen_behind(&self, actor: &Actor) -> Option<Humans> {
+        self.around(actor).map(|(humans, _)| humans)
+    }
+
+    /// The accounts of an actor's process and of the sessions around it, and which of them have logged in there themselves.
+    fn around(&self, actor: &Actor) -> Option<(Humans, BTreeSet<UserName>)> {
         let mut humans = Humans::account(actor.subject.uid, actor.subject.name.clone());
         match &actor.login {
             LoginUid::Set(uid, name) => {
@@ -249,13 +263,12 @@ impl State {
                 humans.names.extend(name.clone());
             }
             LoginUid::Unset => {}
-            LoginUid::Unreadable => return Behind::Anybody,
+            LoginUid::Unreadable => return None,
         }
-        let Behind::Known(worn) = &actor.worn else { return Behind::Anybody };
+        let Behind::Known(worn) = &actor.worn else { return None };
         humans.include(worn);
-        let (Ancestry::Known(processes), Some(within)) = (&actor.ancestry, &actor.within) else { return Behind::Anybody };
-        let Some(subjects) = self.subjects_of(within) else { return Behind::Anybody };
-        humans.include(&subjects);
+        let (Ancestry::Known(processes), Some(within)) = (&actor.ancestry, &actor.within) else { return None };
+        humans.include(&self.subjects_of(within)?);
         let mut logged_in = BTreeSet::new();
         for session in self.sessions_above(processes) {
             let same = session.user != actor.subject.name || session.uid == actor.subject.uid;
@@ -264,8 +277,7 @@ impl State {
             }
             humans.add(session.uid, &session.user);
         }
-        self.add_who_acted_as_them(&mut humans, &logged_in);
-        Behind::Known(with_other_accounts(humans, policy))
+        Some((humans, logged_in))
     }
 
     /// Whose these sessions are. One that is not at hand any more may have been anybody's, unless its grant still says whose.

@@ -38,6 +38,7 @@ fn beginner(directory: &Path) -> (Beginner<SystemClock>, PathBuf) {
         bound: Bound::Tree,
         meter: Arc::default(),
         vital: Vital::new().0,
+        unrecorded: Arc::default(),
     };
     (beginner, record)
 }
@@ -156,6 +157,14 @@ async fn each_record_that_cannot_be_used_is_said_and_the_next_whole_one_is_taken
     assert_eq!(lines.len(), 2, "each once, though it is tried each second: {lines:#?}");
     put(&whole);
     why_none(&engine, |why| why.is_none()).await;
-    assert!(said().iter().all(|line| !line.contains("nobody is let in")));
     engine.stop().await;
+    let again = said();
+    assert!(again.iter().all(|line| line.contains(" seq=")), "they are in the record now: {again:#?}");
+    let stored = jit_store::events(&open_to_read(&record).unwrap(), &jit_store::Filter::default(), 100).unwrap();
+    let behind_start = stored.iter().skip_while(|event| event.event != "daemon.started");
+    let of_the_store: Vec<_> = behind_start.filter(|event| event.event.starts_with("store.")).collect();
+    let names: Vec<_> = of_the_store.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(names, ["store.failed", "store.failed", "store.failed", "store.back"]);
+    assert!(of_the_store[1].data.contains("it was set aside as"), "{of_the_store:#?}");
+    assert!(of_the_store[0].at < of_the_store[3].at);
 }

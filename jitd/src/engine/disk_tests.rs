@@ -1,7 +1,8 @@
 //! The engine on a disk that fails or does not answer, and at its end.
 
 use super::tests::{Bench, alice, by_sudo, somebody};
-use super::{Begun, Done, Job, Task};
+use super::{Begun, By, Done, Job, Task};
+use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::keeper::Keeper;
 use crate::reload::{Because, Reloader, Reloads};
@@ -153,6 +154,61 @@ async fn what_the_writer_records_of_itself_comes_after_what_is_late() {
     let stored = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 100).unwrap();
     let place = |name: &str| stored.iter().position(|record| record.event == name);
     assert!(place("grant.dropped").is_some() && place("grant.dropped") < place("audit.head"), "{stored:?}");
+}
+
+/// The names of all that is stored, in order.
+fn names(bench: &Bench) -> Vec<String> {
+    let all = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 1000).unwrap();
+    all.into_iter().map(|record| record.event).collect()
+}
+
+#[tokio::test]
+async fn that_the_disk_failed_is_on_record_with_its_moment_before_what_is_late_and_before_that_it_is_over() {
+    let (bench, bob) = (Bench::new("failed"), || somebody("bob", 1002));
+    assert!(bench.request_of(bob()).await.is_ok());
+    bench.sql("ALTER TABLE events RENAME TO away");
+    let began = bench.hand.now().wall;
+    assert!(matches!(bench.request().await, Err(Refusal::NotRecorded { .. })));
+    bench.hand.pass(60);
+    let dropped = bench.engine.command(Command::Drop(bob(), None)).await;
+    assert!(matches!(dropped, Ok(Done { kept: Kept::NotYet(_), .. })), "{dropped:?}");
+    bench.sql("ALTER TABLE away RENAME TO events");
+    bench.hand.pass(60);
+    assert!(bench.request().await.is_ok());
+    let names = names(&bench);
+    let place = |name: &str| names.iter().position(|event| event == name);
+    assert!(place("store.failed").is_some() && place("store.failed") < place("grant.dropped"), "{names:?}");
+    assert!(place("grant.dropped") < place("store.back"), "{names:?}");
+    let [(at, _, why), (back, ..)] = bench.of_the_store().try_into().unwrap();
+    assert_eq!((at, back), (began, bench.hand.now().wall));
+    assert!(why.contains("no such table"), "{why}");
+}
+
+#[tokio::test]
+async fn that_the_disk_did_not_answer_is_on_record_too() {
+    let bench = Bench::new("hung");
+    assert!(bench.request_of(somebody("bob", 1002)).await.is_ok());
+    let hung = bench.hang();
+    assert!(matches!(bench.bob_drops().await, Kept::NotYet(_)));
+    let syslog = std::os::unix::net::UnixDatagram::bind(bench.directory.join("log")).unwrap();
+    syslog.set_nonblocking(true).unwrap();
+    bench.hand.pass(3);
+    let (mut line, began) = ([0; 4096], std::time::Instant::now());
+    loop {
+        let length = syslog.recv(&mut line).unwrap_or(0);
+        if String::from_utf8_lossy(&line[..length]).ends_with("store.failed why=\"the disk does not answer\" stored=no") {
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 20, "there is no alert");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    hung.execute_batch("COMMIT").unwrap();
+    while bench.of_the_store().len() < 2 {
+        bench.hand.pass(1);
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let of_the_store: Vec<_> = bench.of_the_store().into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(of_the_store, ["store.failed", "store.back"]);
 }
 
 #[tokio::test]
@@ -320,9 +376,9 @@ async fn a_policy_that_may_be_good_since_the_clock_was_set_is_read_again_until_t
 async fn of_two_reloads_the_one_that_comes_into_force_later_has_read_later() {
     let bench = Bench::new("reloads");
     let reloader = reloader(&bench);
-    let reload = |by: &str| {
-        let (reloader, by) = (reloader.clone(), by.to_owned());
-        tokio::spawn(async move { format!("{:?}", reloader.reload(by).await.unwrap().answer()) })
+    let reload = |by: &'static str| {
+        let reloader = reloader.clone();
+        tokio::spawn(async move { format!("{:?}", reloader.reload(By::Word(by)).await.unwrap().answer()) })
     };
     let without_a_file = reload("before").await.unwrap();
     let hung = bench.hang();

@@ -6,7 +6,7 @@
 use super::batch::{Batch, Done, Flight, Hanging, Then, Waiting};
 use super::task::{GATHER, Held, MOST_IN_BATCH, Task};
 use crate::clock::{Clock, KernelEntropy};
-use crate::writer::{Committed, Kept, Unstored, fresh};
+use crate::writer::{Committed, Kept, Unstored, failed, fresh};
 use jit_core::engine::{self, Command, Context, News, Otherwise, Recording, Reply, effects, news};
 use jit_core::event::{self, Event};
 use jit_core::grant::Grant;
@@ -193,7 +193,8 @@ impl<C: Clock> Task<C> {
         if !hanging.said && hanging.since.boot.until(now.boot) >= WHILE {
             hanging.said = true;
             eprintln!("jitd: {HANGS}; what takes access away is done without it");
-            self.writer.say_failed(HANGS);
+            self.note(now, [failed(HANGS)]);
+            self.send_notes();
         }
     }
 

@@ -4,7 +4,7 @@
 use super::batch::Flight;
 use super::task::Task;
 use crate::clock::Clock;
-use crate::writer::Kept;
+use crate::writer::{Kept, failed, fresh};
 use jit_core::engine::{Otherwise, Recording};
 use jit_core::event::{self, Event};
 use jit_core::span::Span;
@@ -52,12 +52,12 @@ impl<C: Clock> Task<C> {
         self.note(now, [stopped]);
         let mut answers = tokio::time::timeout(STOP, self.store_the_rest(now)).await.is_ok();
         if answers {
-            answers = tokio::time::timeout(STOP, self.writer.close()).await.is_ok();
+            answers = tokio::time::timeout(STOP, self.writer.close(now.wall)).await.is_ok();
         }
         if !answers {
             let why = "the disk does not answer, so jitd ends without it";
             eprintln!("jitd: {why}");
-            self.writer.say_failed(why);
+            self.writer.say_unstored(&fresh(now.wall, &failed(why)).into_iter().collect::<Vec<_>>());
             self.writer.say_unstored(self.flight.as_ref().map_or(&[], |flight| &flight.unsaid));
             self.writer.say_unstored(&self.notes);
         }
@@ -89,7 +89,7 @@ impl<C: Clock> Task<C> {
         }
         self.based = self.writer.head().borrow().seq;
         self.base_tried = Some(now);
-        if let Err(error) = self.writer.base(self.state.picker(), done) {
+        if let Err(error) = self.writer.base(self.state.picker(), now.wall, done) {
             eprintln!("jitd: no thread is left to find what makes starts shorter: {error}");
         }
     }

@@ -6,7 +6,7 @@
 use super::access::{AccessLog, Knock, Told};
 use super::batch::{Flight, Hanging, Waiting};
 use super::flight::{HANGS, PATIENCE, refuse};
-use super::{Checked, Handle, Job, Jobs, Read, Snapshot, shared};
+use super::{By, Checked, Handle, Job, Jobs, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
 use crate::notices::Notices;
@@ -252,10 +252,9 @@ impl<C: Clock> Task<C> {
     /// Takes over the sessions that run, as the record has them; without one nobody's can be told.
     fn hold_sessions(&mut self) {
         if self.no_record.is_none() {
-            for why in self.keeper.take_over(&self.state, self.writer.store()) {
-                eprintln!("jitd: {why}");
-                self.writer.say_failed(&why);
-            }
+            let wrong = self.keeper.take_over(&self.state, self.writer.store());
+            wrong.iter().for_each(|failed| eprintln!("jitd: {}", failed.why));
+            self.note(self.clock.now(), wrong.into_iter().map(Event::from));
             self.close_dead_sessions();
         }
     }
@@ -278,6 +277,7 @@ impl<C: Clock> Task<C> {
                 self.answer(now, event, id, answer);
             }
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),
+            Job::Note(event) => self.note(self.clock.now(), [event]),
             Job::Query(look) => self.settled(|task| look(&task.snapshot())),
             Job::Policy { read, by, answer } => self.read_policy(*read, by, answer),
             Job::Watch { id, seen, changed } => match self.settled(|task| task.state.request(id).map(Request::progress)) {
@@ -395,8 +395,8 @@ impl<C: Clock> Task<C> {
         self.writer.note(notes);
     }
 
-    fn read_policy(&mut self, read: Read, by: String, answer: oneshot::Sender<Result<(), Refusal>>) {
-        let (event, policy) = policy_event(&read, by, self.policy.as_deref(), &self.state);
+    fn read_policy(&mut self, read: Read, by: By, answer: oneshot::Sender<Result<(), Refusal>>) {
+        let (event, policy) = policy_event(&read, &by, self.policy.as_deref(), &self.state);
         self.trouble = match read {
             Ok((_, _)) => Vec::new(),
             Err(mistakes) => mistakes,
@@ -429,19 +429,24 @@ fn drift_of(state: &State, now: Now) -> i64 {
 }
 
 /// What is recorded about a policy that was read, and the policy itself if it is valid.
-pub(crate) fn policy_event(read: &Read, by: String, before: Option<&Policy>, state: &State) -> (Event, Option<Policy>) {
+pub(crate) fn policy_event(read: &Read, by: &By, before: Option<&Policy>, state: &State) -> (Event, Option<Policy>) {
+    let humans = match by {
+        By::Actor(actor) => state.seen_behind(actor),
+        By::Word(_) => None,
+    };
+    let by = by.word();
     match read {
         Ok((policy, _)) => {
             let rules = u32::try_from(policy.rules()).unwrap_or(u32::MAX);
             // At the start the policy before is not known, but whether it is the same is.
             let same = before.is_none() && state.policy_files() == policy.files;
             let Change { became, ceased } = if same { Change::default() } else { Change::between(before, policy) };
-            (event::PolicyLoaded { by, rules, files: policy.files.clone(), became, ceased }.into(), Some(policy.clone()))
+            (event::PolicyLoaded { by, rules, files: policy.files.clone(), became, ceased, humans }.into(), Some(policy.clone()))
         }
         Err(mistakes) => {
             let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
             let mistakes = u32::try_from(mistakes.len()).unwrap_or(u32::MAX);
-            (event::PolicyRejected { by, mistakes, first }.into(), None)
+            (event::PolicyRejected { by, mistakes, first, humans }.into(), None)
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Begun, Checked, Handle, Job, Task};
+use super::{Begun, By, Checked, Handle, Job, Task};
 use crate::clock::Clock;
 use crate::keeper::Keeper;
 use crate::settings::RecordChecks;
@@ -115,6 +115,13 @@ impl Bench {
         state
     }
 
+    /// What the record says of itself: when, what and how.
+    pub(super) fn of_the_store(&self) -> Vec<(WallTime, String, String)> {
+        let all = events(&open_to_read(&file_in(&self.directory)).unwrap(), &Filter::default(), 1000).unwrap();
+        let of_the_store = all.into_iter().filter(|record| record.event.starts_with("store."));
+        of_the_store.map(|record| (record.at, record.event, record.data)).collect()
+    }
+
     pub(super) fn sql(&self, statement: &str) {
         rusqlite::Connection::open(file_in(&self.directory)).unwrap().execute_batch(statement).unwrap();
     }
@@ -171,12 +178,19 @@ async fn what_cannot_be_stored_is_refused_and_taken_back_and_the_next_one_works(
     assert!(matches!(bench.request().await, Ok(Reply::Request(_))), "nothing of the first one is left in the way");
     assert!(bench.lets_in().await);
     assert_eq!(bench.stored().live_of(&alice().subject).count(), 1);
-    let back = events(
-        &open_to_read(&file_in(&bench.directory)).unwrap(),
-        &Filter { kind: Some("store.back".to_owned()), ..Filter::default() },
-        10,
-    );
-    assert_eq!(back.unwrap().len(), 1);
+    assert_eq!(bench.of_the_store().len(), 2, "failed, and back");
+}
+
+#[tokio::test]
+async fn a_reload_names_who_is_seen_behind_whoever_asked_for_it_and_nobody_behind_a_signal() {
+    let bench = Bench::new("reloaders");
+    for by in [By::Actor(Box::new(alice())), By::Word("SIGHUP")] {
+        assert_eq!(bench.engine.policy(Err(Vec::new()), by).await, Ok(()));
+    }
+    let stored = events(&open_to_read(&file_in(&bench.directory)).unwrap(), &Filter::default(), 10).unwrap();
+    let reloads: Vec<_> = stored.iter().filter(|record| record.event == "policy.rejected").map(|record| record.data.as_str()).collect();
+    let said = |by: &str, humans: &str| format!(r#"{{"by":"{by}","mistakes":0,"first":"","humans":{humans}}}"#);
+    assert_eq!(reloads, [said("alice", r#"["uid:1001","user:alice"]"#), said("SIGHUP", "null")]);
 }
 
 #[tokio::test]

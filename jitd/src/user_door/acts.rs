@@ -2,7 +2,7 @@
 
 use super::looks::{show_grants, show_request};
 use super::{About, Gone, Line, views};
-use crate::engine::Done;
+use crate::engine::{By, Done};
 use crate::writer::Kept;
 use jit_core::actor::Actor;
 use jit_core::engine::{Command, Grace, Reply, Target, Undelivered, Wish};
@@ -154,7 +154,7 @@ pub async fn reload(about: &About, line: &mut Line, actor: Actor) -> Result<(), 
     if !actor.subject.uid.is_root() {
         return line.refuse(&Refusal::RootOnly { what: "reload the policy" }).await;
     }
-    match about.reloader.reload(actor.subject.name.to_string()).await {
+    match about.reloader.reload(By::Actor(Box::new(actor))).await {
         Ok(reloaded) => line.send(&reloaded.answer()).await,
         Err(refusal) => line.refuse(&refusal).await,
     }

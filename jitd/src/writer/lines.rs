@@ -11,11 +11,6 @@ pub(super) fn say_unstored(voice: &Voice, fresh: &Fresh) {
     voice.say(urgency_of(fresh.event, &fresh.data), &line::of_unstored(fresh.event, &fresh.data));
 }
 
-/// It cannot be in the record, so it has no number there.
-pub(super) fn say_failed(voice: &Voice, why: &str) {
-    voice.say(Urgency::Alert, &format!("store.failed why={}", line::quoted(why)));
-}
-
 /// How urgent the line of an event is.
 #[must_use]
 pub(super) fn urgency(record: &Record) -> Urgency {

@@ -1,7 +1,7 @@
 //! What the thread does with what it is asked.
 
-use super::lines::{say_failed, say_unstored, urgency};
-use super::{Archived, Committed, Kept, Newest, Unstored, Work, fresh};
+use super::lines::{say_unstored, urgency};
+use super::{Archived, Committed, Kept, Newest, Unstored, Work, failed, fresh};
 use crate::meter::Meter;
 use crate::syslog::{Syslog, Turn};
 use crate::voice::Voice;
@@ -21,19 +21,21 @@ use tokio::sync::watch;
 /// The most checks that wait while the store fails. Acts wait without a limit: there are few, and each counts.
 const MOST_CHECKS: usize = 10_000;
 
-/// What waits to be stored.
-pub(super) struct Late {
-    fresh: Fresh,
-    /// A check, of which the oldest may be lost.
-    is_check: bool,
-}
-
 /// What is remembered while the store fails.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone)]
 pub(super) struct Failing {
+    /// Why, as it was said at first.
+    why: String,
+    /// When that was.
+    since: WallTime,
     refused: u64,
     late: u64,
     lost: u64,
+}
+
+/// Whether it is a check, of which the oldest may be lost.
+fn is_check(late: &Fresh) -> bool {
+    matches!(late.event, "access.allowed" | "access.denied" | "access.observed")
 }
 
 /// Where the thread finds what it is asked, and what it works with.
@@ -51,7 +53,10 @@ impl Desk {
                 self.scribe.go_on();
                 Some(self)
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                self.scribe.say_the_rest();
+                None
+            }
         }
     }
 
@@ -66,10 +71,11 @@ impl Desk {
     }
 
     fn work(mut self, job: Work) -> Option<Self> {
-        let Work::Close(done) = job else {
+        let Work::Close(now, done) = job else {
             self.scribe.work(job);
             return Some(self);
         };
+        self.scribe.end_with_syslog(now);
         if self.scribe.failing.is_some() || !self.scribe.reserve.is_held() {
             self.scribe.store.stay_open_on_disk();
         }
@@ -92,13 +98,16 @@ pub(super) struct Scribe {
     pub(super) record: u64,
     pub(super) meter: Arc<Meter>,
     pub(super) failing: Option<Failing>,
-    pub(super) late: VecDeque<Late>,
+    /// What waits to be stored.
+    pub(super) late: VecDeque<Fresh>,
     /// Something was archived, and its space is given back to the disk whenever nobody asks for anything.
     pub(super) has_freed: bool,
 }
 
 /// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
 const SYSLOG_AGAIN: Duration = Duration::from_millis(10);
+/// How often it is offered them at the end, a second in all: it may be restarted at the same time.
+const AT_THE_END: u32 = 100;
 /// Otherwise nothing is done until somebody asks.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -150,8 +159,7 @@ impl Scribe {
             }
             Work::Note(batch) => {
                 if let Err(unstored) = self.try_commit(&batch, Recording::A_FACT) {
-                    self.fails(&unstored.why);
-                    self.keep_for_later(batch, true);
+                    self.keep_for_later(batch, &unstored.why);
                 }
             }
             Work::Flush(now) => {
@@ -166,9 +174,9 @@ impl Scribe {
                 let _ = self.store.settle();
                 let _ = done.send(());
             }
-            Work::Base(base, done) => {
+            Work::Base(base, now, done) => {
                 if let Err(trouble) = self.store.put_base(&base) {
-                    self.fails(&Unstored::from(trouble).why);
+                    self.fails(&Unstored::from(trouble).why, now);
                 }
                 let _ = done.send(());
             }
@@ -178,7 +186,7 @@ impl Scribe {
             }
             Work::Publish(records) => self.publish(&records),
             // Handled where the thread ends.
-            Work::Close(done) => drop(done),
+            Work::Close(_, done) => drop(done),
         }
         self.say_how_it_goes();
     }
@@ -193,12 +201,12 @@ impl Scribe {
         match (tried, recording.otherwise) {
             (Ok(kept), _) => Ok(kept),
             (Err(unstored), Otherwise::Done) => {
-                self.fails(&unstored.why);
-                self.keep_for_later(batch, false);
+                self.keep_for_later(batch, &unstored.why);
                 Ok(Kept::NotYet(unstored.why))
             }
             (Err(unstored), Otherwise::Refused) => {
-                let failing = self.fails(&unstored.why);
+                let since = batch.last().map_or(WallTime::from_millis(0), |last| last.at);
+                let failing = self.fails(&unstored.why, since);
                 failing.refused = failing.refused.saturating_add(1);
                 self.meter.health.refused.fetch_add(1, Ordering::Relaxed);
                 Err(unstored)
@@ -217,7 +225,8 @@ impl Scribe {
         self.store_with_late(batch, recording.otherwise, last).map(|()| Kept::Stored)
     }
 
-    /// Stores what is late, and then this, in one transaction; after a failure also that it is over.
+    /// Stores what is late, and then this, in one transaction; after a failure also that there was one, before all that, and that
+    /// it is over.
     fn store_with_late(&mut self, batch: &[Fresh], otherwise: Otherwise, now: WallTime) -> Result<(), Unstored> {
         let records = self.append_with_late(batch, otherwise, now)?;
         self.publish(&records);
@@ -225,13 +234,19 @@ impl Scribe {
     }
 
     fn append_with_late(&mut self, batch: &[Fresh], otherwise: Otherwise, now: WallTime) -> Result<Vec<Record>, Unstored> {
-        let mut all: Vec<Fresh> = self.late.iter().map(|late| late.fresh.clone()).chain(batch.iter().cloned()).collect();
-        if let Some(Failing { refused, late, lost }) = self.failing {
+        let mut all = Vec::new();
+        if let Some(Failing { why, since, .. }) = &self.failing {
+            all.push(fresh(*since, &failed(why.as_str()))?);
+        }
+        all.extend(self.late.iter().cloned());
+        let before = all.len();
+        all.extend_from_slice(batch);
+        if let Some(Failing { refused, late, lost, .. }) = self.failing {
             all.push(fresh(now, &event::StoreBack { refused, late, lost }.into())?);
         }
         let facts = match otherwise {
             Otherwise::Done => all.len(),
-            Otherwise::Refused => self.late.len(),
+            Otherwise::Refused => before,
         };
         let records = self.store.append(&all, facts)?;
         self.late.clear();
@@ -240,29 +255,33 @@ impl Scribe {
     }
 
     /// Keeps what is so until it can be stored; syslog hears of it now.
-    fn keep_for_later(&mut self, batch: Vec<Fresh>, is_check: bool) {
-        for fresh in batch {
-            say_unstored(&self.voice, &fresh);
-            self.late.push_back(Late { fresh, is_check });
-            let failing = self.failing.get_or_insert_default();
-            failing.late = failing.late.saturating_add(1);
-        }
-        let checks = self.late.iter().filter(|late| late.is_check).count();
+    fn keep_for_later(&mut self, batch: Vec<Fresh>, why: &str) {
+        let Some(since) = batch.last().map(|last| last.at) else { return };
+        let late = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let failing = self.fails(why, since);
+        failing.late = failing.late.saturating_add(late);
+        batch.iter().for_each(|fresh| say_unstored(&self.voice, fresh));
+        self.late.extend(batch);
+        let checks = self.late.iter().filter(|late| is_check(late)).count();
         for _ in MOST_CHECKS..checks {
-            if let Some(oldest) = self.late.iter().position(|late| late.is_check) {
+            if let Some(oldest) = self.late.iter().position(is_check) {
                 drop(self.late.remove(oldest));
-                let failing = self.failing.get_or_insert_default();
+                let failing = self.fails(why, since);
                 failing.lost = failing.lost.saturating_add(1);
             }
         }
     }
 
-    fn fails(&mut self, why: &str) -> &mut Failing {
-        if self.failing.is_none() {
-            say_failed(&self.voice, why);
+    /// The store fails. That is said once, and stored when it can be.
+    fn fails(&mut self, why: &str, since: WallTime) -> &mut Failing {
+        let voice = &self.voice;
+        self.failing.get_or_insert_with(|| {
             eprintln!("jitd: the record cannot be written: {why}");
-        }
-        self.failing.get_or_insert_default()
+            if let Ok(failed) = fresh(since, &failed(why)) {
+                say_unstored(voice, &failed);
+            }
+            Failing { why: why.to_owned(), since, refused: 0, late: 0, lost: 0 }
+        })
     }
 
     /// Tries whether the disk is back.
@@ -316,14 +335,36 @@ impl Scribe {
         }
     }
 
+    /// Gives syslog what waits for it, as nobody will afterwards.
+    fn say_the_rest(&self) {
+        for _ in 0..AT_THE_END {
+            self.voice.flush();
+            if self.voice.with(Syslog::waiting) == 0 {
+                return;
+            }
+            std::thread::sleep(SYSLOG_AGAIN);
+        }
+        eprintln!("jitd: {} lines were not delivered to syslog", self.voice.with(Syslog::owed));
+    }
+
+    /// The same before the store is closed: how many lines it has not taken is on record.
+    fn end_with_syslog(&mut self, now: WallTime) {
+        self.say_the_rest();
+        self.say_turns(now);
+        let left = self.voice.with(Syslog::owed);
+        if left > 0 {
+            let why = format!("{left} lines before this one were not delivered when jitd ended");
+            self.note_own(now, &event::SyslogLost { why }.into());
+        }
+    }
+
     /// An event of the writer's own. It comes after what is late, and into whatever space there is.
     fn note_own(&mut self, at: WallTime, event: &Event) {
         let Ok(fresh) = fresh(at, event) else { return };
         match self.append_with_late(std::slice::from_ref(&fresh), Otherwise::Done, at) {
             Ok(records) => self.tell(&records),
             Err(unstored) => {
-                self.fails(&unstored.why);
-                self.keep_for_later(vec![fresh], false);
+                self.keep_for_later(vec![fresh], &unstored.why);
             }
         }
     }
