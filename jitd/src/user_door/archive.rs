@@ -33,7 +33,13 @@ pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Momen
     let most = about.head.borrow().seq;
     about.engine.base().await;
     let store = about.store.clone();
-    let last = tokio::task::spawn_blocking(move || read::last_before(&open_to_read(&store)?, moment(before), most)).await;
+    let last = tokio::task::spawn_blocking(move || {
+        let reader = open_to_read(&store)?;
+        let begins = read::checkpoint(&reader)?.map_or(0, |checkpoint| checkpoint.upto.seq);
+        // What was kept of an earlier archive is in that one.
+        read::last_before(&reader, moment(before), most).map(|last| last.filter(|last| last.seq > begins))
+    })
+    .await;
     let upto = match last {
         Ok(Ok(Some(upto))) => upto,
         Ok(Ok(None)) => return line.refuse(&Refusal::NothingToArchive).await,
