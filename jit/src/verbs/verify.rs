@@ -126,6 +126,8 @@ pub fn follow_lines(chain: &mut Chain, file: &mut impl BufRead) -> std::io::Resu
 fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
     let store = open_copy(path).map_err(|error| unread(path, error))?;
     layout::recognise(&store, path).map_err(|trouble| unread(path, trouble))?;
+    // As it is in one moment: it can be jitd's own, of which events are taken out.
+    store.execute_batch("BEGIN").map_err(|error| unread(path, error))?;
     if let Some(checkpoint) = read::checkpoint(&store).map_err(|error| unread(path, error))? {
         let (upto, kept_digest) = (checkpoint.upto, checkpoint.kept_digest);
         let view = CheckpointView { upto: upto.seq, hash: upto.hash.to_string(), kept: checkpoint.kept, kept_digest };
