@@ -184,3 +184,15 @@ fn a_store_of_which_no_event_says_that_it_was_archived_is_not_whole_and_lines_sa
     let ran = answers.jit(&["audit", "verify", "--head", &newest]);
     assert!(ran.code == 1 && ran.stdout.contains("no event says that all up to 7 was archived"), "{ran:?}");
 }
+
+#[test]
+fn an_event_of_some_megabytes_is_a_line_like_any_other() {
+    let mut kept = Kept::new();
+    let data = format!(r#"{{"id":"R-00000001","user":"{}"}}"#, "x".repeat(3_000_000));
+    kept.store.append(&[Fresh { at: WallTime::from_millis(1000), event: "request.cancelled", data }], 0).unwrap();
+    kept.grows();
+    let (code, words) = verify(&kept.export(), &[]);
+    assert!(code == 0 && words.starts_with("5 events, chain whole"), "{words}");
+    let (code, words) = verify(&kept.archive(2), &[]);
+    assert!(code == 0 && words.starts_with("2 events, chain whole"), "{words}");
+}

@@ -16,8 +16,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The longest line of an export that is read, in bytes.
-const LONGEST_LINE: u64 = 1024 * 1024;
+/// The longest line of an export that is read, in bytes: as long as jitd's longest answer, so that no event of its can be longer.
+const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 /// How a store of SQLite's begins.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
