@@ -196,3 +196,20 @@ fn an_event_of_some_megabytes_is_a_line_like_any_other() {
     let (code, words) = verify(&kept.archive(2), &[]);
     assert!(code == 0 && words.starts_with("2 events, chain whole"), "{words}");
 }
+
+#[test]
+fn a_store_in_which_an_event_is_not_found_by_what_it_is_about_or_another_is_says_which() {
+    let mut kept = Kept::new();
+    kept.grows();
+    for (trick, said) in [
+        ("DELETE FROM about WHERE seq = 3", "event 3 is not found by R-00000002, which it is about\n4 events, head 4:"),
+        ("INSERT INTO about VALUES ('R-00000009', 3)", "by 1 ids an event is found that is not about them"),
+        ("UPDATE about SET seq = 4 WHERE seq = 3", "event 3 is not found by R-00000002"),
+    ] {
+        let file = kept.backup();
+        assert_eq!(verify(&file, &[]).0, 0);
+        rusqlite::Connection::open(&file).unwrap().execute_batch(trick).unwrap();
+        let (code, words) = verify(&file, &[]);
+        assert!(code == 1 && words.starts_with("The events are whole, but") && words.contains(said), "{words}");
+    }
+}

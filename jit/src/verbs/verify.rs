@@ -9,7 +9,8 @@ use crate::talk::{Pace, Part};
 use jit_core::record::chain::Begun;
 use jit_proto::user::{Act, EventFilter};
 use jit_proto::view::{CheckpointView, EventView};
-use jit_store::{layout, open_copy, read};
+use jit_store::read::{self, Stopped};
+use jit_store::{check_index, layout, open_copy};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::fs::File;
@@ -32,8 +33,12 @@ pub fn verify(context: &Context, file: Option<&Path>, head: Option<Known>) -> En
         None => follow_daemon(&mut chain, context)?,
     };
     let broken = followed.err();
+    let hidden = match file.filter(|_| broken.is_none()) {
+        Some(file) => hidden_in(file)?,
+        None => None,
+    };
     let (events, head) = (chain.seen(), chain::written(chain.head()));
-    let valid = broken.is_none();
+    let valid = broken.is_none() && hidden.is_none();
     let begins = chain.beginning().filter(|_| valid).map(|(checkpoint, begun)| json::Begins {
         behind: chain::written(checkpoint.upto),
         kept: checkpoint.kept,
@@ -43,12 +48,16 @@ pub fn verify(context: &Context, file: Option<&Path>, head: Option<Known>) -> En
             Begun::Unsaid => None,
         },
     });
-    let said = match (context.out.form(), broken) {
-        (Form::Json, broken) => context.out.json(&json::Verified { valid, events, head, broken, begins }),
-        (Form::Human, None) => context.out.say(&in_words(events, &head, begins.as_ref())),
-        (Form::Human, Some(broken)) => {
+    let said = match (context.out.form(), broken, hidden) {
+        (Form::Json, broken, hidden) => context.out.json(&json::Verified { valid, events, head, broken: broken.or(hidden), begins }),
+        (Form::Human, None, None) => context.out.say(&in_words(events, &head, begins.as_ref())),
+        (Form::Human, Some(broken), _) => {
             context.out.say(&format!("The chain is broken: {}\nWhole up to there: {events} events, head {head}", words::safe(&broken)))
         }
+        (Form::Human, None, Some(hidden)) => context.out.say(&format!(
+            "The events are whole, but not by what jit show and jit audit log --id find them: {}\n{events} events, head {head}",
+            words::safe(&hidden)
+        )),
     };
     verdict(if valid { Exit::Done } else { Exit::Refused }, said)
 }
@@ -93,10 +102,10 @@ fn unread(path: &Path, why: impl std::fmt::Display) -> Failing {
 
 /// Follows the chain of a file to its end.
 pub fn follow_file(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
-    let mut file = BufReader::new(File::open(path).map_err(|error| unread(path, error))?);
-    if file.fill_buf().map_err(|error| unread(path, error))?.starts_with(SQLITE) {
+    if is_store(path)? {
         return follow_store(chain, path);
     }
+    let mut file = BufReader::new(File::open(path).map_err(|error| unread(path, error))?);
     let followed = follow_lines(chain, &mut file).map_err(|error| unread(path, error))?;
     // Lines can be an archive, and nothing in them can be trusted to say whether they are.
     Ok(followed.and_then(|()| chain.end_of_part()))
@@ -123,11 +132,14 @@ pub fn follow_lines(chain: &mut Chain, file: &mut impl BufRead) -> std::io::Resu
     }
 }
 
+fn is_store(path: &Path) -> Result<bool, Failing> {
+    let mut file = BufReader::new(File::open(path).map_err(|error| unread(path, error))?);
+    Ok(file.fill_buf().map_err(|error| unread(path, error))?.starts_with(SQLITE))
+}
+
 fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
     let store = open_copy(path).map_err(|error| unread(path, error))?;
     layout::recognise(&store, path).map_err(|trouble| unread(path, trouble))?;
-    // As it is in one moment: it can be jitd's own, of which events are taken out.
-    store.execute_batch("BEGIN").map_err(|error| unread(path, error))?;
     if let Some(checkpoint) = read::checkpoint(&store).map_err(|error| unread(path, error))? {
         let (upto, kept_digest) = (checkpoint.upto, checkpoint.kept_digest);
         let view = CheckpointView { upto: upto.seq, hash: upto.hash.to_string(), kept: checkpoint.kept, kept_digest };
@@ -137,6 +149,19 @@ fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
     }
     let followed = read::each_after(&store, 0, |record| chain.follow_record(record).map(|()| true));
     Ok(followed.map_err(|stopped| stopped.to_string()).and_then(|()| chain.end()))
+}
+
+/// What is not found in a store by what it is about. Of lines each is read.
+fn hidden_in(path: &Path) -> Result<Option<String>, Failing> {
+    if !is_store(path)? {
+        return Ok(None);
+    }
+    let store = open_copy(path).map_err(|error| unread(path, error))?;
+    match check_index(&store) {
+        Ok(()) => Ok(None),
+        Err(Stopped::Said(what)) => Ok(Some(what)),
+        Err(Stopped::Read(error)) => Err(unread(path, error)),
+    }
 }
 
 #[derive(Deserialize)]
