@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let mut chain = Chain::new(None);
     if follow_lines(&mut chain, &mut &*data).unwrap().is_ok() {
-        let _ = chain.end();
+        let _ = chain.end_of_part();
     }
     for line in data.split(|byte| *byte == b'\n') {
         let Some(view) = event_of(line) else { continue };

@@ -1,7 +1,7 @@
 //! Whether the record is whole: every event hashed again, and chained to the one before.
 
 use crate::talk::Part;
-use jit_core::record::chain::{self, Checkpoint};
+use jit_core::record::chain::{self, Begun, Checkpoint};
 use jit_core::record::{Hash, Head, Record};
 use jit_core::time::WallTime;
 use jit_proto::view::{CheckpointView, EventView};
@@ -109,9 +109,19 @@ impl Chain {
         self.begun(None).follow(record).map_err(|broken| broken.to_string())
     }
 
-    /// Whether the end may be one.
+    /// Whether the end may be that of a whole record.
     pub fn end(&mut self) -> Result<(), String> {
         self.begun(None).end().map_err(|broken| broken.to_string())
+    }
+
+    /// Whether the end may be that of the first part of one: of an archive.
+    pub fn end_of_part(&mut self) -> Result<(), String> {
+        self.begun(None).end_of_part().map_err(|broken| broken.to_string())
+    }
+
+    /// Where it begins if older events were archived, and who says so.
+    pub fn beginning(&self) -> Option<(&Checkpoint, Begun)> {
+        self.chain.as_ref().and_then(chain::Chain::begins)
     }
 }
 

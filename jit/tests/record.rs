@@ -68,7 +68,10 @@ fn a_whole_chain_is_proved_with_its_head() {
     assert_eq!((ran.code, ran.stdout), (0, format!("5 events, chain whole, head {head}\n")));
     let short = format!("4:{}", &all[3].hash[..16]);
     let ran = events(all.clone()).jit(&["audit", "verify", "--json", "--head", &short]);
-    assert_eq!((ran.code, ran.stdout), (0, format!("{{\"valid\":true,\"events\":5,\"head\":\"{head}\",\"broken\":null}}\n")));
+    assert_eq!(
+        (ran.code, ran.stdout),
+        (0, format!("{{\"valid\":true,\"events\":5,\"head\":\"{head}\",\"broken\":null,\"begins\":null}}\n"))
+    );
     let ran = events(all).jit(&["audit", "verify", "--head", "9:0000000000000000"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stdout.contains("its end was removed"), "{}", ran.stdout);

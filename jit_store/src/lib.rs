@@ -9,6 +9,7 @@
 
 mod copy;
 mod doubt;
+mod index;
 pub mod layout;
 mod prune;
 pub mod read;
@@ -19,6 +20,7 @@ mod trouble;
 
 pub use copy::{NotCopied, copy};
 pub use doubt::Doubts;
+pub use index::check_index;
 pub use prune::{Pruned, slices};
 pub use read::{Checkpoint, Filter, events, ids_beginning, open_copy, open_to_read};
 pub use replay::{Base, Fit, Picked, bases, compare, forget_base, pick};

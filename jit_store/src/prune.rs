@@ -23,6 +23,10 @@ pub(crate) fn take_out(transaction: &Transaction<'_>, upto: Head) -> Result<Resu
     let Some(base) = bases(transaction)?.filter(|base| base.upto.seq >= upto.seq) else {
         return Ok(Err("it is not known which of these events the state rests on; try again in a minute".to_owned()));
     };
+    // Somebody else was faster. One that was kept is still there, and the record would begin behind it again, without what followed.
+    if read::checkpoint(transaction)?.is_some_and(|checkpoint| checkpoint.upto.seq >= upto.seq) {
+        return Ok(Err(format!("the events up to {} are archived already", upto.seq)));
+    }
     if read::one(transaction, upto.seq)?.is_none_or(|record| record.head() != upto) {
         return Ok(Err(format!("event {} is not the one that was archived", upto.seq)));
     }

@@ -36,7 +36,8 @@ pub fn open_to_read(path: &Path) -> Result<Connection, rusqlite::Error> {
     Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
-/// The same of a copy that nobody writes to, wherever it lies: on a disk that is read-only, in somebody else's folder.
+/// The same of a copy that nobody writes to, wherever it lies: on a disk that is read-only, in somebody else's folder. It is read as
+/// it is in one moment, as it can be jitd's own all the same.
 ///
 /// # Errors
 /// It is not there, or cannot be read.
@@ -44,16 +45,17 @@ pub fn open_copy(path: &Path) -> Result<Connection, rusqlite::Error> {
     let is_readable = |connection: &Connection| connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map(drop);
     let opened = open_to_read(path).and_then(|connection| is_readable(&connection).map(|()| connection));
     let has_wal = path.with_file_name([path.file_name().unwrap_or_default(), "-wal".as_ref()].join(OsStr::new(""))).exists();
-    match opened {
-        Ok(connection) => Ok(connection),
-        Err(error) if has_wal => Err(error),
+    let connection = match opened {
+        Ok(connection) => connection,
+        Err(error) if has_wal => return Err(error),
         // SQLite wants to write beside it, so that others may write to it meanwhile.
         Err(error) => {
             let escaped = path.to_str().map(|path| path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")).ok_or(error)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
+            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?
         }
-    }
+    };
+    connection.execute_batch("BEGIN").map(|()| connection)
 }
 
 /// The next events that a filter lets through, in order, at most so many.

@@ -120,6 +120,7 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
         meter,
         acts,
         notices,
+        archiving: Arc::default(),
     };
     let user = user_door::beside(user, about, vital.pulse("the user socket")).map_err(unusable)?;
     let _ = sd_notify::notify(&[NotifyState::Ready]);

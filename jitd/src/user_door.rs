@@ -75,6 +75,9 @@ pub struct About {
     pub acts: Acts,
     /// Who tells people at their terminals.
     pub notices: Notices,
+    /// Held by who reads the record from one end to the other, in pages, and by who takes events out of it: what is read is then of
+    /// one piece.
+    pub archiving: Arc<tokio::sync::RwLock<()>>,
 }
 
 /// What a connection is served with.

@@ -15,7 +15,9 @@ pub enum AuditVerb {
     /// Prove that no event was altered, removed or inserted (auditors and root)
     #[command(after_help = "Example:\n  jit audit verify --head 4711:9f2c41d07be1a355\n\n\
                       A head from elsewhere, such as the syslog of another host, proves that nothing before it\n\
-                      was rewritten and nothing cut off. Exit code 0 if all is whole, 1 if not.")]
+                      was rewritten and nothing cut off. Where older events were archived, an event of the record says so;\n\
+                      of an archive that ends before that event, and of nothing else, it is said which one to look for.\n\
+                      Exit code 0 if all is whole, 1 if not.")]
     Verify {
         /// An export in JSON lines, an archive or a store (events.db), instead of what jitd has
         #[arg(long, value_name = "FILE")]

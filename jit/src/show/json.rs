@@ -132,6 +132,21 @@ pub struct Verified {
     pub head: String,
     /// Where it breaks.
     pub broken: Option<String>,
+    /// Where it begins, if it is whole and older events were archived.
+    pub begins: Option<Begins>,
+}
+
+/// Where a record begins of which older events were archived.
+#[derive(Debug, Serialize)]
+pub struct Begins {
+    /// The last of the archived part: `SEQ:HASH`.
+    pub behind: String,
+    /// How many events of that part were kept.
+    pub kept: u64,
+    /// The SHA-256 of their hashes.
+    pub kept_digest: String,
+    /// The event in it that says so; none: it is still to be compared with the one that does.
+    pub said_by: Option<u64>,
 }
 
 /// What version answers.

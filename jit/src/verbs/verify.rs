@@ -6,17 +6,19 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::{json, words};
 use crate::talk::{Pace, Part};
+use jit_core::record::chain::Begun;
 use jit_proto::user::{Act, EventFilter};
 use jit_proto::view::{CheckpointView, EventView};
-use jit_store::{layout, open_copy, read};
+use jit_store::read::{self, Stopped};
+use jit_store::{check_index, layout, open_copy};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The longest line of an export that is read, in bytes.
-const LONGEST_LINE: u64 = 1024 * 1024;
+/// The longest line of an export that is read, in bytes: as long as jitd's longest answer, so that no event of its can be longer.
+const LONGEST_LINE: u64 = 64 * 1024 * 1024;
 /// How a store of SQLite's begins.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
@@ -30,17 +32,54 @@ pub fn verify(context: &Context, file: Option<&Path>, head: Option<Known>) -> En
         Some(file) => follow_file(&mut chain, file)?,
         None => follow_daemon(&mut chain, context)?,
     };
-    let broken = followed.and_then(|()| chain.end()).err();
+    let broken = followed.err();
+    let hidden = match file.filter(|_| broken.is_none()) {
+        Some(file) => hidden_in(file)?,
+        None => None,
+    };
     let (events, head) = (chain.seen(), chain::written(chain.head()));
-    let valid = broken.is_none();
-    let said = match (context.out.form(), broken) {
-        (Form::Json, broken) => context.out.json(&json::Verified { valid, events, head, broken }),
-        (Form::Human, None) => context.out.say(&format!("{events} events, chain whole, head {head}")),
-        (Form::Human, Some(broken)) => {
+    let valid = broken.is_none() && hidden.is_none();
+    let begins = chain.beginning().filter(|_| valid).map(|(checkpoint, begun)| json::Begins {
+        behind: chain::written(checkpoint.upto),
+        kept: checkpoint.kept,
+        kept_digest: checkpoint.kept_digest.clone(),
+        said_by: match begun {
+            Begun::Said { seq } => Some(seq),
+            Begun::Unsaid => None,
+        },
+    });
+    let said = match (context.out.form(), broken, hidden) {
+        (Form::Json, broken, hidden) => context.out.json(&json::Verified { valid, events, head, broken: broken.or(hidden), begins }),
+        (Form::Human, None, None) => context.out.say(&in_words(events, &head, begins.as_ref())),
+        (Form::Human, Some(broken), _) => {
             context.out.say(&format!("The chain is broken: {}\nWhole up to there: {events} events, head {head}", words::safe(&broken)))
         }
+        (Form::Human, None, Some(hidden)) => context.out.say(&format!(
+            "The events are whole, but not by what jit show and jit audit log --id find them: {}\n{events} events, head {head}",
+            words::safe(&hidden)
+        )),
     };
     verdict(if valid { Exit::Done } else { Exit::Refused }, said)
+}
+
+/// What is whole, and what only somebody else can say of it.
+fn in_words(events: u64, head: &str, begins: Option<&json::Begins>) -> String {
+    let Some(json::Begins { behind, kept, kept_digest, said_by }) = begins else {
+        return format!("{events} events, chain whole, head {head}");
+    };
+    let (upto, upto_hash) = behind.split_once(':').unwrap_or((behind, ""));
+    let kept_digest = words::safe(kept_digest);
+    match said_by {
+        Some(seq) => format!(
+            "{events} events, chain whole, head {head}\nEvents up to {upto} were archived, and {kept} of them kept here, as event {seq} says."
+        ),
+        None => format!(
+            "{events} events, whole behind event {upto}, head {head}\n\
+             Only the first line of the file says that events up to {upto} were archived, and {kept} of them kept here. An archive can end\n\
+             before the event that says so too, an export of the whole record cannot. Compare it with the record, a later archive, or syslog:\n\
+             audit.pruned with upto={upto} upto_hash={upto_hash} kept={kept} kept_digest={kept_digest}"
+        ),
+    }
 }
 
 fn follow_daemon(chain: &mut Chain, context: &Context) -> Result<Followed, Failing> {
@@ -53,7 +92,7 @@ fn follow_daemon(chain: &mut Chain, context: &Context) -> Result<Followed, Faili
         }
         Ok(())
     })?;
-    Ok(followed)
+    Ok(followed.and_then(|()| chain.end()))
 }
 
 fn unread(path: &Path, why: impl std::fmt::Display) -> Failing {
@@ -61,16 +100,18 @@ fn unread(path: &Path, why: impl std::fmt::Display) -> Failing {
     Failing::refused(format!("{name} cannot be read: {why}"), "name an export in JSON lines, or a store (events.db)")
 }
 
-/// Follows the chain of a file.
+/// Follows the chain of a file to its end.
 pub fn follow_file(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
-    let mut file = BufReader::new(File::open(path).map_err(|error| unread(path, error))?);
-    if file.fill_buf().map_err(|error| unread(path, error))?.starts_with(SQLITE) {
+    if is_store(path)? {
         return follow_store(chain, path);
     }
-    follow_lines(chain, &mut file).map_err(|error| unread(path, error))
+    let mut file = BufReader::new(File::open(path).map_err(|error| unread(path, error))?);
+    let followed = follow_lines(chain, &mut file).map_err(|error| unread(path, error))?;
+    // Lines can be an archive, and nothing in them can be trusted to say whether they are.
+    Ok(followed.and_then(|()| chain.end_of_part()))
 }
 
-/// Follows the chain of an export.
+/// Follows the chain of an export or an archive.
 pub fn follow_lines(chain: &mut Chain, file: &mut impl BufRead) -> std::io::Result<Followed> {
     let mut number = 0_u64;
     loop {
@@ -91,6 +132,11 @@ pub fn follow_lines(chain: &mut Chain, file: &mut impl BufRead) -> std::io::Resu
     }
 }
 
+fn is_store(path: &Path) -> Result<bool, Failing> {
+    let mut file = BufReader::new(File::open(path).map_err(|error| unread(path, error))?);
+    Ok(file.fill_buf().map_err(|error| unread(path, error))?.starts_with(SQLITE))
+}
+
 fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
     let store = open_copy(path).map_err(|error| unread(path, error))?;
     layout::recognise(&store, path).map_err(|trouble| unread(path, trouble))?;
@@ -102,7 +148,20 @@ fn follow_store(chain: &mut Chain, path: &Path) -> Result<Followed, Failing> {
         }
     }
     let followed = read::each_after(&store, 0, |record| chain.follow_record(record).map(|()| true));
-    Ok(followed.map_err(|stopped| stopped.to_string()))
+    Ok(followed.map_err(|stopped| stopped.to_string()).and_then(|()| chain.end()))
+}
+
+/// What is not found in a store by what it is about. Of lines each is read.
+fn hidden_in(path: &Path) -> Result<Option<String>, Failing> {
+    if !is_store(path)? {
+        return Ok(None);
+    }
+    let store = open_copy(path).map_err(|error| unread(path, error))?;
+    match check_index(&store) {
+        Ok(()) => Ok(None),
+        Err(Stopped::Said(what)) => Ok(Some(what)),
+        Err(Stopped::Read(error)) => Err(unread(path, error)),
+    }
 }
 
 #[derive(Deserialize)]

@@ -18,6 +18,8 @@ const MOST: usize = 40;
 /// The longest list in a sentence, in bytes, and how many names of a longer one are in it.
 const LONGEST_LIST: usize = 400;
 const FIRST_NAMES: usize = 5;
+/// The longest list of what is not possible, in bytes: who was taken out of a usual one can be seen by both sides.
+const LONGEST_EXCEPTION: usize = 32 * 1024;
 
 /// What became possible, and what ceased to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,7 +64,7 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
         say("any two accounts may approve for one another, as far as rules name them".to_owned());
     } else {
         let known: Vec<_> = persons.iter().map(|accounts| accounts.join("=")).collect();
-        say(format!("any two accounts may approve for one another, as far as rules name them, but for {}", known.join(", ")));
+        say(format!("any two accounts may approve for one another, as far as rules name them, but for {}", exceptions(&known, ", ")));
     }
     for rule in &policy.grants {
         let how = format!("by {}: {}", rule.name, conditions(rule));
@@ -95,10 +97,10 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
     let denies = policy.denies.iter().map(|rule| {
         let mut whom = Vec::new();
         each(&rule.scope, rule.run_as.as_deref(), |_, _, what| whom.push(what));
-        format!("{} ({})", rule.name, whom.join("; "))
+        format!("{} ({})", rule.name, exceptions(&whom, "; "))
     });
     let denies: Vec<_> = denies.collect();
-    say(if denies.is_empty() { "nothing is denied".to_owned() } else { format!("nothing is denied but {}", denies.join(", ")) });
+    say(if denies.is_empty() { "nothing is denied".to_owned() } else { format!("nothing is denied but {}", exceptions(&denies, ", ")) });
     all
 }
 
@@ -114,8 +116,21 @@ fn in_few(names: &[String]) -> String {
     if all.len() <= LONGEST_LIST {
         return all;
     }
-    let digest = crate::record::Hash(Sha256::digest(all.as_bytes()).into()).short();
-    format!("{} ({digest})", text::any_of_first(FIRST_NAMES, names.to_vec()))
+    format!("{} ({})", text::any_of_first(FIRST_NAMES, names.to_vec()), digest(&all))
+}
+
+/// The same of what a sentence excepts, which is all of that in the whole policy.
+fn exceptions(parts: &[String], between: &str) -> String {
+    let all = parts.join(between);
+    if all.len() <= LONGEST_EXCEPTION {
+        return all;
+    }
+    let (first, more) = parts.split_at_checked(FIRST_NAMES).unwrap_or((parts, &[]));
+    format!("{}{between}and {} more ({})", first.join(between), more.len(), digest(&all))
+}
+
+fn digest(all: &str) -> String {
+    crate::record::Hash(Sha256::digest(all.as_bytes()).into()).short()
 }
 
 /// `group:ops but user:eve may sudo as root from 10.0.0.0/8 at mon 08:00-09:00 (UTC)`, for each of its parts.

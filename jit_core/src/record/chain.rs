@@ -1,7 +1,7 @@
 //! Following a chain from its beginning, or from where older events were archived.
 
 use super::{Broken, Hash, Head, Record, hex};
-use crate::event::Event;
+use crate::event::{AuditPruned, Event};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -86,6 +86,11 @@ pub enum NotWhole {
         /// The event that says otherwise.
         seq: u64,
     },
+    /// The record does not say that anything was archived.
+    Unsaid {
+        /// The last number, by the checkpoint.
+        upto: u64,
+    },
 }
 
 impl fmt::Display for NotWhole {
@@ -107,11 +112,40 @@ impl fmt::Display for NotWhole {
             Self::Checkpoint { upto, seq } => {
                 write!(f, "event {seq} does not say that all up to {upto} was archived: events were removed")
             }
+            Self::Unsaid { upto } => {
+                write!(f, "no event says that all up to {upto} was archived: events up to there were altered or removed")
+            }
         }
     }
 }
 
 impl std::error::Error for NotWhole {}
+
+/// What the events behind a checkpoint say of what was archived: the last of them that says anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// None says anything.
+    Nothing,
+    /// The same as the checkpoint.
+    Same { seq: u64 },
+    /// That less was archived. It is of an earlier archiving; that of the checkpoint has an event of its own, behind it.
+    Less { seq: u64 },
+    /// Something else.
+    Other { seq: u64 },
+}
+
+/// Who says where a record begins of which older events were archived. The checkpoint stands beside the chain, and whoever can
+/// write a file can write one that hides what they altered before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// An event of it.
+    Said {
+        /// Its number.
+        seq: u64,
+    },
+    /// Nothing but the checkpoint itself.
+    Unsaid,
+}
 
 /// A chain that is being followed.
 #[derive(Debug)]
@@ -122,8 +156,7 @@ pub struct Chain {
     kept: Option<(KeptDigest, u64)>,
     known: Option<Known>,
     seen: u64,
-    /// The last event that says what was archived, if it says something else than the checkpoint.
-    disagrees: Option<u64>,
+    said: Said,
 }
 
 impl Chain {
@@ -131,13 +164,13 @@ impl Chain {
     #[must_use]
     pub fn new(checkpoint: Option<Checkpoint>, known: Option<Known>) -> Self {
         let kept = checkpoint.as_ref().map(|_| (KeptDigest::default(), 0));
-        Self { head: Head::NONE, checkpoint, kept, known, seen: 0, disagrees: None }
+        Self { head: Head::NONE, checkpoint, kept, known, seen: 0, said: Said::Nothing }
     }
 
     /// A chain that goes on from a head that is trusted.
     #[must_use]
     pub fn from(head: Head) -> Self {
-        Self { head, checkpoint: None, kept: None, known: None, seen: 0, disagrees: None }
+        Self { head, checkpoint: None, kept: None, known: None, seen: 0, said: Said::Nothing }
     }
 
     /// Where it stands.
@@ -176,16 +209,48 @@ impl Chain {
         self.compare(record.head())
     }
 
-    /// Whether the end may be one.
+    /// Whether the end may be that of a whole record: archiving puts an event behind all that it takes out, in the same moment.
     ///
     /// # Errors
-    /// It is too early.
+    /// It is too early, or none of its events says that what is not there was archived.
     pub fn end(&mut self) -> Result<(), NotWhole> {
         self.leave_archived_part()?;
-        if let Some(seq) = self.disagrees {
-            let upto = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.upto.seq);
-            return Err(NotWhole::Checkpoint { upto, seq });
+        match (self.said, &self.checkpoint) {
+            (Said::Nothing, None) | (Said::Same { .. }, _) => {}
+            (Said::Nothing, Some(checkpoint)) => return Err(NotWhole::Unsaid { upto: checkpoint.upto.seq }),
+            (Said::Less { seq } | Said::Other { seq }, _) => return Err(self.another_checkpoint(seq)),
         }
+        self.end_of_known()
+    }
+
+    /// Whether the end may be that of the first part of a record, as every archive is: the event that says where it begins can lie
+    /// behind it.
+    ///
+    /// # Errors
+    /// It is too early, or its events say that something else was archived.
+    pub fn end_of_part(&mut self) -> Result<(), NotWhole> {
+        self.leave_archived_part()?;
+        match self.said {
+            Said::Nothing | Said::Less { .. } | Said::Same { .. } => self.end_of_known(),
+            Said::Other { seq } => Err(self.another_checkpoint(seq)),
+        }
+    }
+
+    /// Where it begins if older events were archived, and who says so, as far as it was followed.
+    #[must_use]
+    pub fn begins(&self) -> Option<(&Checkpoint, Begun)> {
+        let begun = match self.said {
+            Said::Same { seq } => Begun::Said { seq },
+            Said::Nothing | Said::Less { .. } | Said::Other { .. } => Begun::Unsaid,
+        };
+        self.checkpoint.as_ref().map(|checkpoint| (checkpoint, begun))
+    }
+
+    fn another_checkpoint(&self, seq: u64) -> NotWhole {
+        NotWhole::Checkpoint { upto: self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.upto.seq), seq }
+    }
+
+    fn end_of_known(&self) -> Result<(), NotWhole> {
         match &self.known {
             Some(known) => Err(NotWhole::EndRemoved { known: known.seq, last: self.head.seq }),
             None => Ok(()),
@@ -217,165 +282,27 @@ impl Chain {
         if record.event != "audit.pruned" || self.kept.is_some() {
             return;
         }
-        let said = Event::read(&record.event, &record.data);
-        let agrees = match (&said, &self.checkpoint) {
-            (Ok(Event::AuditPruned(said)), Some(checkpoint)) => {
-                said.upto == checkpoint.upto.seq
-                    && said.upto_hash == checkpoint.upto.hash.to_string()
-                    && (said.kept, said.kept_digest.as_str()) == (checkpoint.kept, checkpoint.kept_digest.as_str())
-            }
-            (_, _) => false,
+        let seq = record.seq;
+        self.said = match (Event::read(&record.event, &record.data), &self.checkpoint) {
+            (Ok(Event::AuditPruned(said)), Some(checkpoint)) if said.is_of(checkpoint) => Said::Same { seq },
+            (Ok(Event::AuditPruned(said)), Some(checkpoint)) if said.upto < checkpoint.upto.seq => match self.said {
+                Said::Nothing | Said::Less { .. } => Said::Less { seq },
+                // No archiving ends before the one that came before it.
+                Said::Same { .. } | Said::Other { .. } => Said::Other { seq },
+            },
+            (_, _) => Said::Other { seq },
         };
-        self.disagrees = (!agrees).then_some(record.seq);
+    }
+}
+
+impl AuditPruned {
+    /// Whether it is the event of the archiving that left this checkpoint.
+    fn is_of(&self, checkpoint: &Checkpoint) -> bool {
+        let Checkpoint { upto, kept, kept_digest } = checkpoint;
+        let says_upto = self.upto == upto.seq && self.upto_hash == upto.hash.to_string();
+        says_upto && self.kept == *kept && self.kept_digest == *kept_digest
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::AuditPruned;
-    use crate::name::UserName;
-    use crate::time::WallTime;
-
-    /// Events 1 to 9, then the archiving of 1 to 6 with 2 and 5 kept, then one more.
-    fn pruned() -> (Vec<Record>, Checkpoint) {
-        let mut head = Head::NONE;
-        let mut records: Vec<Record> = Vec::new();
-        let mut add = |event: &str, data: String, records: &mut Vec<Record>| {
-            let record = Record::chained(head, WallTime::from_millis(1000), event, data);
-            head = record.head();
-            records.push(record);
-        };
-        (0..9).for_each(|number| add("access.allowed", format!("{{\"count\":{number}}}"), &mut records));
-        let mut digest = KeptDigest::default();
-        digest.add(records[1].hash);
-        digest.add(records[4].hash);
-        let (kept, kept_digest) = digest.finish();
-        let upto = records[5].head();
-        let event = AuditPruned {
-            by: UserName::new("root"),
-            upto: upto.seq,
-            upto_hash: upto.hash.to_string(),
-            before: WallTime::from_millis(1000),
-            archived: 4,
-            kept,
-            kept_digest: kept_digest.clone(),
-        };
-        add("audit.pruned", Event::from(event).data().unwrap(), &mut records);
-        add("access.allowed", "{}".to_owned(), &mut records);
-        let left = records.into_iter().filter(|record| record.seq > 6 || [2, 5].contains(&record.seq)).collect();
-        (left, Checkpoint { upto, kept, kept_digest })
-    }
-
-    fn verify(records: &[Record], checkpoint: &Checkpoint, known: Option<Known>) -> Result<Head, NotWhole> {
-        let mut chain = Chain::new(Some(checkpoint.clone()), known);
-        records.iter().try_for_each(|record| chain.follow(record))?;
-        chain.end().map(|()| chain.head())
-    }
-
-    #[test]
-    fn what_is_left_after_archiving_is_whole() {
-        let (records, checkpoint) = pruned();
-        assert_eq!(verify(&records, &checkpoint, None).unwrap().seq, 11);
-        let known = |seq, hash: &Hash| Some(Known { seq, hash: hash.short() });
-        assert!(verify(&records, &checkpoint, known(6, &checkpoint.upto.hash)).is_ok());
-        assert!(verify(&records, &checkpoint, known(8, &records[3].hash)).is_ok());
-        assert!(verify(&records, &checkpoint, known(5, &records[1].hash)).is_ok());
-        assert!(matches!(verify(&records, &checkpoint, known(3, &records[1].hash)), Err(NotWhole::Archived { seq: 3, upto: 6 })));
-        assert!(matches!(verify(&records, &checkpoint, known(8, &records[0].hash)), Err(NotWhole::Rewritten { seq: 8, .. })));
-        assert!(matches!(verify(&records, &checkpoint, known(12, &records[0].hash)), Err(NotWhole::EndRemoved { known: 12, last: 11 })));
-    }
-
-    #[test]
-    fn what_was_kept_and_where_it_begins_cannot_be_changed() {
-        let (records, checkpoint) = pruned();
-        for place in 0..2 {
-            let mut removed = records.clone();
-            removed.remove(place);
-            assert_eq!(verify(&removed, &checkpoint, None), Err(NotWhole::Kept { upto: 6 }));
-            let mut altered = records.clone();
-            altered[place].data = "{}".to_owned();
-            assert!(verify(&altered, &checkpoint, None).is_err());
-            // Rewritten with a hash of its own.
-            altered[place].hash = altered[place].digest();
-            assert_eq!(verify(&altered, &checkpoint, None), Err(NotWhole::Kept { upto: 6 }));
-        }
-        // More is removed, and the checkpoint moved to match.
-        let (mut later, mut moved) = (records.clone(), checkpoint.clone());
-        moved.upto = later.remove(2).head();
-        assert_eq!(verify(&later, &moved, None), Err(NotWhole::Checkpoint { upto: 7, seq: 10 }));
-        // The checkpoint is one thing alone beside what the record says.
-        let said = |change: &dyn Fn(&mut AuditPruned)| {
-            let (mut records, checkpoint) = pruned();
-            let Ok(Event::AuditPruned(mut said)) = Event::read(&records[5].event, &records[5].data) else { panic!("{:?}", records[5]) };
-            change(&mut said);
-            let (event, before) = (Event::from(said), records[4].head());
-            records.truncate(5);
-            records.push(Record::chained(before, WallTime::from_millis(1000), "audit.pruned", event.data().unwrap()));
-            verify(&records, &checkpoint, None)
-        };
-        let disagrees = Err(NotWhole::Checkpoint { upto: 6, seq: 10 });
-        assert_eq!(said(&|_| ()).map(|head| head.seq), Ok(10));
-        assert_eq!(said(&|said| said.upto = 7), disagrees);
-        assert_eq!(said(&|said| said.upto_hash = "0".repeat(64)), disagrees);
-        assert_eq!(said(&|said| said.kept = 3), disagrees);
-        assert_eq!(said(&|said| said.kept_digest = "0".repeat(64)), disagrees);
-        let mut chain = Chain::new(None, None);
-        assert!(records.iter().try_for_each(|record| chain.follow(record)).is_err(), "without its checkpoint");
-        let mut forgotten = Chain::new(None, None);
-        forgotten.head = checkpoint.upto;
-        assert!(records[2..].iter().try_for_each(|record| forgotten.follow(record)).is_ok() && forgotten.end().is_err());
-    }
-
-    #[test]
-    fn a_kept_event_that_comes_twice_or_out_of_order_is_no_kept_event() {
-        let (records, checkpoint) = pruned();
-        let kept = Err(NotWhole::Kept { upto: 6 });
-        let mut twice = records.clone();
-        twice.insert(1, records[0].clone());
-        assert_eq!(verify(&twice, &checkpoint, None), kept);
-        let mut swapped = records.clone();
-        swapped.swap(0, 1);
-        assert_eq!(verify(&swapped, &checkpoint, None), kept);
-        let none = Chain::new(Some(checkpoint), None).end();
-        assert_eq!(none, kept.map(drop), "an empty record is not what was kept");
-    }
-
-    #[test]
-    fn a_chain_goes_on_from_a_head_that_is_trusted_and_counts_what_it_has_followed() {
-        let (records, checkpoint) = pruned();
-        let mut chain = Chain::from(checkpoint.upto);
-        assert_eq!((chain.seen(), chain.head()), (0, checkpoint.upto));
-        records[2..5].iter().try_for_each(|record| chain.follow(record)).unwrap();
-        assert_eq!((chain.seen(), chain.head(), chain.end()), (3, records[4].head(), Ok(())));
-        let mut wrong = Chain::from(records[2].head());
-        assert_eq!(wrong.follow(&records[2]), Err(NotWhole::Broken(Broken::Gap { wanted: 8, found: 7 })));
-        let mut whole = Chain::new(Some(checkpoint), None);
-        records.iter().try_for_each(|record| whole.follow(record)).unwrap();
-        assert_eq!(whole.seen(), 7, "the kept ones too");
-    }
-
-    #[test]
-    fn a_record_that_is_not_whole_says_what_is_wrong_and_where() {
-        let (has, known) = ("9f2c".to_owned(), "41d0".to_owned());
-        for (wrong, said) in [
-            (NotWhole::Broken(Broken::Altered { seq: 3 }), "event 3 was altered: its hash is not that of its contents"),
-            (
-                NotWhole::Rewritten { seq: 3, has, known },
-                "event 3 has the hash 9f2c, and should have 41d0: it, or one before it, was rewritten",
-            ),
-            (NotWhole::EndRemoved { known: 9, last: 7 }, "event 9 is missing: the record ends with 7, so its end was removed"),
-            (
-                NotWhole::Archived { seq: 3, upto: 6 },
-                "event 3 was archived with all up to 6: look for it in the archive (jit audit verify --file)",
-            ),
-            (
-                NotWhole::Kept { upto: 6 },
-                "an event before 6 was altered, inserted or removed: those that were kept when it was archived are others",
-            ),
-            (NotWhole::Checkpoint { upto: 6, seq: 9 }, "event 9 does not say that all up to 6 was archived: events were removed"),
-        ] {
-            assert_eq!(wrong.to_string(), said);
-        }
-    }
-}
+mod tests;

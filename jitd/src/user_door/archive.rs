@@ -9,7 +9,13 @@ use jit_core::refusal::Refusal;
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::UserAnswer;
+use jit_proto::view::FailureCode;
 use jit_store::{Filter, open_to_read, read, slices};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long those who read the record are waited for.
+const READERS: Duration = Duration::from_secs(30);
 
 fn moment(before: Moment) -> WallTime {
     WallTime::from_millis(before.0)
@@ -32,8 +38,15 @@ pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Momen
     // What the state rests on is known up to there after this: none of it will be taken out. What comes meanwhile stays.
     let most = about.head.borrow().seq;
     about.engine.base().await;
+    let _whole = about.archiving.read().await;
     let store = about.store.clone();
-    let last = tokio::task::spawn_blocking(move || read::last_before(&open_to_read(&store)?, moment(before), most)).await;
+    let last = tokio::task::spawn_blocking(move || {
+        let reader = open_to_read(&store)?;
+        let begins = read::checkpoint(&reader)?.map_or(0, |checkpoint| checkpoint.upto.seq);
+        // What was kept of an earlier archive is in that one.
+        read::last_before(&reader, moment(before), most).map(|last| last.filter(|last| last.seq > begins))
+    })
+    .await;
     let upto = match last {
         Ok(Ok(Some(upto))) => upto,
         Ok(Ok(None)) => return line.refuse(&Refusal::NothingToArchive).await,
@@ -60,6 +73,10 @@ pub async fn prune(about: &About, line: &mut Line, actor: Actor, upto: String, b
     };
     // What others want recorded goes between them.
     for head in heads {
+        let Ok(_alone) = timeout(READERS, about.archiving.write()).await else {
+            let message = "somebody reads the record from one end to the other, and nothing is taken out under them".to_owned();
+            return line.fail(FailureCode::Refused, message, Some("try again in a minute; the file is whole".to_owned())).await;
+        };
         let archived = Archived { upto: head, before: moment(before), by: actor.subject.name.clone(), at };
         if let Err(unstored) = writer.prune(archived).await {
             return line.refuse(&unstored.refusal()).await;

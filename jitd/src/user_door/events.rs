@@ -42,6 +42,8 @@ pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventF
         kind: filter.kind,
         id,
     };
+    // Who follows it says nothing of whether it is whole, and would hold up who archives for ever.
+    let _whole = if follow { None } else { Some(about.archiving.read().await) };
     send_checkpoint(about, line).await?;
     send_events(about, line, filter, follow).await
 }

@@ -88,8 +88,8 @@ fn checks_explanations_proofs_and_versions_have_the_keys_of_the_contract() {
         r#"{"answer":"request","rule":"n","why":[{"name":"n","kind":"grant","file":"f","line":1,"matched":true,"because":"b"}]}"#
     );
     assert_eq!(
-        written(&Verified { valid: true, events: 0, head: "0:0".to_owned(), broken: None }),
-        r#"{"valid":true,"events":0,"head":"0:0","broken":null}"#
+        written(&Verified { valid: true, events: 0, head: "0:0".to_owned(), broken: None, begins: None }),
+        r#"{"valid":true,"events":0,"head":"0:0","broken":null,"begins":null}"#
     );
     assert_eq!(written(&Versions { jit: "0.1.0", jitd: None, protocol: None }), r#"{"jit":"0.1.0","jitd":null,"protocol":null}"#);
 }

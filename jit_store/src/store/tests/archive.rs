@@ -58,6 +58,22 @@ fn many_events_are_taken_out_in_slices_that_each_leave_a_whole_record() {
 }
 
 #[test]
+fn of_two_who_archive_at_once_the_slower_one_moves_the_beginning_of_the_record_back_to_no_event_that_was_kept() {
+    let place = Place::new("two-archive");
+    let mut store = grown(&place, 20);
+    let mut base = put_base(&mut store, &place, 20);
+    base.seqs = vec![8];
+    store.put_base(&base).unwrap();
+    let (slower, faster) = (head(&store, 8), head(&store, 12));
+    take_out(&mut store, faster);
+    for again in [slower, Head { seq: 12, ..faster }] {
+        let refused = store.prune(again, WallTime::from_millis(0), UserName::new("root"), WallTime::from_millis(1)).unwrap();
+        assert_eq!(refused, Err(format!("the events up to {} are archived already", again.seq)));
+    }
+    assert_eq!(follow_to(&open_to_read(&place.file()).unwrap(), 21), Ok(()));
+}
+
+#[test]
 fn the_space_of_archived_events_goes_back_to_the_disk_piece_by_piece() {
     let place = Place::new("give-back");
     let mut store = grown(&place, 4_000);

@@ -34,16 +34,12 @@ fn record(path: &Path, events: usize, user: &str) -> Store {
 }
 
 fn about(store: &Path, told: &Arc<watch::Sender<Newest>>) -> About {
-    let begun = Begun {
-        state: State::default(),
-        policy: None,
-        trouble: Vec::new(),
-        record: RecordChecks::Grouped,
-        based: 0,
-        no_record: None,
-        hanging: None,
-    };
-    let (engine, task) = Task::new(SystemClock, Writer::none("none is needed".to_owned(), told), Keeper::idle(), begun);
+    about_with(store, told, Writer::none("none is needed".to_owned(), told), State::default())
+}
+
+fn about_with(store: &Path, told: &Arc<watch::Sender<Newest>>, writer: Writer, state: State) -> About {
+    let begun = Begun { state, policy: None, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None, hanging: None };
+    let (engine, task) = Task::new(SystemClock, writer, Keeper::idle(), begun);
     tokio::spawn(task.run());
     let directory = Directory::default();
     About {
@@ -57,6 +53,7 @@ fn about(store: &Path, told: &Arc<watch::Sender<Newest>>) -> About {
         meter: Arc::default(),
         acts: Acts::default(),
         notices: Notices::new().0,
+        archiving: Arc::default(),
     }
 }
 
@@ -93,6 +90,17 @@ async fn what_follows_a_record_ends_when_another_one_takes_its_place_however_lon
     }
 }
 
+async fn root(about: &About) -> Actor {
+    Actor {
+        subject: about.directory.of_people(Uid(0)).await.unwrap(),
+        remote: Remote::Unknown,
+        login: LoginUid::Unset,
+        ancestry: Ancestry::Unreadable,
+        worn: Behind::Known(Humans::default()),
+        within: Some(Vec::new()),
+    }
+}
+
 #[tokio::test]
 async fn whoever_watches_begins_anew_with_another_record() {
     let directory = tempfile::tempdir().unwrap();
@@ -100,15 +108,7 @@ async fn whoever_watches_begins_anew_with_another_record() {
     let _record = record(&path, 5, "alice");
     let told = Arc::new(watch::channel(Newest { record: 1, seq: 5 }).0);
     let about = about(&path, &told);
-    let subject = about.directory.of_people(Uid(0)).await.unwrap();
-    let actor = Actor {
-        subject,
-        remote: Remote::Unknown,
-        login: LoginUid::Unset,
-        ancestry: Ancestry::Unreadable,
-        worn: Behind::Known(Humans::default()),
-        within: Some(Vec::new()),
-    };
+    let actor = root(&about).await;
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let watches = tokio::spawn(async move {
         let _ = crate::user_door::watch::watch(&about, &mut Line { stream: ours }, actor).await;
@@ -134,4 +134,63 @@ async fn what_was_not_wanted_is_not_looked_through_again() {
     assert_eq!((parts.concat().len(), read_to), (4, 4));
     let (read_to, parts) = read_page(&about, Filter { after: 4, ..of("alice") }).await.unwrap();
     assert_eq!((parts.len(), read_to), (0, 4));
+}
+
+async fn answer(stream: &mut UnixStream) -> UserAnswer {
+    let mut header = [0; frame::HEADER];
+    tokio::time::timeout(Duration::from_secs(30), stream.read_exact(&mut header)).await.expect("it says nothing").unwrap();
+    let mut content = vec![0; frame::content_length(header).unwrap()];
+    stream.read_exact(&mut content).await.unwrap();
+    frame::decode(&content).unwrap()
+}
+
+/// Found by a review: an export of that moment was broken for good, and verify said that of a whole record.
+#[tokio::test]
+async fn who_reads_the_record_while_it_is_archived_is_answered_one_record_and_not_the_ends_of_two() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_in(directory.path());
+    drop(record(&path, 12_000, "alice"));
+    let (mut store, state, _) = Store::open(&path).unwrap();
+    store.put_base(&jit_store::pick(&path, state.picker(), 12_000).unwrap()).unwrap();
+    let told = Arc::new(watch::channel(Newest::default()).0);
+    let (reserve, syslog) = (jit_store::Reserve::beside(&path, 0), crate::syslog::Syslog::new(directory.path().join("log")));
+    let pulse = crate::vital::Vital::new().0.pulse("the record");
+    let (writer, _) = Writer::start(store, path.clone(), reserve, syslog, &told, Arc::default(), pulse).unwrap();
+    let about = about_with(&path, &told, writer, state);
+    let actor = root(&about).await;
+    let upto = jit_store::read::one(&jit_store::open_to_read(&path).unwrap(), 11_500).unwrap().unwrap().head();
+
+    let (ours, mut reads) = UnixStream::pair().unwrap();
+    let (reader, of_reader) = (about.clone(), actor.clone());
+    tokio::spawn(async move {
+        let _ = super::events(&reader, &mut Line { stream: ours }, of_reader, jit_proto::user::EventFilter::default()).await;
+    });
+    // It reads on only when the archiving is done, or waits for it.
+    let UserAnswer::Events { events, mut more } = answer(&mut reads).await else { panic!("it begins with its first event") };
+    let mut seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
+    assert!(about.archiving.try_write().is_err(), "who reads keeps it from being archived");
+    let (ours, mut archives) = UnixStream::pair().unwrap();
+    let pruner = about.clone();
+    let prunes = tokio::spawn(async move {
+        let upto = format!("{}:{}", upto.seq, upto.hash);
+        let _ = crate::user_door::archive::prune(&pruner, &mut Line { stream: ours }, actor, upto, jit_proto::time::Moment(2000)).await;
+    });
+    while about.archiving.try_read().is_ok() && !prunes.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    while more {
+        let UserAnswer::Events { events, more: goes_on } = answer(&mut reads).await else { panic!("it ends in good order") };
+        seqs.extend(events.iter().map(|event| event.seq));
+        more = goes_on;
+    }
+    assert!(
+        seqs.iter().copied().eq(1..=12_000),
+        "{} events, without a gap up to {:?}",
+        seqs.len(),
+        (1..).zip(&seqs).find(|(is, seq)| is != *seq)
+    );
+    let UserAnswer::Archive { .. } = answer(&mut archives).await else { panic!("it was refused") };
+    prunes.await.unwrap();
+    let begins = jit_store::read::checkpoint(&jit_store::open_to_read(&path).unwrap()).unwrap().unwrap();
+    assert_eq!(begins.upto, upto);
 }
