@@ -41,6 +41,18 @@ fn a_broken_policy_shuts_the_gate_at_the_start_and_changes_nothing_on_reload() {
 }
 
 #[test]
+fn a_reload_by_root_says_whose_session_that_was() {
+    let host = Host::with(|host| host.people()).start();
+    for who in ["alice", "bob"] {
+        host.grant(who, "sudo", "carol");
+        host.user(who).run("sudo -n true").succeeds();
+    }
+    host.user("alice").run("sudo -n jit reload").succeeds();
+    let line = host.wait_for_log("policy.loaded by=root");
+    assert!(line.contains("user:alice") && !line.contains("user:bob"), "{line}");
+}
+
+#[test]
 fn a_policy_that_others_can_write_is_refused() {
     let host = Host::with(|host| host.people()).start();
     host.root().run("chmod 0666 /etc/jit/policy.toml").succeeds();
