@@ -2,7 +2,7 @@
 #![no_main]
 
 use jit::fuzzing::Chain;
-use jit_store::{Filter, Store, StoreTrouble, events, ids_beginning, layout, open_copy, read};
+use jit_store::{Filter, Store, StoreTrouble, check_index, events, ids_beginning, layout, open_copy, read};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -38,6 +38,7 @@ fn is_read(path: &Path) {
     let _ = read::checkpoint(&connection);
     let mut chain = Chain::new(None);
     let _ = read::each_after(&connection, 0, |record| chain.follow_record(record).map(|()| true));
+    let _ = check_index(&connection);
     let about =
         Filter { user: Some("alice".to_owned()), kind: Some("grant".to_owned()), id: Some("G-7F3KQ2ZD".to_owned()), ..Filter::default() };
     for filter in [Filter::default(), about] {

@@ -7,7 +7,7 @@ use crate::limits::Acts;
 use crate::notices::Notices;
 use crate::reload::Reloader;
 use crate::settings::RecordChecks;
-use crate::user_door::{About, Line};
+use crate::user_door::{About, Line, archive};
 use crate::writer::{Newest, Writer};
 use jit_core::actor::{Actor, Ancestry, Behind, Humans, LoginUid};
 use jit_core::name::Uid;
@@ -144,19 +144,44 @@ async fn answer(stream: &mut UnixStream) -> UserAnswer {
     frame::decode(&content).unwrap()
 }
 
+/// A record of so many events with somebody who writes it, resting on these events, or on what it does rest on.
+fn kept(path: &Path, events: usize, seqs: Option<Vec<u64>>) -> About {
+    drop(record(path, events, "alice"));
+    let (mut store, state, _) = Store::open(path).unwrap();
+    let base = jit_store::pick(path, state.picker(), store.head().seq).unwrap();
+    store.put_base(&jit_store::Base { seqs: seqs.unwrap_or(base.seqs), ..base }).unwrap();
+    let told = Arc::new(watch::channel(Newest::default()).0);
+    let (reserve, syslog) = (jit_store::Reserve::beside(path, 0), crate::syslog::Syslog::new(path.with_file_name("log")));
+    let pulse = crate::vital::Vital::new().0.pulse("the record");
+    let (writer, _) = Writer::start(store, path.to_owned(), reserve, syslog, &told, Arc::default(), pulse).unwrap();
+    about_with(path, &told, writer, state)
+}
+
+#[tokio::test]
+async fn what_was_kept_of_an_archive_is_not_archived_again_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_in(directory.path());
+    let about = kept(&path, 20, Some(vec![8]));
+    let actor = root(&about).await;
+    let upto = jit_store::read::one(&jit_store::open_to_read(&path).unwrap(), 20).unwrap().unwrap().head();
+    let before = jit_proto::time::Moment(2000);
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let _ = archive::prune(&about, &mut Line { stream: ours }, actor.clone(), format!("{}:{}", upto.seq, upto.hash), before).await;
+    let UserAnswer::Archive { .. } = answer(&mut theirs).await else { panic!("it was refused") };
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let _ = archive::archive(&about, &mut Line { stream: ours }, actor, before).await;
+    let UserAnswer::Failed(failure) = answer(&mut theirs).await else {
+        panic!("event 8 would be an archive that does not end where it should")
+    };
+    assert_eq!(failure.message, "there is no event from before that");
+}
+
 /// Found by a review: an export of that moment was broken for good, and verify said that of a whole record.
 #[tokio::test]
 async fn who_reads_the_record_while_it_is_archived_is_answered_one_record_and_not_the_ends_of_two() {
     let directory = tempfile::tempdir().unwrap();
     let path = file_in(directory.path());
-    drop(record(&path, 12_000, "alice"));
-    let (mut store, state, _) = Store::open(&path).unwrap();
-    store.put_base(&jit_store::pick(&path, state.picker(), 12_000).unwrap()).unwrap();
-    let told = Arc::new(watch::channel(Newest::default()).0);
-    let (reserve, syslog) = (jit_store::Reserve::beside(&path, 0), crate::syslog::Syslog::new(directory.path().join("log")));
-    let pulse = crate::vital::Vital::new().0.pulse("the record");
-    let (writer, _) = Writer::start(store, path.clone(), reserve, syslog, &told, Arc::default(), pulse).unwrap();
-    let about = about_with(&path, &told, writer, state);
+    let about = kept(&path, 12_000, None);
     let actor = root(&about).await;
     let upto = jit_store::read::one(&jit_store::open_to_read(&path).unwrap(), 11_500).unwrap().unwrap().head();
 
@@ -173,7 +198,7 @@ async fn who_reads_the_record_while_it_is_archived_is_answered_one_record_and_no
     let pruner = about.clone();
     let prunes = tokio::spawn(async move {
         let upto = format!("{}:{}", upto.seq, upto.hash);
-        let _ = crate::user_door::archive::prune(&pruner, &mut Line { stream: ours }, actor, upto, jit_proto::time::Moment(2000)).await;
+        let _ = archive::prune(&pruner, &mut Line { stream: ours }, actor, upto, jit_proto::time::Moment(2000)).await;
     });
     while about.archiving.try_read().is_ok() && !prunes.is_finished() {
         tokio::task::yield_now().await;
