@@ -94,8 +94,10 @@ fn a_purge_copies_a_record_that_lies_elsewhere_by_a_link_and_leaves_what_is_ther
         )
         .succeeds();
     let purged = host.root().run("dpkg --purge pam-jit").succeeds();
-    purged.says("The record of pam-jit is in /var/backups/pam-jit-").says("what it led to stays, in /srv/a disk");
-    purged.does_not_say("it is empty");
+    purged
+        .says("The record of pam-jit is in /var/backups/pam-jit-")
+        .says("what it led to stays, in /srv/a disk")
+        .does_not_say("it is empty");
     host.root().run("tar -tzf /var/backups/pam-jit-*.tar.gz").says("srv/a disk/events.db");
     host.root().run("ls '/srv/a disk/events.db'").succeeds();
     host.root().run("ls -d /var/lib/jit").fails();
