@@ -7,7 +7,7 @@ use crate::{peers, say};
 use jit_proto::client::{Connection, Patience, Trust};
 use jit_proto::pam::{Entry, PamAnswer, PamAsk, Question, Verdict, Who};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often each contender runs.
 pub const ROUNDS: usize = 2_000;
@@ -51,8 +51,17 @@ pub fn check(socket: &Path) {
     assert_eq!(try_check(socket), Some(Verdict::Allowed));
 }
 
+/// Waits until jitd has read its record: it answers before, and lets nobody in.
+pub fn await_record(socket: &Path) {
+    let began = Instant::now();
+    while try_check(socket) != Some(Verdict::Allowed) {
+        assert!(began.elapsed() < Duration::from_secs(120), "jitd does not come up");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The same, where jitd may not be ready.
-pub fn try_check(socket: &Path) -> Option<Verdict> {
+fn try_check(socket: &Path) -> Option<Verdict> {
     let mut patience = Patience::of(Duration::from_secs(2));
     let connection = Connection::open(socket, Trust::RootOnly, &mut patience).ok()?;
     connection.send(&question(), &mut patience).ok()?;

@@ -1,6 +1,6 @@
 //! A jitd with a million grants, beside one with a single one.
 
-use crate::check::{ROUNDS, check, pin_to_one_core, try_check};
+use crate::check::{ROUNDS, await_record, check, pin_to_one_core};
 use crate::contest::Contest;
 use crate::daemon::Daemon;
 use crate::{grants, say};
@@ -18,9 +18,7 @@ fn with(place: PathBuf, grants: u32) -> (Daemon, PathBuf) {
     std::fs::create_dir_all(place.join("state")).unwrap();
     grants::record(&place.join("state/events.db"), grants, |_| Span::from_secs(6 * 3600));
     let (daemon, socket) = (Daemon::start(&place), place.join("run/pam.sock"));
-    while try_check(&socket).is_none() {
-        std::thread::yield_now();
-    }
+    await_record(&socket);
     (daemon, socket)
 }
 

@@ -1,5 +1,6 @@
 //! `jit report` over a million events: how long it takes, and with how much memory.
 
+use crate::check::await_record;
 use crate::daemon::{Daemon, built};
 use crate::say;
 use jit_core::time::WallTime;
@@ -7,7 +8,7 @@ use jit_store::{Fresh, Store};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// How many grants, most with ten events: a million and a few thousand events in all.
 const GRANTS: i64 = 105_000;
@@ -117,12 +118,7 @@ pub fn run(place: &Path) {
     grow(&place.join("state/events.db"));
     let daemon = Daemon::start(place);
     let (jit, socket) = (built("jit").display().to_string(), place.join("run/user.sock").display().to_string());
-    let began = Instant::now();
-    while !Command::new(&jit).args(["--socket", &socket, "status"]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
-    {
-        assert!(began.elapsed() < Duration::from_secs(120), "jitd does not come up");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    await_record(&place.join("run/pam.sock"));
     let (page, table) = (place.join("review.html").display().to_string(), place.join("review.csv").display().to_string());
     let report = [jit.as_str(), "--socket", &socket, "report", "--since", "91d", "--html", &page];
     say::figure("jit report --html", &said(&report), "goal: 10 s");
