@@ -77,12 +77,13 @@ fn what_was_kept_and_where_it_begins_cannot_be_changed() {
         let (event, before) = (Event::from(said), records[4].head());
         records.truncate(5);
         records.push(Record::chained(before, WallTime::from_millis(1000), "audit.pruned", event.data().unwrap()));
-        verify(&records, &checkpoint, None)
+        (verify(&records, &checkpoint, None).map(|head| head.seq), part(&records, Some(&checkpoint)))
     };
-    let disagrees = Err(NotWhole::Checkpoint { upto: 6, seq: 10 });
-    assert_eq!(said(&|_| ()).map(|head| head.seq), Ok(10));
+    let other = NotWhole::Checkpoint { upto: 6, seq: 10 };
+    let disagrees = (Err(other.clone()), Err(other.clone()));
+    assert_eq!(said(&|_| ()), (Ok(10), Ok(Some(Begun::Said { seq: 10 }))));
     assert_eq!(said(&|said| said.upto = 7), disagrees);
-    assert_eq!(said(&|said| said.upto = 5), disagrees, "which an archive may, and a record may not");
+    assert_eq!(said(&|said| said.upto = 5), (Err(other), Ok(Some(Begun::Unsaid))), "which an archive may, and a record may not");
     assert_eq!(said(&|said| said.upto_hash = "0".repeat(64)), disagrees);
     assert_eq!(said(&|said| said.kept = 3), disagrees);
     assert_eq!(said(&|said| said.kept_digest = "0".repeat(64)), disagrees);
