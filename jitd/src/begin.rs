@@ -5,6 +5,7 @@
 //! and says so: the gate is shut, and not just gone.
 
 mod set_aside;
+mod unrecorded;
 
 use crate::clock::{Clock, KernelEntropy};
 use crate::engine::{self, Begun, By, Handle, Hanging};
@@ -25,10 +26,11 @@ use nix::sys::statvfs::statvfs;
 use set_aside::{damaged_one, looks, set_aside, set_rest_aside};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
+use unrecorded::Unrecorded;
 
 /// How soon a record that cannot be used is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -44,9 +46,6 @@ const READING: &str = "the record is being read";
 
 /// How long a beginning waits for its first events to be on disk.
 const PATIENCE: Duration = Duration::from_millis(400);
-
-/// The most that is kept of what was said while there was no record.
-const MOST_UNRECORDED: usize = 100;
 
 /// What is needed to begin, now and later.
 #[derive(Clone)]
@@ -64,7 +63,7 @@ pub struct Beginner<C> {
     /// Told if the writer is lost.
     pub vital: Vital,
     /// What was said while there was no record, for the next one.
-    pub unrecorded: Arc<Mutex<Vec<Fresh>>>,
+    pub unrecorded: Unrecorded,
 }
 
 /// Why it cannot go on.
@@ -174,20 +173,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let Ok(failed) = fresh(self.clock.now().wall, &failed(why)) else { return };
         // What syslog does not take now is on standard error.
         let _ = Syslog::new(self.settings.syslog.clone()).send(Urgency::Alert, &line::of_unstored(failed.event, &failed.data));
-        let mut unrecorded = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
-        if unrecorded.len() < MOST_UNRECORDED {
-            unrecorded.push(failed);
-        }
-    }
-
-    /// What was said meanwhile, and that it is over. It comes last, and with the time of now: by the newest event's a clock that
-    /// was set back is known.
-    fn recorded_now(&self, now: Now) -> Result<Vec<Fresh>, String> {
-        let mut said = std::mem::take(&mut *self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner));
-        if !said.is_empty() {
-            said.push(fresh(now.wall, &back())?);
-        }
-        Ok(said)
+        self.unrecorded.keep(failed);
     }
 
     /// Opens the record. One that is damaged is set aside.
@@ -259,7 +245,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Beginner<C> {
         let syslog = Syslog::new(self.settings.syslog.clone());
         let started = Writer::start(store, file, reserve, syslog, &self.told, self.meter.clone(), self.vital.pulse("the record"));
         let (writer, _) = started.map_err(|error| format!("the writer cannot be started: {error}"))?;
-        batch.extend(self.recorded_now(now)?);
+        batch.extend(self.unrecorded.take(now)?);
         if let Some(undone) = undone {
             eprintln!("jitd: events that were refused when the disk failed were on it all the same, and were taken out: {}", undone.data);
             writer.publish(vec![undone]);

@@ -83,7 +83,7 @@ async fn serve(settings: &Settings, sockets: Sockets, keeper: Keeper, orders: Or
     let meter = Arc::new(Meter::default());
     let (vital, mut losses) = Vital::new();
     let (told_too, meter_too, bound) = (told.clone(), meter.clone(), keeper.bound());
-    let (unrecorded, vital_too) = (Arc::default(), vital.clone());
+    let (unrecorded, vital_too) = (Default::default(), vital.clone());
     let beginner = Beginner { settings: settings.clone(), clock, told: told_too, meter: meter_too, bound, vital: vital_too, unrecorded };
     let Beginning { begun, writer, then } = beginner.begin().await?;
     let (notices, news) = Notices::new();

@@ -3,16 +3,17 @@
 pub mod access;
 mod batch;
 mod flight;
+mod policy;
 mod record;
 mod task;
 
-pub(crate) use task::policy_event;
+pub use policy::By;
+pub(crate) use policy::policy_event;
 pub use task::{Begun, Task};
 
 use crate::writer::Writer;
 use access::Knock;
 pub use batch::{Done, Hanging};
-use jit_core::actor::Actor;
 use jit_core::engine::{Admission, Command, Denial};
 use jit_core::event::Event;
 use jit_core::id::{DenialId, RequestId};
@@ -64,25 +65,6 @@ pub struct Checked {
 
 /// A policy that was read, or what is wrong with it.
 pub type Read = Result<(Policy, Vec<Mistake>), Vec<Mistake>>;
-
-/// On whose word a policy is read again.
-#[derive(Debug, Clone)]
-pub enum By {
-    /// Somebody's.
-    Actor(Box<Actor>),
-    /// Nobody's that is known: a signal's, say.
-    Word(&'static str),
-}
-
-impl By {
-    /// As it stands in the record.
-    fn word(&self) -> String {
-        match self {
-            Self::Actor(actor) => actor.subject.name.to_string(),
-            Self::Word(word) => (*word).to_owned(),
-        }
-    }
-}
 
 type Query = Box<dyn FnOnce(&Snapshot<'_>) + Send>;
 

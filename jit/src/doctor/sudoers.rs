@@ -15,21 +15,22 @@ const REMEDY: &str = "take it out of sudoers (visudo): with it sudo skips the ga
 
 /// Looks at the sudoers of this host.
 pub fn check() -> Check {
-    match Command::new("sudo").arg("--version").output() {
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stdout);
-            if let Some(check) = said.strip_prefix("sudo-rs ").map(of_sudo_rs) {
-                return check;
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => return Check::fine(NAME, "there is no sudo"),
-        // What cvtsudoers says then decides.
-        Err(_) => {}
-    }
+    let sudo = Command::new("sudo").arg("--version").output();
+    let sudo_rs = sudo.as_ref().ok().and_then(|output| String::from_utf8_lossy(&output.stdout).strip_prefix("sudo-rs ").map(of_sudo_rs));
+    let sudo_rs = match sudo_rs {
+        Some(old) if !old.ok => return old,
+        new_or_none => new_or_none,
+    };
     let read = Command::new("cvtsudoers").args(["-e", "-f", "json", "-s", "privileges", FILE]).output();
     let settings = match read {
         Ok(output) if output.status.success() => serde_json::from_slice::<Value>(&output.stdout).map_err(|error| error.to_string()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        // Where sudo is another program and this one is not there, the one that reads such settings is not either.
+        Err(error) if error.kind() == ErrorKind::NotFound => match (sudo_rs, sudo) {
+            (Some(check), _) => return check,
+            (None, Err(none)) if none.kind() == ErrorKind::NotFound => return Check::fine(NAME, "there is no sudo"),
+            (None, Ok(_) | Err(_)) => Err(format!("cvtsudoers: {error}")),
+        },
         Err(error) => Err(format!("cvtsudoers: {error}")),
     };
     match settings.map(|settings| skips(&settings)) {

@@ -38,7 +38,7 @@ fn beginner(directory: &Path) -> (Beginner<SystemClock>, PathBuf) {
         bound: Bound::Tree,
         meter: Arc::default(),
         vital: Vital::new().0,
-        unrecorded: Arc::default(),
+        unrecorded: Default::default(),
     };
     (beginner, record)
 }

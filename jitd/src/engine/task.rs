@@ -6,6 +6,7 @@
 use super::access::{AccessLog, Knock, Told};
 use super::batch::{Flight, Hanging, Waiting};
 use super::flight::{HANGS, PATIENCE, refuse};
+use super::policy::policy_event;
 use super::{By, Checked, Handle, Job, Jobs, Read, Snapshot, shared};
 use crate::clock::{Clock, KernelEntropy};
 use crate::keeper::Keeper;
@@ -13,10 +14,9 @@ use crate::notices::Notices;
 use crate::settings::RecordChecks;
 use crate::writer::{Kept, Writer, fresh};
 use jit_core::engine::{self, Admission, Command, Denial, Otherwise, Recording, Why, has_ruleless, has_stale};
-use jit_core::event::{self, Event};
+use jit_core::event::Event;
 use jit_core::id::RequestId;
 use jit_core::policy::Policy;
-use jit_core::policy::change::Change;
 use jit_core::policy::load::Mistake;
 use jit_core::refusal::Refusal;
 use jit_core::request::{Progress, Request};
@@ -426,27 +426,4 @@ impl<C: Clock> Task<C> {
 /// is noticed.
 fn drift_of(state: &State, now: Now) -> i64 {
     state.drift_ms().unwrap_or(now.drift_ms())
-}
-
-/// What is recorded about a policy that was read, and the policy itself if it is valid.
-pub(crate) fn policy_event(read: &Read, by: &By, before: Option<&Policy>, state: &State) -> (Event, Option<Policy>) {
-    let humans = match by {
-        By::Actor(actor) => state.seen_behind(actor),
-        By::Word(_) => None,
-    };
-    let by = by.word();
-    match read {
-        Ok((policy, _)) => {
-            let rules = u32::try_from(policy.rules()).unwrap_or(u32::MAX);
-            // At the start the policy before is not known, but whether it is the same is.
-            let same = before.is_none() && state.policy_files() == policy.files;
-            let Change { became, ceased } = if same { Change::default() } else { Change::between(before, policy) };
-            (event::PolicyLoaded { by, rules, files: policy.files.clone(), became, ceased, humans }.into(), Some(policy.clone()))
-        }
-        Err(mistakes) => {
-            let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
-            let mistakes = u32::try_from(mistakes.len()).unwrap_or(u32::MAX);
-            (event::PolicyRejected { by, mistakes, first, humans }.into(), None)
-        }
-    }
 }

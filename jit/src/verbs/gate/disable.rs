@@ -135,3 +135,17 @@ fn every_file(places: &Places) -> Result<Vec<String>, Failing> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::BY_HAND;
+
+    #[test]
+    fn the_packages_say_the_same_of_files_that_are_not_understood() {
+        let scripts = [include_str!("../../../../packaging/deb/prerm"), include_str!("../../../../packaging/rpm/preun.sh")];
+        for script in scripts {
+            // As a shell reads it between double quotes.
+            assert!(script.replace(r"\\", r"\").contains(BY_HAND), "{script}");
+        }
+    }
+}
