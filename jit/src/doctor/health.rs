@@ -7,10 +7,16 @@ use crate::talk::Talk;
 use jit_core::time::WallTime;
 use jit_host::settings::Settings;
 use jit_proto::view::MetricsView;
+use std::time::Duration;
+
+/// How often a record that cannot be written is looked at, and how long is waited between: three seconds in all. A disk that is
+/// busy for a moment, as after a start, is no finding; jitd itself raises an alarm after two.
+const LOOKS: u32 = 15;
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// One check after the other.
 pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
-    match talk.metrics() {
+    match lasting(|| talk.metrics(), |view| view.store_failing, || std::thread::sleep(BETWEEN)) {
         Ok(view) => {
             let mut checks = vec![record(&view), syslog(&view), breakglass::check(view.breakglass_unread.as_deref())];
             checks.extend(view.policy_in_force.then(|| age(&view, now)));
@@ -18,6 +24,19 @@ pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
         }
         Err(failing) => vec![Check::wrong("health", failing.to_string(), "systemctl restart jitd")],
     }
+}
+
+/// What is so when it is asked, or what is so still when it was asked often.
+fn lasting<T, E>(mut ask: impl FnMut() -> Result<T, E>, is_wrong: impl Fn(&T) -> bool, mut wait: impl FnMut()) -> Result<T, E> {
+    let mut found = ask()?;
+    for _ in 1..LOOKS {
+        if !is_wrong(&found) {
+            break;
+        }
+        wait();
+        found = ask()?;
+    }
+    Ok(found)
 }
 
 fn age(view: &MetricsView, now: WallTime) -> Check {
@@ -47,4 +66,32 @@ fn syslog(view: &MetricsView) -> Check {
     }
     let found = format!("{socket} does not take them; {} wait, and {} never came", view.syslog_waiting, view.syslog_undelivered);
     Check::wrong(NAME, found, "systemctl status systemd-journald.socket rsyslog syslog-ng # the record has them all")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found, and how often it was asked, where it is wrong so many times.
+    fn asked(wrong: u32) -> (Result<bool, ()>, u32) {
+        let mut times = 0;
+        let mut waited = 0;
+        let found = lasting(
+            || {
+                times += 1;
+                Ok(times <= wrong)
+            },
+            |is_wrong| *is_wrong,
+            || waited += 1,
+        );
+        assert_eq!(times, waited + 1);
+        (found, times)
+    }
+
+    #[test]
+    fn what_is_wrong_for_a_moment_alone_is_no_finding() {
+        assert_eq!(asked(0), (Ok(false), 1));
+        assert_eq!(asked(3), (Ok(false), 4));
+        assert_eq!(asked(100), (Ok(true), LOOKS));
+    }
 }
