@@ -158,8 +158,9 @@ fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
     people::doubt(policy, &mut doubts);
     for AnyRule { place, scope, .. } in policy.every_rule() {
         for service in &scope.on {
-            let known = SERVICES.contains(&service.as_str());
-            if let (false, Some(near)) = (known, super::suggest::nearest(service.as_str(), SERVICES)) {
+            if !SERVICES.contains(&service.as_str())
+                && let Some(near) = super::suggest::nearest(service.as_str(), SERVICES)
+            {
                 let message = format!("a rule for the service `{service}`, which is unusual");
                 doubts.push(Mistake::new(place.clone(), message, format!("did you mean `{near}`?")));
             }

@@ -8,6 +8,7 @@ use crate::time::WallTime;
 use ipnet::IpNet;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Whom a rule is about, by which services, from where, when: what every kind of rule has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +57,9 @@ pub struct ReasonRule {
     pub pattern: Option<Pattern>,
 }
 
-/// A pattern that a reason must match somewhere; in linear time, whatever the reason is.
+/// A pattern that a reason must match somewhere; in linear time, whatever the reason is. A clone shares what it needs to match.
 #[derive(Debug, Clone)]
-pub struct Pattern(Regex);
+pub struct Pattern(Arc<Regex>);
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
@@ -77,7 +78,7 @@ impl Pattern {
         const LARGEST: usize = 256 * 1024;
         let built = regex::RegexBuilder::new(text).size_limit(LARGEST).dfa_size_limit(LARGEST).build();
         let too_big = |error: &regex::Error| matches!(error, regex::Error::CompiledTooBig(_));
-        built.map(Self).map_err(|error| {
+        built.map(|regex| Self(Arc::new(regex))).map_err(|error| {
             if too_big(&error) {
                 return "too large a pattern".to_owned();
             }
