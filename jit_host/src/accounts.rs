@@ -46,8 +46,20 @@ pub fn subject_by_name(name: &UserName) -> Result<Subject, AccountTrouble> {
     found(User::from_name(name.as_str()))
 }
 
+/// What the account of that number is called. No source of groups is asked.
+///
+/// # Errors
+/// There is none, or the name service failed.
+pub fn name_by_uid(uid: Uid) -> Result<UserName, AccountTrouble> {
+    there(User::from_uid(nix::unistd::Uid::from_raw(uid.0))).map(|user| UserName::new(user.name))
+}
+
+fn there(user: nix::Result<Option<User>>) -> Result<User, AccountTrouble> {
+    user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or_else(not_found)
+}
+
 fn found(user: nix::Result<Option<User>>) -> Result<Subject, AccountTrouble> {
-    let user = user.map_err(|errno| AccountTrouble::Failed(errno.desc().to_owned()))?.ok_or_else(not_found)?;
+    let user = there(user)?;
     let groups = groups_of(&user).unwrap_or_else(Groups::unknown);
     Ok(Subject { uid: Uid(user.uid.as_raw()), name: UserName::new(user.name), groups })
 }

@@ -32,8 +32,8 @@ impl Seen {
         let login = match self.login {
             process::LoginUid::Unset => LoginUid::Unset,
             process::LoginUid::Unreadable => LoginUid::Unreadable,
-            process::LoginUid::Set(uid) => match directory.of_people(uid).await {
-                Ok(subject) => LoginUid::Set(uid, Some(subject.name)),
+            process::LoginUid::Set(uid) => match directory.name_of(uid).await {
+                Ok(name) => LoginUid::Set(uid, Some(name)),
                 Err(AccountTrouble::NoSuch) => LoginUid::Set(uid, None),
                 Err(AccountTrouble::Failed(_)) => LoginUid::Unreadable,
             },
@@ -47,8 +47,8 @@ impl Seen {
 async fn accounts(directory: &Directory, uids: BTreeSet<Uid>) -> Behind {
     let mut humans = Humans::default();
     for uid in uids {
-        match directory.of_people(uid).await {
-            Ok(subject) => humans.add(uid, &subject.name),
+        match directory.name_of(uid).await {
+            Ok(name) => humans.add(uid, &name),
             Err(AccountTrouble::NoSuch) => _ = humans.uids.insert(uid),
             Err(AccountTrouble::Failed(_)) => return Behind::Anybody,
         }

@@ -5,7 +5,7 @@
 //! nobody else.
 
 use jit_core::name::{GroupName, Uid, UserName};
-use jit_core::subject::Subject;
+use jit_core::subject::{Groups, Subject};
 use jit_host::accounts::{self, AccountTrouble};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -30,7 +30,7 @@ const MENTIONED: usize = 16;
 /// The same of uids on the user socket and around it: somebody with a user namespace has as many as they like.
 const OF_PEOPLE: usize = 32;
 /// The most threads that block: those of all look-ups, and as many as ever read the record or the policy at once.
-pub const MOST_THREADS: usize = 2 * (AT_THE_DOOR + MENTIONED) + OF_PEOPLE + 32;
+pub const MOST_THREADS: usize = 2 * (AT_THE_DOOR + MENTIONED + OF_PEOPLE) + 32;
 
 /// The local accounts and groups. When one of these files changes, nothing of before is believed.
 const LOCAL: [&str; 2] = ["/etc/passwd", "/etc/group"];
@@ -80,6 +80,7 @@ type Shared<K, V> = Arc<Mutex<Lookup<K, V>>>;
 pub struct Directory {
     by_uid: Shared<Uid, Found>,
     of_people: Shared<Uid, Found>,
+    names: Shared<Uid, Named>,
     by_name: Shared<UserName, Found>,
     about: Shared<UserName, Found>,
     members: Shared<GroupName, Vec<UserName>>,
@@ -88,12 +89,14 @@ pub struct Directory {
 }
 
 type Found = Result<Subject, AccountTrouble>;
+type Named = Result<UserName, AccountTrouble>;
 
 impl Default for Directory {
     fn default() -> Self {
         Self {
             by_uid: Lookup::shared(AT_THE_DOOR),
             of_people: Lookup::shared(OF_PEOPLE),
+            names: Lookup::shared(OF_PEOPLE),
             by_name: Lookup::shared(AT_THE_DOOR),
             about: Lookup::shared(MENTIONED),
             members: Lookup::shared(MENTIONED),
@@ -117,6 +120,33 @@ impl Directory {
     /// There is none, or the name service did not answer in time.
     pub async fn of_people(&self, uid: Uid) -> Found {
         remembered(&self.of_people, uid, move || accounts::subject_by_uid(uid), is_whole).await.unwrap_or_else(late)
+    }
+
+    /// What the account of such a number is called: that needs no source of groups, one of which may hang.
+    ///
+    /// # Errors
+    /// There is none, or the name service did not answer in time.
+    pub async fn name_of(&self, uid: Uid) -> Named {
+        let is_sure = |named: &Named| matches!(named, Ok(_) | Err(AccountTrouble::NoSuch));
+        remembered(&self.names, uid, move || accounts::name_by_uid(uid), is_sure).await.unwrap_or_else(late)
+    }
+
+    /// Who acts. Where groups are not there in time they are unknown, which gives nobody anything: whoever is in one may still take
+    /// away what is theirs or what they approve by name, and root, who is that number, everything.
+    ///
+    /// # Errors
+    /// There is no such account, or the name service did not say in time who it is.
+    pub async fn acting(&self, uid: Uid) -> Found {
+        let why = match self.of_people(uid).await {
+            Err(AccountTrouble::Failed(why)) => why,
+            found @ (Ok(_) | Err(AccountTrouble::NoSuch)) => return found,
+        };
+        let name = match self.name_of(uid).await {
+            Ok(name) => name,
+            Err(AccountTrouble::NoSuch | AccountTrouble::Failed(_)) if uid.is_root() => UserName::new("root"),
+            Err(AccountTrouble::NoSuch | AccountTrouble::Failed(_)) => return Err(AccountTrouble::Failed(why)),
+        };
+        Ok(Subject { uid, name, groups: Groups::unknown() })
     }
 
     /// The account of that name, which has logged in.
@@ -158,6 +188,7 @@ impl Directory {
     pub fn forget(&self) {
         held(&self.by_uid).forget();
         held(&self.of_people).forget();
+        held(&self.names).forget();
         held(&self.by_name).forget();
         held(&self.about).forget();
         held(&self.members).forget();
@@ -174,7 +205,7 @@ fn is_whole(found: &Found) -> bool {
     }
 }
 
-fn late() -> Found {
+fn late<V>() -> Result<V, AccountTrouble> {
     Err(AccountTrouble::Failed("it did not answer in time".to_owned()))
 }
 

@@ -222,7 +222,7 @@ impl Service {
 
     /// A slot for somebody who could not go straight in, if they have an account and there is one for them.
     async fn let_in(&self, uid: Uid) -> Result<Slot, Failure> {
-        match self.about.directory.of_people(uid).await {
+        match self.about.directory.name_of(uid).await {
             Ok(_) => self.acquainted.add(uid),
             Err(trouble) => return Err(unknown(&peer::Unknown::Account(trouble))),
         }

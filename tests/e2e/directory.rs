@@ -169,3 +169,20 @@ fn a_directory_that_hangs_when_it_is_to_list_groups_is_waited_for_once_and_not_o
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     host.root().run("rm /run/directory/hold-groups").succeeds();
 }
+
+#[test]
+fn while_the_directory_hangs_for_everybody_root_reloads_and_whoever_may_by_name_still_takes_access_away() {
+    let by_name = POLICY.replace("by = [\"group:leads\"]", "by = [\"user:carol\", \"group:leads\"]");
+    let host = with(&by_name.replace("as = [\"root\", \"carol\"]", "as = [\"root\"]"));
+    for name in ["alice", "bob"] {
+        host.grant(name, "sudo", "carol");
+    }
+    host.root().run("cd /run/directory; touch hold-root hold-alice hold-bob hold-carol; jit reload").succeeds();
+    host.root().run("jit status").succeeds();
+    host.user("carol").run("jit revoke --user bob --now --note INC-43").succeeds();
+    host.root().run("jit revoke --user alice --now --note INC-43").succeeds();
+    host.root().run("rm /run/directory/hold-*; jit reload").succeeds();
+    for name in ["alice", "bob"] {
+        host.user(name).run("sudo -n true").fails().says("no grant");
+    }
+}

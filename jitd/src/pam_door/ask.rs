@@ -103,7 +103,7 @@ impl Desk {
         }
         let Some(target) = target else { return RunAs::root() };
         let named = match target.strip_prefix('#').map(str::parse) {
-            Some(Ok(uid)) => self.directory.of_people(Uid(uid)).await.ok().map(|subject| subject.name),
+            Some(Ok(uid)) => self.directory.name_of(Uid(uid)).await.ok(),
             Some(Err(_)) | None => None,
         };
         RunAs::of(&entry.subject.name, named.unwrap_or_else(|| UserName::new(target.chars().take(64).collect::<String>())))

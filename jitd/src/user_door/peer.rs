@@ -116,7 +116,7 @@ impl Peer {
     /// Everything that is known of whoever acts.
     pub async fn actor(&self, directory: &Directory, keeper: &Keeper) -> Result<Actor, Unknown> {
         let seen = Seen::of(&self.process, keeper).ok_or(Unknown::Gone)?;
-        let subject = directory.of_people(self.uid).await.map_err(Unknown::Account)?;
+        let subject = directory.acting(self.uid).await.map_err(Unknown::Account)?;
         Ok(seen.actor(directory, subject).await)
     }
 }
