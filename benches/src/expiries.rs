@@ -120,7 +120,7 @@ impl Running {
         let files = [PolicyFile { file: "policy.toml".to_owned(), text: text.to_owned() }];
         let policy = Some(load(&files, Around { now: clock.now().wall, zone: None }).unwrap().0);
         let begun = Begun { state, policy, trouble: Vec::new(), record: RecordChecks::Grouped, based: 0, no_record: None, hanging: None };
-        let (keeper, orders) = Keeper::new(place);
+        let (keeper, orders) = Keeper::new(place, place, &clock.boot());
         let (engine, task) = Task::new(clock.clone(), writer, keeper.clone(), begun);
         let way = engine.clone();
         on_a_thread_of_its_own(async move {

@@ -62,7 +62,7 @@ pub fn run(settings: &Settings) -> Result<(), String> {
         eprintln!("jitd: warning: what a failing disk may hold cannot be written down: {why}");
     }
     let _state_is_ours = sockets::hold(&settings.state)?;
-    let (keeper, orders) = Keeper::new(&settings.state);
+    let (keeper, orders) = Keeper::new(&settings.state, &own, &SystemClock.boot());
     eprintln!("jitd: {}", keeper.about());
     if settings.confine {
         let places = Places { own: [&settings.state, &own], cgroups: keeper.mount(), terminals: terminal::TERMINALS.as_ref() };

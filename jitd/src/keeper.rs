@@ -5,6 +5,7 @@
 mod aside;
 mod cgroup;
 mod end;
+mod folder;
 mod held;
 mod stranger;
 mod tree;
@@ -21,6 +22,7 @@ use jit_core::grant::Grant;
 use jit_core::id::{GrantId, SessionId};
 use jit_core::session::{Bound, Process};
 use jit_core::state::State;
+use jit_core::time::BootId;
 use jit_proto::pam;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,11 +57,13 @@ pub struct Keeper {
 pub struct Orders(mpsc::UnboundedReceiver<Order>);
 
 impl Keeper {
-    /// A keeper for the jitd of this state directory, and what it takes its orders from.
+    /// A keeper for the jitd of this state directory, and what it takes its orders from. `own` is where it keeps what only this
+    /// boot is to know.
     #[must_use]
-    pub fn new(state: &Path) -> (Self, Orders) {
+    pub fn new(state: &Path, own: &Path, boot: &BootId) -> (Self, Orders) {
         let (orders, queue) = mpsc::unbounded_channel();
-        (Self { orders, cgroups: Cgroups::find(state).map(Arc::new), held: Held::default() }, Orders(queue))
+        let cgroups = folder::of_this_boot(own, state, boot).ok().and_then(Cgroups::find);
+        (Self { orders, cgroups: cgroups.map(Arc::new), held: Held::default() }, Orders(queue))
     }
 
     /// One that has nothing to hold, for tests of what asks it.

@@ -286,3 +286,20 @@ fn jitd_killed_with_many_sessions_open_ends_each_of_them_in_time() {
         listed["sessions"].as_array().unwrap().is_empty().then_some(())
     });
 }
+
+#[test]
+fn a_session_that_runs_while_the_record_is_put_on_another_disk_ends_with_its_grant_and_all_that_it_started() {
+    let host = Host::with(|host| host.people().policy(POLICY)).start();
+    host.user("alice").run("jit request --reason x").succeeds();
+    let alice = host.user("alice");
+    let terminal = alice.terminal("sudo sh -c 'setsid -f sleep 7070; sleep 7071'");
+    ["7070", "7071"].iter().for_each(|time| starts(&host, time));
+    host.jitd().stop();
+    let moving = "mkdir /run/disk; mount -t tmpfs -o mode=0700 tmpfs /run/disk; cp -a /var/lib/jit/. /run/disk/; chown --reference=/var/lib/jit /run/disk";
+    host.root().run(&format!("{moving}; mount --move /run/disk /var/lib/jit || mount --bind /run/disk /var/lib/jit")).succeeds();
+    host.jitd().start();
+    host.root().run("jit list --active").succeeds().says("S-");
+    host.user("alice").run("jit drop").succeeds();
+    ["7070", "7071"].iter().for_each(|time| ends(&host, time));
+    drop(terminal.finish());
+}

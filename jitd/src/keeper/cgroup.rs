@@ -13,7 +13,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,15 +32,11 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// Those of this host, if it has any that we can write to. The folders of one jitd are told from another's by its state
-    /// directory.
-    pub fn find(state: &Path) -> Option<Self> {
+    /// Those of this host, if it has any that we can write to, in folders of this name.
+    pub fn find(folder: String) -> Option<Self> {
         let hierarchy = Hierarchy::find(&kernel::read("/proc/self/mountinfo").ok()?)?;
         let read_only = statvfs(&hierarchy.mount).ok()?.flags().contains(FsFlags::ST_RDONLY);
-        let state = fs::metadata(state).ok()?;
-        let number = fingerprint(&[state.dev(), state.ino()]);
-        let (folder, keeper) = (format!("{}{number:016x}", jit_proto::place::FOLDER), geteuid().as_raw());
-        (!read_only).then_some(Self { hierarchy, folder, keeper })
+        (!read_only).then(|| Self { hierarchy, folder, keeper: geteuid().as_raw() })
     }
 
     /// To whom the module is to hand over the cgroup of a session.
@@ -103,12 +98,6 @@ impl Cgroups {
         }
         found
     }
-}
-
-/// FNV-1a: the same in every version of this program, which a hasher of the standard library need not be.
-fn fingerprint(numbers: &[u64]) -> u64 {
-    let bytes = numbers.iter().flat_map(|number| number.to_be_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn directories(place: &Path) -> Vec<PathBuf> {
