@@ -10,7 +10,7 @@ use jit_core::record::chain::{Checkpoint, KeptDigest};
 use jit_core::time::WallTime;
 use jit_proto::user::UserAnswer;
 use jit_proto::view::{CheckpointView, EventView};
-use jit_store::{Filter, Fresh, Store, copy, events, open_to_read, pick, read};
+use jit_store::{Archived, Filter, Fresh, Store, copy, events, open_to_read, pick, read};
 use std::path::{Path, PathBuf};
 
 /// A store that grows and is archived.
@@ -71,7 +71,8 @@ impl Kept {
         self.store.put_base(&pick(&self.file(), state.picker(), self.store.head().seq).unwrap()).unwrap();
         let head = self.all().1.into_iter().find(|record| record.seq == upto).unwrap().head();
         let at = WallTime::from_millis(1000);
-        self.store.prune(head, at, UserName::new("root"), at).unwrap().unwrap();
+        let by = UserName::new("root");
+        self.store.prune(Archived { upto: head, before: at, by, humans: None, at }).unwrap().unwrap();
         archive
     }
 }

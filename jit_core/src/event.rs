@@ -238,7 +238,10 @@ events! {
     /// Where the chain stood: said every 15 minutes and at each stop, so that a log host can prove it.
     "audit.head" AuditHead { head: u64, head_hash: String }
     /// Older events were archived. What of them the state still rests on was kept.
-    "audit.pruned" AuditPruned { by: UserName, upto: u64, upto_hash: String, before: WallTime, archived: u64, kept: u64, kept_digest: String }
+    "audit.pruned" AuditPruned {
+        by: UserName, upto: u64, upto_hash: String, before: WallTime, archived: u64, kept: u64, kept_digest: String,
+        #[serde(default)] humans: Option<Humans>,
+    }
     /// jit-notify gave up on telling somebody: so many events, from the first to the last, did not reach this target.
     "notify.failed" NotifyFailed { target: String, first: u64, last: u64, count: u64, why: String }
     /// jitd began.

@@ -53,6 +53,13 @@ pub fn own_directory(run: &Path) -> PathBuf {
     run.join("own")
 }
 
+/// Whether there is no such file. One that may not be looked at, as in a directory that is closed to us, is not missing, and neither is
+/// what a link leads to that leads nowhere: what stands in it must not be taken for the defaults.
+fn is_missing(file: &Path) -> bool {
+    let is_not_there = matches!(std::fs::symlink_metadata(file), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    is_not_there && file.parent().is_none_or(|above| above.is_dir() || is_missing(above))
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -74,10 +81,15 @@ impl Settings {
     /// All that is wrong with the file.
     pub fn read(file: Option<&Path>) -> Result<Self, Vec<Mistake>> {
         let usual = Path::new(DEFAULT_FILE);
-        if file.is_none() && !usual.exists() {
-            return Ok(Self::default());
+        match file {
+            Some(file) => Self::of_file(file),
+            None if is_missing(usual) => Ok(Self::default()),
+            None => Self::of_file(usual),
         }
-        let file = crate::policy_files::read_one(file.unwrap_or(usual)).map_err(|mistake| vec![mistake])?;
+    }
+
+    fn of_file(file: &Path) -> Result<Self, Vec<Mistake>> {
+        let file = crate::policy_files::read_one(file).map_err(|mistake| vec![mistake])?;
         Self::parse(&file.file, &file.text)
     }
 
@@ -152,6 +164,19 @@ mod tests {
             syslog: "/l".into(),
         };
         assert_eq!(Settings::parse("f", text), Ok(all));
+    }
+
+    #[test]
+    fn settings_that_may_not_be_looked_at_are_not_taken_for_missing() {
+        let directory = std::env::temp_dir().join(format!("jit-settings-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        let link = directory.join("link");
+        assert!(is_missing(&link) && is_missing(&link.join("jitd.toml")));
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert!(!is_missing(&link) && !is_missing(&link.join("jitd.toml")), "a link that leads nowhere");
+        std::fs::write(directory.join("file"), "").unwrap();
+        assert!(!is_missing(&directory.join("file/jitd.toml")), "what is above it cannot be gone through");
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod trouble;
 pub use copy::{NotCopied, copy};
 pub use doubt::Doubts;
 pub use index::check_index;
-pub use prune::{Pruned, slices};
+pub use prune::{Archived, Pruned, slices};
 pub use read::{Checkpoint, Filter, events, ids_beginning, open_copy, open_to_read};
 pub use replay::{Base, Fit, Picked, bases, compare, forget_base, pick};
 pub use reserve::Reserve;

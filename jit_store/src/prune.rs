@@ -2,10 +2,28 @@
 
 use crate::read::{self, Digest};
 use crate::replay::{Base, bases};
+use jit_core::actor::Humans;
+use jit_core::name::UserName;
 use jit_core::record::chain::KeptDigest;
 use jit_core::record::{Hash, Head};
 use jit_core::state::needs;
+use jit_core::time::WallTime;
 use rusqlite::{Connection, Transaction, params};
+
+/// What was archived, and is to be taken out.
+#[derive(Debug, Clone)]
+pub struct Archived {
+    /// The last event of it.
+    pub upto: Head,
+    /// The moment up to which.
+    pub before: WallTime,
+    /// Who did it.
+    pub by: UserName,
+    /// Who is seen behind them, if that can be known.
+    pub humans: Option<Humans>,
+    /// When.
+    pub at: WallTime,
+}
 
 /// What is left of the part that was archived.
 #[derive(Debug, Clone, PartialEq, Eq)]

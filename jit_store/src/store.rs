@@ -8,11 +8,10 @@ mod refused;
 use crate::StoreTrouble;
 use crate::doubt::Doubts;
 use crate::layout::{self, Found};
-use crate::prune::{self, Pruned};
+use crate::prune::{self, Archived, Pruned};
 use crate::read::{self, Digest};
 use crate::replay::{self, Base};
 use jit_core::event::{self, Event};
-use jit_core::name::UserName;
 use jit_core::record::chain::Chain;
 use jit_core::record::{Head, Record, Trace};
 use jit_core::state::{State, needs};
@@ -222,7 +221,8 @@ impl Store {
     ///
     /// # Errors
     /// The disk; inside, why it is not possible now.
-    pub fn prune(&mut self, upto: Head, before: WallTime, by: UserName, at: WallTime) -> Result<Result<Vec<Record>, String>, StoreTrouble> {
+    pub fn prune(&mut self, archived: Archived) -> Result<Result<Vec<Record>, String>, StoreTrouble> {
+        let Archived { upto, before, by, humans, at } = archived;
         if self.unproven {
             // What the state rests on would be found from there, and if that does not fit the events, these are gone.
             return Ok(Err("it is still being compared with what it was read from; try again in a minute".to_owned()));
@@ -230,7 +230,8 @@ impl Store {
         self.make_sound()?;
         let head = self.head;
         let event = |Pruned { archived, kept, kept_digest }| {
-            Event::from(event::AuditPruned { by, upto: upto.seq, upto_hash: upto.hash.to_string(), before, archived, kept, kept_digest })
+            let (upto, upto_hash) = (upto.seq, upto.hash.to_string());
+            Event::from(event::AuditPruned { by, upto, upto_hash, before, archived, kept, kept_digest, humans })
         };
         match prune_on(self.connection()?, head, upto, at, event) {
             Ok(Ok((records, head))) => {

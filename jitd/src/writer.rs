@@ -12,12 +12,11 @@ use crate::vital::Pulse;
 use crate::voice::Voice;
 use jit_core::engine::Recording;
 use jit_core::event::{self, Event};
-use jit_core::name::UserName;
-use jit_core::record::{Head, Record, Trace};
+use jit_core::record::{Record, Trace};
 use jit_core::refusal::Refusal;
 use jit_core::state::needs::Picker;
 use jit_core::time::WallTime;
-use jit_store::{Base, Fresh, Reserve, Store, StoreTrouble, pick};
+use jit_store::{Archived, Base, Fresh, Reserve, Store, StoreTrouble, pick};
 use lines::say_unstored;
 pub(crate) use scribe::Desk;
 use scribe::Scribe;
@@ -83,19 +82,6 @@ pub struct Newest {
     pub record: u64,
     /// Its number.
     pub seq: u64,
-}
-
-/// What is to be archived.
-#[derive(Debug)]
-pub struct Archived {
-    /// The last event of it.
-    pub upto: Head,
-    /// The moment up to which.
-    pub before: WallTime,
-    /// Who did it.
-    pub by: UserName,
-    /// When.
-    pub at: WallTime,
 }
 
 /// What the thread is asked to do.

@@ -161,6 +161,7 @@ fn a_damaged_record_is_kept_aside_nobody_is_let_in_and_a_backup_brings_everythin
     host.jitd().start();
     host.user("alice").run("sudo -n true").fails().says("cannot be recorded");
     host.root().run("sudo -n id -un").succeeds().says("root");
+    host.root().run("jit policy show").fails().says("damaged").does_not_say("no valid policy");
     host.user("alice").run("jit status").says("damaged").says("set aside as /var/lib/jit/events.db.damaged-");
     host.user("alice").run("jit request sudo --reason x").fails();
     let _ = host.wait_for_log("store.failed");

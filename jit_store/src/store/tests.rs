@@ -5,9 +5,14 @@ use super::*;
 use crate::doubt::Doubt;
 use crate::read::{Filter, events, ids_beginning, open_to_read};
 use crate::{Fit, Reserve};
+use jit_core::name::UserName;
 use rusqlite::config::DbConfig;
 
 struct Place(PathBuf);
+
+fn archived(upto: Head) -> Archived {
+    Archived { upto, before: WallTime::from_millis(0), by: UserName::new("root"), humans: None, at: WallTime::from_millis(1) }
+}
 
 impl Place {
     fn new(name: &str) -> Self {
@@ -244,7 +249,7 @@ fn a_start_from_a_base_makes_the_same_state_and_a_base_that_lies_is_found() {
     assert_eq!(crate::compare(&place.file(), &base).unwrap(), Fit::Same);
 
     let upto = Head { seq: 20_000, hash: read::one(store.connection.as_ref().unwrap(), 20_000).unwrap().unwrap().hash };
-    let prune = |store: &mut Store| store.prune(upto, WallTime::from_millis(0), UserName::new("root"), WallTime::from_millis(1)).unwrap();
+    let prune = |store: &mut Store| store.prune(archived(upto)).unwrap();
     assert!(prune(&mut store).unwrap_err().contains("still being compared"), "by a base that lies it would take out what counts");
     store.proved();
     let pruned = prune(&mut store);

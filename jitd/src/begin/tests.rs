@@ -4,13 +4,13 @@ use crate::engine::{Handle, Task};
 use crate::keeper::Keeper;
 use crate::settings::{Settings, own_directory};
 use crate::vital::Vital;
-use crate::writer::{Archived, Newest};
+use crate::writer::Newest;
 use jit_core::name::UserName;
 use jit_core::record::Head;
 use jit_core::session::Bound;
 use jit_core::state::State;
 use jit_core::time::WallTime;
-use jit_store::{Base, Fresh, Store, file_in, open_to_read, pick, read};
+use jit_store::{Archived, Base, Fresh, Store, file_in, open_to_read, pick, read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +110,7 @@ async fn a_record_that_was_read_from_a_base_is_archived_once_that_is_known_to_fi
     let upto = read::one(&open_to_read(writer.store()).unwrap(), 10_000).unwrap().unwrap().head();
     let prune = || {
         let at = WallTime::from_millis(2000);
-        writer.prune(Archived { upto, before: at, by: UserName::new("root"), at })
+        writer.prune(Archived { upto, before: at, by: UserName::new("root"), humans: None, at })
     };
     assert!(prune().await.unwrap_err().why.contains("still being compared"));
     beginner.go_on_with(then, engine.clone());

@@ -1,8 +1,12 @@
 //! What the module wrote down reaches the record, each line once.
 
 use super::tests::Bench;
+use super::{Begun, Task};
 use crate::breakglass::Log;
+use crate::keeper::Keeper;
 use crate::meter::Meter;
+use crate::settings::RecordChecks;
+use crate::writer::{Newest, Writer};
 use jit_store::{Filter, events, file_in, open_to_read};
 use std::fs::{OpenOptions, metadata};
 use std::io::Write;
@@ -116,4 +120,30 @@ async fn a_log_that_cannot_be_read_is_said_once_and_again_when_the_reason_change
     let [(_, _, shared), (_, _, link), (_, back, _)] = bench.of_the_store().try_into().unwrap();
     assert!(shared.contains("others could have written it") && link.contains("symbolic links"), "{shared} {link}");
     assert_eq!(back, "store.back");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_before_there_is_a_record_is_said_as_soon_as_there_is_one() {
+    let bench = Bench::new("breakglass-early");
+    let (path, meter) = (bench.directory.join("breakglass"), Arc::new(Meter::default()));
+    write(&path, &line(1));
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+    let mut log = Log::new(&path, metadata(&bench.directory).unwrap().uid(), meter.clone());
+    let why = "it is still being read".to_owned();
+    let writer = Writer::none(why.clone(), &Arc::new(tokio::sync::watch::channel(Newest::default()).0));
+    let state = jit_core::state::State::default();
+    let record = RecordChecks::Grouped;
+    let begun = Begun { state, policy: None, trouble: Vec::new(), record, based: 0, no_record: Some(why), hanging: None };
+    let (engine, task) = Task::new(bench.hand.clone(), writer, Keeper::idle(), begun);
+    tokio::spawn(task.run());
+    log.hand_over(&engine).await;
+    log.hand_over(&bench.engine).await;
+    assert!(meter.breakglass_unread().is_some());
+    let began = std::time::Instant::now();
+    while bench.of_the_store().is_empty() {
+        assert!(began.elapsed().as_secs() < 20, "it is in no record");
+        bench.hand.pass_millis(50);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(bench.of_the_store().first().map(|(_, event, _)| event.as_str()), Some("store.failed"));
 }

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
     use jit_core::record::Head;
     use jit_core::time::WallTime;
-    use jit_store::{Base, Fresh, Store, file_in};
+    use jit_store::{Archived, Base, Fresh, Store, file_in};
 
     #[test]
     fn what_was_forgotten_is_in_the_record_and_what_never_was_there_is_not_unless_it_was_archived() {
@@ -58,7 +58,8 @@ mod tests {
         assert_eq!(Stranger::of(never, &record), Stranger::Unknown);
         let upto: Head = jit_store::read::one(&open_to_read(&record).unwrap(), 1).unwrap().unwrap().head();
         store.put_base(&Base { upto, seqs: Vec::new() }).unwrap();
-        store.prune(upto, at, jit_core::name::UserName::new("root"), at).unwrap().unwrap();
+        let by = jit_core::name::UserName::new("root");
+        store.prune(Archived { upto, before: at, by, humans: None, at }).unwrap().unwrap();
         assert!(matches!(Stranger::of(never, &record), Stranger::Unclear(_)));
     }
 }

@@ -1,8 +1,7 @@
 //! Archiving: root takes older events out of the record, having them written elsewhere first.
 
-use super::events::{not_read, send_checkpoint, send_events};
+use super::events::{EACH_OTHER, is_being_archived, kept_whole, not_read, send_checkpoint, send_events};
 use super::{About, Gone, Line};
-use crate::writer::Archived;
 use jit_core::actor::Actor;
 use jit_core::record::{Hash, Head, Trace};
 use jit_core::refusal::Refusal;
@@ -10,12 +9,8 @@ use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::UserAnswer;
 use jit_proto::view::FailureCode;
-use jit_store::{Filter, open_to_read, read, slices};
-use std::time::Duration;
+use jit_store::{Archived, Filter, open_to_read, read, slices};
 use tokio::time::timeout;
-
-/// How long those who read the record are waited for.
-const READERS: Duration = Duration::from_secs(30);
 
 fn moment(before: Moment) -> WallTime {
     WallTime::from_millis(before.0)
@@ -38,7 +33,7 @@ pub async fn archive(about: &About, line: &mut Line, actor: Actor, before: Momen
     // What the state rests on is known up to there after this: none of it will be taken out. What comes meanwhile stays.
     let most = about.head.borrow().seq;
     about.engine.base().await;
-    let _whole = about.archiving.read().await;
+    let Some(_whole) = kept_whole(about).await else { return is_being_archived(line).await };
     let store = about.store.clone();
     let last = tokio::task::spawn_blocking(move || {
         let reader = open_to_read(&store)?;
@@ -64,6 +59,11 @@ pub async fn prune(about: &About, line: &mut Line, actor: Actor, upto: String, b
         return line.refuse(&refusal).await;
     }
     let Some(head) = head_of(&upto) else { return line.refuse(&Refusal::NoSuch { what: upto }).await };
+    let by = actor.subject.name.clone();
+    let humans = match about.engine.query(move |snapshot| snapshot.state.seen_behind(&actor)).await {
+        Ok(humans) => humans,
+        Err(refusal) => return line.refuse(&refusal).await,
+    };
     let Some((writer, at)) = about.engine.writer().await else { return line.refuse(&Refusal::Busy).await };
     let store = about.store.clone();
     let heads = match tokio::task::spawn_blocking(move || slices(&open_to_read(&store)?, head)).await {
@@ -73,11 +73,11 @@ pub async fn prune(about: &About, line: &mut Line, actor: Actor, upto: String, b
     };
     // What others want recorded goes between them.
     for head in heads {
-        let Ok(_alone) = timeout(READERS, about.archiving.write()).await else {
+        let Ok(_alone) = timeout(EACH_OTHER, about.archiving.write()).await else {
             let message = "somebody reads the record from one end to the other, and nothing is taken out under them".to_owned();
             return line.fail(FailureCode::Refused, message, Some("try again in a minute; the file is whole".to_owned())).await;
         };
-        let archived = Archived { upto: head, before: moment(before), by: actor.subject.name.clone(), at };
+        let archived = Archived { upto: head, before: moment(before), by: by.clone(), humans: humans.clone(), at };
         if let Err(unstored) = writer.prune(archived).await {
             return line.refuse(&unstored.refusal()).await;
         }

@@ -10,13 +10,30 @@ use jit_core::refusal::Refusal;
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
 use jit_proto::user::{EventFilter, UserAnswer};
-use jit_proto::view::{CheckpointView, EventView};
+use jit_proto::view::{CheckpointView, EventView, FailureCode};
 use jit_store::read::{Checkpoint, Page, checkpoint, page};
 use jit_store::{Filter, events as stored_events, open_to_read};
 use std::fmt::Display;
+use std::time::Duration;
+use tokio::sync::RwLockReadGuard;
+use tokio::time::timeout;
 
 /// How many events are read at a time: so many that opening the record each time costs little beside them.
 const PAGE: u32 = 1000;
+
+/// How long who reads the whole record, and who archives, wait for each other: less than whoever asked waits for an answer.
+pub const EACH_OTHER: Duration = Duration::from_secs(30);
+
+/// Keeps the record whole until this is dropped. None: it is being archived, and that does not come to an end.
+pub async fn kept_whole(about: &About) -> Option<RwLockReadGuard<'_, ()>> {
+    timeout(EACH_OTHER, about.archiving.read()).await.ok()
+}
+
+/// Says that the record is being archived.
+pub async fn is_being_archived(line: &mut Line) -> Result<(), Gone> {
+    let message = "events are being archived, and the disk does not come to an end with it".to_owned();
+    line.fail(FailureCode::Refused, message, Some("try again in a minute; jit status says how the disk is".to_owned())).await
+}
 
 pub fn not_read(error: &dyn Display) -> Refusal {
     Refusal::NotRecorded { why: format!("the record cannot be read: {error}"), trace: Trace::None }
@@ -43,7 +60,10 @@ pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventF
         id,
     };
     // Who follows it says nothing of whether it is whole, and would hold up who archives for ever.
-    let _whole = if follow { None } else { Some(about.archiving.read().await) };
+    let whole = if follow { None } else { kept_whole(about).await };
+    if whole.is_none() && !follow {
+        return is_being_archived(line).await;
+    }
     send_checkpoint(about, line).await?;
     send_events(about, line, filter, follow).await
 }

@@ -194,11 +194,15 @@ pub async fn policy(about: &About, line: &mut Line, actor: Actor) -> Result<(), 
     if !actor.subject.uid.is_root() {
         return line.refuse(&Refusal::RootOnly { what: "see the policy" }).await;
     }
-    let in_force = about.engine.query(|snapshot| snapshot.policy.map(|policy| policy.texts.clone())).await;
-    let files = match in_force {
-        Ok(Some(files)) => files,
-        Ok(None) => return line.refuse(&Refusal::NoPolicy).await,
-        Err(refusal) => return line.refuse(&refusal).await,
+    let in_force = about.engine.query(|snapshot| match (snapshot.policy, snapshot.no_record) {
+        (Some(policy), _) => Ok(policy.texts.clone()),
+        // It is not read without one.
+        (None, Some(why)) => Err(not_read(&why)),
+        (None, None) => Err(Refusal::NoPolicy),
+    });
+    let files = match in_force.await {
+        Ok(Ok(files)) => files,
+        Ok(Err(refusal)) | Err(refusal) => return line.refuse(&refusal).await,
     };
     for file in files.iter() {
         let letters: Vec<char> = file.text.chars().collect();

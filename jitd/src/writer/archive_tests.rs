@@ -1,6 +1,7 @@
 //! Archiving beside what others want recorded.
 
 use super::*;
+use jit_core::name::UserName;
 use jit_core::record::Head;
 use jit_store::{open_to_read, read};
 use rusqlite::Connection;
@@ -29,7 +30,7 @@ fn what_must_be_recorded_does_not_wait_until_the_space_of_archived_events_is_giv
 
     let (done, mut pruned) = oneshot::channel();
     let (before, at) = (WallTime::from_millis(0), WallTime::from_millis(2000));
-    writer.send(Work::Prune(Archived { upto, before, by: UserName::new("root"), at }, done));
+    writer.send(Work::Prune(Archived { upto, before, by: UserName::new("root"), humans: None, at }, done));
     let mut stored = writer.commit(vec![cancelled(4_001)], Recording::STRICT);
     let desk = desk.work_once().unwrap();
     assert_eq!(pruned.try_recv(), Ok(Ok(())));

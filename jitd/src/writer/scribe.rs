@@ -1,7 +1,7 @@
 //! What the thread does with what it is asked.
 
 use super::lines::{say_unstored, urgency};
-use super::{Archived, Committed, Kept, Newest, Unstored, Work, failed, fresh};
+use super::{Committed, Kept, Newest, Unstored, Work, failed, fresh};
 use crate::meter::Meter;
 use crate::syslog::{Syslog, Turn};
 use crate::voice::Voice;
@@ -10,7 +10,7 @@ use jit_core::event::{self, Event};
 use jit_core::line;
 use jit_core::record::{Head, Record};
 use jit_core::time::WallTime;
-use jit_store::{Fresh, Reserve, Store};
+use jit_store::{Archived, Fresh, Reserve, Store};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -106,8 +106,9 @@ pub(super) struct Scribe {
 
 /// How soon a syslog that reads slowly is offered the next lines. Its queue in the kernel holds some ten.
 const SYSLOG_AGAIN: Duration = Duration::from_millis(10);
-/// How often it is offered them at the end, a second in all: it may be restarted at the same time.
-const AT_THE_END: u32 = 100;
+/// How often it is offered them at the end, half a second in all: it may be restarted at the same time, and whoever knocks meanwhile
+/// waits for the next jitd no longer than 0.8 s.
+const AT_THE_END: u32 = 50;
 /// Otherwise nothing is done until somebody asks.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -293,11 +294,10 @@ impl Scribe {
     }
 
     fn prune(&mut self, archived: Archived) -> Result<(), Unstored> {
-        let Archived { upto, before, by, at } = archived;
         if !self.late.is_empty() {
-            self.store_with_late(&[], Otherwise::Done, at)?;
+            self.store_with_late(&[], Otherwise::Done, archived.at)?;
         }
-        let records = self.store.prune(upto, before, by, at)??;
+        let records = self.store.prune(archived)??;
         self.has_freed = true;
         self.publish(&records);
         Ok(())

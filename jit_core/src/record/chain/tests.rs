@@ -25,6 +25,7 @@ fn pruned() -> (Vec<Record>, Checkpoint) {
         archived: 4,
         kept,
         kept_digest: kept_digest.clone(),
+        humans: None,
     };
     add("audit.pruned", Event::from(event).data().unwrap(), &mut records);
     add("access.allowed", "{}".to_owned(), &mut records);
@@ -165,7 +166,7 @@ fn archive(records: &[Record], upto: u64, kept: &[u64]) -> Archiving {
     let (by, before) = (UserName::new("root"), WallTime::from_millis(1000));
     let upto_hash = checkpoint.upto.hash.to_string();
     let head = records.last().map_or(Head::NONE, Record::head);
-    left.push(chained(head, AuditPruned { by, upto, upto_hash, before, archived, kept, kept_digest }));
+    left.push(chained(head, AuditPruned { by, upto, upto_hash, before, archived, kept, kept_digest, humans: None }));
     Archiving { left, checkpoint, archive }
 }
 

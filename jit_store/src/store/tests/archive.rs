@@ -24,8 +24,7 @@ fn put_base(store: &mut Store, place: &Place, upto: u64) -> Base {
 }
 
 fn take_out(store: &mut Store, upto: Head) {
-    let by = UserName::new("root");
-    assert!(store.prune(upto, WallTime::from_millis(0), by, WallTime::from_millis(1)).unwrap().is_ok());
+    assert!(store.prune(archived(upto)).unwrap().is_ok());
 }
 
 #[test]
@@ -67,7 +66,7 @@ fn of_two_who_archive_at_once_the_slower_one_moves_the_beginning_of_the_record_b
     let (slower, faster) = (head(&store, 8), head(&store, 12));
     take_out(&mut store, faster);
     for again in [slower, Head { seq: 12, ..faster }] {
-        let refused = store.prune(again, WallTime::from_millis(0), UserName::new("root"), WallTime::from_millis(1)).unwrap();
+        let refused = store.prune(archived(again)).unwrap();
         assert_eq!(refused, Err(format!("the events up to {} are archived already", again.seq)));
     }
     assert_eq!(follow_to(&open_to_read(&place.file()).unwrap(), 21), Ok(()));

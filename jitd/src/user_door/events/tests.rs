@@ -182,7 +182,7 @@ async fn who_reads_the_record_while_it_is_archived_is_answered_one_record_and_no
     let directory = tempfile::tempdir().unwrap();
     let path = file_in(directory.path());
     let about = kept(&path, 12_000, None);
-    let actor = root(&about).await;
+    let actor = Actor { ancestry: Ancestry::Known(Vec::new()), ..root(&about).await };
     let upto = jit_store::read::one(&jit_store::open_to_read(&path).unwrap(), 11_500).unwrap().unwrap().head();
 
     let (ours, mut reads) = UnixStream::pair().unwrap();
@@ -218,4 +218,27 @@ async fn who_reads_the_record_while_it_is_archived_is_answered_one_record_and_no
     prunes.await.unwrap();
     let begins = jit_store::read::checkpoint(&jit_store::open_to_read(&path).unwrap()).unwrap().unwrap();
     assert_eq!(begins.upto, upto);
+    let newest = about.head.borrow().seq;
+    let pruned = jit_store::read::one(&jit_store::open_to_read(&path).unwrap(), newest).unwrap().unwrap();
+    let said: serde_json::Value = serde_json::from_str(&pruned.data).unwrap();
+    assert_eq!((pruned.event.as_str(), &said["humans"]), ("audit.pruned", &serde_json::json!(["uid:0", "user:root"])));
+}
+
+/// Found by a review: they waited for ever, and each kept a slot.
+#[tokio::test]
+async fn who_reads_while_an_archiving_does_not_come_to_an_end_is_told_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_in(directory.path());
+    let about = kept(&path, 10, None);
+    let actor = root(&about).await;
+    let _hangs = about.archiving.write().await;
+    tokio::time::pause();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let _ = super::events(&about, &mut Line { stream: ours }, actor.clone(), jit_proto::user::EventFilter::default()).await;
+    let UserAnswer::Failed(failure) = answer(&mut theirs).await else { panic!("it is not answered") };
+    assert_eq!(failure.message, "events are being archived, and the disk does not come to an end with it");
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let _ = archive::archive(&about, &mut Line { stream: ours }, actor, jit_proto::time::Moment(2000)).await;
+    let UserAnswer::Failed(failure) = answer(&mut theirs).await else { panic!("it is not answered") };
+    assert_eq!(failure.message, "events are being archived, and the disk does not come to an end with it");
 }
