@@ -81,6 +81,8 @@ pub struct Stat {
     pub terminal: u64,
     /// Whether it has ended, and only waits for somebody to hear of it.
     pub has_ended: bool,
+    /// Whether it was stopped, by SIGSTOP or by who traces it: its first thread, which the others follow.
+    pub stands_still: bool,
 }
 
 /// Parses `/proc/PID/stat`. The name in it, in brackets, can hold anything, brackets too: the last one counts.
@@ -88,7 +90,8 @@ fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
     let after_name = stat.rsplit_once(')')?.1;
     let mut fields = after_name.split_ascii_whitespace();
     // After the name: 3 state, 4 parent, 7 terminal, 20 the number of threads, and 22 the start time (proc(5)).
-    let first_has_ended = matches!(fields.next()?, "Z" | "X" | "x");
+    let state = fields.next()?;
+    let (first_has_ended, stands_still) = (matches!(state, "Z" | "X" | "x"), matches!(state, "T" | "t"));
     let parent = fields.next()?.parse().ok()?;
     let terminal: i32 = fields.nth(2)?.parse().ok()?;
     let threads: u32 = fields.nth(12)?.parse().ok()?;
@@ -96,7 +99,8 @@ fn parse_stat(pid: u32, stat: &str) -> Option<Stat> {
     // The state is that of its first thread, which counts until all have ended.
     let has_ended = first_has_ended && threads <= 1;
     // The kernel writes a device in 32 bits there, as stat(2) does for small numbers.
-    Some(Stat { process: Process { pid, started }, parent, terminal: u64::from(terminal.cast_unsigned()), has_ended })
+    let terminal = u64::from(terminal.cast_unsigned());
+    Some(Stat { process: Process { pid, started }, parent, terminal, has_ended, stands_still })
 }
 
 /// A process, who started it, and its terminal, if it is there.
@@ -220,7 +224,7 @@ mod tests {
         let stat = "7 (a) 1 (b) S 3 7 7 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1";
         assert_eq!(
             parse_stat(7, stat),
-            Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3, terminal: 0, has_ended: false })
+            Some(Stat { process: Process { pid: 7, started: 4711 }, parent: 3, terminal: 0, has_ended: false, stands_still: false })
         );
     }
 

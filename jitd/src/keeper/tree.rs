@@ -3,12 +3,15 @@
 //! One that detached itself, and whose starter is gone, is not found: that is what cgroups are for.
 
 use jit_core::session::Process;
+use jit_host::kernel;
 use jit_host::process::{Pinned, Stat, is_running, stat};
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often those that were started meanwhile are stopped too, at most.
+/// How often all processes are looked at for those that were started meanwhile, at most.
 const STOPS: usize = 32;
+/// How often a process that was stopped is looked at, at most, until it stands still: some microseconds each.
+const STILL: usize = 100;
 
 /// A process and those that it started. None is held open: they are as many as somebody likes, and our descriptors are for
 /// those who are at the door.
@@ -55,14 +58,23 @@ impl Tree {
     }
 
     /// Kills all of it. They are stopped before: none can start another one then, which nobody would know of once its parent has gone.
+    /// Of each that stands still it is asked whom it had started, and those are stopped next: so whoever starts one after the other is
+    /// caught up with, which looks at all processes are too slow for.
     pub fn kill(&mut self) {
         let mut stopped = BTreeSet::new();
         for _ in 0..STOPS {
-            let new: Vec<_> = self.alive.values().copied().filter(|process| stopped.insert(*process)).collect();
+            let mut new: Vec<_> = self.alive.values().copied().filter(|process| !stopped.contains(process)).collect();
             if new.is_empty() {
                 break;
             }
-            new.into_iter().for_each(|process| signal(process, &[Signal::SIGSTOP]));
+            while let Some(process) = new.pop() {
+                if stopped.insert(process) {
+                    hold_still(process);
+                    let children = children_of(process);
+                    children.iter().for_each(|child| self.add(*child));
+                    new.extend(children);
+                }
+            }
             self.grow();
         }
         self.signal(&[Signal::SIGKILL]);
@@ -91,6 +103,26 @@ fn signal(process: Process, signals: &[Signal]) {
         // The kernel refuses it for none that we may end.
         signals.iter().for_each(|signal| drop(pinned.signal(*signal)));
     }
+}
+
+/// Stops a process, and waits until it stands still: on another processor it may be in the middle of starting one. One that waits for
+/// a disk takes longer than is waited for.
+fn hold_still(process: Process) {
+    signal(process, &[Signal::SIGSTOP]);
+    for _ in 0..STILL {
+        match stat(process.pid) {
+            Some(found) if found.process == process && !found.has_ended && !found.stands_still => std::thread::yield_now(),
+            Some(_) | None => return,
+        }
+    }
+}
+
+/// Whom a process has started, as the kernel lists them (proc(5), `children`): none where it does not, and they are looked for.
+fn children_of(process: Process) -> Vec<Process> {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", process.pid)).into_iter().flatten().flatten();
+    let listed = threads.filter_map(|thread| kernel::read_text(thread.path().join("children")).ok()).collect::<String>();
+    let found = listed.split_ascii_whitespace().filter_map(|child| stat(child.parse().ok()?));
+    found.filter(|found| found.parent == process.pid && !found.has_ended).map(|found| found.process).collect()
 }
 
 /// All processes, by their numbers.
@@ -157,13 +189,17 @@ mod tests {
 
     #[test]
     fn whoever_starts_processes_all_the_time_is_found_and_killed_with_all_of_them() {
-        // Some come and go; of others each starts the next one, and stays: up to a thousand.
-        let script =
-            "f() { [ $1 -gt 1000 ] || f $(($1 + 1)) & exec sleep 60; }; f 1 & echo started; while :; do /bin/true & /bin/true; done";
-        let mut root =
-            std::process::Command::new("sh").args(["-c", script]).stdout(std::process::Stdio::piped()).process_group(0).spawn().unwrap();
+        // Some come and go; of others each starts the next one, and stays: for longer than all processes could be looked at so often.
+        let chain = "for (1..6000) { fork ? do { sleep 60; exit } : next }";
+        let script = "perl -e \"$0\" & echo started; while :; do /bin/true & /bin/true; done";
+        let mut root = std::process::Command::new("sh");
+        root.args(["-c", script, chain]).stdout(std::process::Stdio::piped()).process_group(0);
+        let mut root = root.spawn().unwrap();
         let mut started = String::new();
         std::io::BufReader::new(root.stdout.as_mut().unwrap()).read_line(&mut started).unwrap();
+        while alive_in_group(root.id()) < 100 {
+            std::thread::yield_now();
+        }
         let mut tree = Tree::of(identify(root.id()).unwrap());
         tree.kill();
         root.wait().unwrap();
