@@ -259,6 +259,12 @@ impl Service {
         {
             return line.refuse(&refusal).await;
         }
+        if shows_the_record(&ask.act)
+            && let Some(why) = self.about.engine.query(|snapshot| snapshot.no_record.map(ToOwned::to_owned)).await.ok().flatten()
+        {
+            let help = "try again in a moment; jit status says when it is there, and root's jit doctor what to do".to_owned();
+            return line.fail(FailureCode::Refused, format!("there is no record to look at: {why}"), Some(help)).await;
+        }
         self.act(line, actor, ask.act).await
     }
 
@@ -326,6 +332,36 @@ fn begins_something(act: &Act) -> Option<(Begins, Option<&str>)> {
         | Act::Watch
         | Act::Metrics
         | Act::MayEnter { .. } => None,
+    }
+}
+
+/// What shows requests, grants and opt-outs. Without a record there are none to be seen, and nobody must take that for an answer.
+fn shows_the_record(act: &Act) -> bool {
+    match act {
+        Act::Wait(_) | Act::List(_) | Act::Show(_) | Act::Optouts => true,
+        // These say by themselves that there is none, or have nothing to do with it.
+        Act::Status
+        | Act::Metrics
+        | Act::Events(_)
+        | Act::Follow { .. }
+        | Act::Watch
+        | Act::PolicyShow
+        | Act::Version
+        | Act::MayEnter { .. }
+        | Act::Archive { .. }
+        | Act::Request(_)
+        | Act::GrantTo { .. }
+        | Act::Approve { .. }
+        | Act::Deny { .. }
+        | Act::Cancel(_)
+        | Act::Drop(_)
+        | Act::Revoke { .. }
+        | Act::Emergency(_)
+        | Act::Review { .. }
+        | Act::Extend { .. }
+        | Act::Reload
+        | Act::NotifyFailed(_)
+        | Act::Prune { .. } => false,
     }
 }
 

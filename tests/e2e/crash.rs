@@ -130,7 +130,7 @@ fn everything_that_was_acknowledged_survives_kill_9() {
         let began = Instant::now();
         host.jitd().start();
         // A start reads the record, which grows.
-        wait_until("jitd to have read its record", || (host.user("erin").run("jit status").code == 0).then_some(()));
+        wait_until("jitd to have read its record", || (host.user("erin").run("jit list").code == 0).then_some(()));
         longest = longest.max(began.elapsed());
         let (there, taken_now) = listed(&host);
         for ((client, there), (told, times)) in CLIENTS.iter().zip(&there).zip(told) {

@@ -100,8 +100,11 @@ fn heal_after(host: &Host, disk: &Disk, at: i32, how: i32) {
 
 /// Whether alice holds her grant, once jitd knows.
 pub fn held(host: &Host) -> bool {
-    let status = host.user("alice").run("jit status --json").succeeds().json();
-    !status["grants"].as_array().unwrap().is_empty()
+    let grants = wait_until("jitd to have read its record", || {
+        let listed = host.user("alice").run("jit list --active --json");
+        (listed.code == 0).then(|| listed.json()["grants"].clone())
+    });
+    grants.as_array().unwrap().iter().any(|grant| grant["user"] == "alice")
 }
 
 /// It takes acts again, and its record is whole.

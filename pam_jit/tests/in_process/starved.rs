@@ -75,7 +75,8 @@ fn storm() {
         assert_eq!(in_time, SUCCESS);
     });
     let heard = HEARD.load(Ordering::Relaxed);
-    assert!(heard > 1000, "{heard} signals are no storm");
+    // One each ten milliseconds is enough for a wait that begins anew with each to have no end.
+    assert!(heard > 100, "{heard} signals are no storm");
 }
 
 #[test]
