@@ -6,14 +6,14 @@
 use super::Arrival;
 use super::denial::{Denial, Why};
 use super::remedy::Remedy;
+use super::repetition::Repetition;
 use super::session::binds;
 use crate::actor::Humans;
-use crate::grant::{Common, Kind, LiveGrant};
+use crate::grant::{Kind, LiveGrant};
 use crate::id::GrantId;
 use crate::name::RuleName;
-use crate::optout::Basis;
 use crate::policy::judge::{Forbidden, Question, Standing};
-use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule, SessionRule};
+use crate::policy::{GrantRule, LegacyRule, Policy, SessionRule};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -40,7 +40,7 @@ pub(super) enum Way<'a> {
     /// A legacy rule.
     Legacy(&'a LegacyRule),
     /// The same again as was approved before.
-    Repetitive(&'a RepetitiveRule, &'a Basis),
+    Repetitive(Repetition<'a>),
 }
 
 /// The way in, or why there is none; and, once it is known how one arrives, for a session that can be bound so and is in no
@@ -64,7 +64,7 @@ pub(super) fn way_in<'a>(
             Some(Standing::Legacy(rule)) => Some(Way::Legacy(rule)),
             None => None,
         };
-        let repeated = || repetition(state, policy, entry, now).map(|(rule, basis)| Way::Repetitive(rule, basis));
+        let repeated = || Repetition::of(state, policy, entry, now).map(Way::Repetitive);
         once_with(grant).chain(once_with(standing)).chain(once_with(repeated)).flatten()
     };
     let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| session_rule(way).is_none_or(|rule| binds(rule, arrival.bound)));
@@ -82,7 +82,7 @@ pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
     match way {
         Way::Grant(grant) => Some(&grant.terms.common.session),
         Way::Login(rule) => Some(&rule.session),
-        Way::Repetitive(rule, _) => Some(&rule.session),
+        Way::Repetitive(again) => Some(&again.rule.session),
         Way::Legacy(_) => None,
     }
 }
@@ -91,7 +91,7 @@ pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
 fn approvers(state: &State, way: &Way<'_>) -> Humans {
     match way {
         Way::Grant(grant) => approvers_of(state, grant),
-        Way::Repetitive(_, basis) => state.approvers_of(&basis.terms),
+        Way::Repetitive(again) => state.approvers_of(&again.basis.terms),
         Way::Login(_) | Way::Legacy(_) => Humans::default(),
     }
 }
@@ -101,17 +101,6 @@ fn approvers_of(state: &State, grant: &LiveGrant) -> Humans {
     let repeats = grant.terms.common.kind == Kind::Repetitive;
     let basis = repeats.then(|| state.basis(grant.terms.key())).flatten();
     state.approvers_of(basis.map_or(&grant.terms, |basis| &basis.terms))
-}
-
-/// An approval that a rule lets be repeated by this entry.
-fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: Now) -> Option<(&'a RepetitiveRule, &'a Basis)> {
-    state.bases_of(&entry.subject).find_map(|basis| {
-        let Common { service, run_as, .. } = &*basis.terms.common;
-        let same = service.covers(&entry.service) && entry.run_as.as_ref().is_none_or(|target| target == run_as);
-        let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(run_as), at: now.wall };
-        let mut rules = policy.repeated_by(question, entry.remote).filter(|rule| basis.is_good(rule.after, entry.remote, now));
-        rules.next().filter(|_| same).map(|rule| (rule, basis))
-    })
 }
 
 /// Of the grants that admit the entry, one by whose approver's own session it does not come, then one whose session can be bound
@@ -142,7 +131,7 @@ pub(super) fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: 
         Ok(Way::Grant(grant)) => Admission::Grant(grant.terms.id),
         Ok(Way::Login(rule)) => Admission::Rule(rule.name.clone()),
         Ok(Way::Legacy(rule)) => Admission::Rule(rule.name.clone()),
-        Ok(Way::Repetitive(rule, ..)) => Admission::Rule(rule.name.clone()),
+        Ok(Way::Repetitive(again)) => Admission::Rule(again.rule.name.clone()),
         Err(denial) => Admission::Denied(denial),
     }
 }

@@ -13,6 +13,7 @@ mod news;
 mod notify;
 mod recording;
 mod remedy;
+mod repetition;
 mod request;
 mod see;
 mod session;
@@ -308,6 +309,8 @@ mod optout_tests;
 mod property_tests;
 #[cfg(test)]
 mod refused_tests;
+#[cfg(test)]
+mod repetition_tests;
 #[cfg(test)]
 mod scenario;
 #[cfg(all(fuzzing, not(test)))]

@@ -3,9 +3,10 @@
 use super::fixture::{World, actor, entry};
 use super::invariants::{
     Book, deciding_and_explaining_agree, folded, no_approval_is_repeated_too_often, no_grant_is_extended_too_often,
-    no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same,
-    the_events_make_a_chain, the_picked_events_make_the_same, warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away,
-    what_is_taken_back_leaves_nothing, what_is_to_be_longer_is_live,
+    no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_repetition_is_more_than_what_was_approved, no_use_is_taken_twice,
+    nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain, the_picked_events_make_the_same,
+    warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away, what_is_taken_back_leaves_nothing,
+    what_is_to_be_longer_is_live,
 };
 use super::scenario::{Act, PEOPLE, Parts, perform, wish};
 use super::{Command, Wish};
@@ -123,6 +124,7 @@ proptest! {
             what_can_be_repeated_can_be_taken_away(&world);
         }
         no_approval_is_repeated_too_often(&world, &parts);
+        no_repetition_is_more_than_what_was_approved(&world);
         no_grant_is_extended_too_often(&world, &parts);
         nobody_decided_their_own(&world);
         no_use_is_taken_twice(&world);

@@ -62,7 +62,7 @@ impl Parts {
         if let Some(times) = self.repetitive {
             let _ = writeln!(
                 text,
-                "[[repetitive]]\nname = \"r\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nafter = {{ within = \"2h\", times = {times} }}"
+                "[[repetitive]]\nname = \"r\"\nwho = [\"group:ops\"]\non = [\"sudo\", \"sshd\"]\nafter = {{ within = \"2h\", times = {times} }}"
             );
         }
         if self.deny {
@@ -71,6 +71,8 @@ impl Parts {
         if self.elsewhere {
             text += "[[grant]]\nname = \"l\"\nwho = [\"group:leads\"]\non = [\"sshd\"]\napprove = []\nstarts = \"login\"\nfor = { default = \"1h\" }\n\
                      [[grant]]\nname = \"s\"\nwho = [\"any\"]\non = [\"su\", \"sudo\"]\nas = [\"postgres\", \"self\"]\nfor = { default = \"10m\", max = \"20m\" }\napprove = []\n\
+                     [[grant]]\nname = \"h\"\nwho = [\"group:ops\"]\non = [\"sshd\"]\nfrom = [\"10.1.0.0/16\"]\nfor = { default = \"10m\", max = \"20m\" }\n\
+                     approve = [ { by = [\"group:leads\", \"group:ops\"] } ]\n\
                      [[legacy]]\nname = \"o\"\nwho = [\"user:erin\"]\non = [\"sshd\"]\nowner = \"user:carol\"\nreason = \"an appliance\"\nuntil = 2026-11-30\n";
         }
         text
