@@ -91,7 +91,7 @@ pub struct Emergency {
     pub humans: Humans,
     /// Under which rule.
     pub rule: RuleName,
-    /// When it was taken: by the clock of then, or by one that was set forward since, in the same boot.
+    /// When it was taken: by the clock of then, or, if that was set since in the same boot, by the clock as it is.
     pub at: WallTime,
     /// The same on the boot clock, while it is that boot.
     pub at_boot: Option<BootTime>,

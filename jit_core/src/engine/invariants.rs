@@ -144,6 +144,14 @@ pub fn no_approval_is_repeated_too_often(world: &World, parts: &Parts) {
     assert!(counts.values().all(|count| *count <= parts.repetitive.unwrap_or(0)), "{counts:?}");
 }
 
+/// By a clock that nobody can set, an emergency of this boot was taken when the state says.
+pub fn every_emergency_is_as_old_as_it_is(world: &World) {
+    for taken in world.state.emergencies() {
+        let age = taken.at_boot.map(|boot| boot.until(world.now.boot));
+        assert!(age.is_none_or(|age| taken.at == world.now.wall.minus(age)), "{taken:?} at {:?}", world.now);
+    }
+}
+
 /// What repeats an approval lets nobody in whom that did not: as nobody else, and from nowhere else.
 pub fn no_repetition_is_more_than_what_was_approved(world: &World) {
     let issued: BTreeMap<_, _> = world.log.iter().filter_map(|(_, event)| issued(event)).map(|issued| (issued.id, issued)).collect();

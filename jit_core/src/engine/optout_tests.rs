@@ -112,6 +112,36 @@ fn an_emergency_that_was_taken_before_the_clock_was_set_forward_counts_as_long_a
 }
 
 #[test]
+fn an_emergency_is_as_old_as_it_is_whatever_the_clock_said_in_between() {
+    let reviewed = |world: &mut World, name: &str| {
+        let id = emergency(world, name).unwrap();
+        review(world, "carol", id).unwrap();
+    };
+    let mut world = world();
+    for _ in 0..2 {
+        reviewed(&mut world, "alice");
+        world.pass(hours(1));
+    }
+    world.pass(hours(21 * 24));
+    // Somebody types the wrong year, and puts it right.
+    world.step_wall(400 * 86_400);
+    world.pass(Span::from_secs(60));
+    for _ in 0..2 {
+        reviewed(&mut world, "bob");
+        world.pass(hours(1));
+    }
+    world.step_wall(-400 * 86_400);
+    for _ in 0..2 {
+        reviewed(&mut world, "alice");
+        world.pass(hours(1));
+    }
+    assert!(matches!(emergency(&mut world, "bob"), Err(Refusal::LimitReached { times: 2, .. })), "those of two hours ago count");
+    world.pass(hours(7 * 24 - 3));
+    assert!(emergency(&mut world, "bob").is_ok(), "taken while the clock was ahead, they count no longer than others");
+    assert!(matches!(emergency(&mut world, "alice"), Err(Refusal::LimitReached { times: 2, .. })));
+}
+
+#[test]
 fn an_emergency_needs_a_reason_and_has_a_budget_that_rolls() {
     let mut world = world();
     let silent = Wish { reason: None, ..wish() };

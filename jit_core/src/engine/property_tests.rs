@@ -2,9 +2,9 @@
 
 use super::fixture::{World, actor, entry};
 use super::invariants::{
-    Book, deciding_and_explaining_agree, folded, no_approval_is_repeated_too_often, no_grant_is_extended_too_often,
-    no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_repetition_is_more_than_what_was_approved, no_use_is_taken_twice,
-    nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain, the_picked_events_make_the_same,
+    Book, deciding_and_explaining_agree, every_emergency_is_as_old_as_it_is, folded, no_approval_is_repeated_too_often,
+    no_grant_is_extended_too_often, no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_repetition_is_more_than_what_was_approved,
+    no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain, the_picked_events_make_the_same,
     warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away, what_is_taken_back_leaves_nothing,
     what_is_to_be_longer_is_live,
 };
@@ -124,6 +124,7 @@ proptest! {
             what_can_be_repeated_can_be_taken_away(&world);
         }
         no_approval_is_repeated_too_often(&world, &parts);
+        every_emergency_is_as_old_as_it_is(&world);
         no_repetition_is_more_than_what_was_approved(&world);
         no_grant_is_extended_too_often(&world, &parts);
         nobody_decided_their_own(&world);
