@@ -339,18 +339,29 @@ pub fn has_stale(state: &State, policy: Option<&Policy>, now: WallTime) -> bool 
     stale_rules(state, policy, now).next().is_some()
 }
 
-/// Standing exemptions that end within a month, or have ended, of which it was not said today.
+/// Standing exemptions that end within a month, or have ended, of which it was not said today; and those of which it was said that
+/// they have, by a clock that is right again.
 fn stale_rules<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = &'a LegacyRule> {
     let rules = policy.into_iter().flat_map(|policy| &policy.legacy);
-    let due = rules.filter(move |rule| is_stale(state, rule, now));
+    let due = rules.filter(move |rule| is_stale(state, rule, now) || state.said_over(rule) > 0);
     due.filter(move |rule| state.stale_said(&rule.name).is_none_or(|said| said > now || said.until(now) >= DAY))
 }
 
 fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item = Event> + 'a {
     let now = context.now.wall;
     stale_rules(state, context.policy, now).map(move |rule| {
-        let (days_left, over) = (state.days_left(rule, now), state.is_over(rule, now));
-        let over = if over { state.said_over(rule).saturating_add(1) } else { 0 };
+        let (days_left, over) = (state.days_left(rule, now), days_over(state, rule, now));
         event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left, over }.into()
     })
+}
+
+/// On how many days it was said that a standing exemption has ended, with today. A clock that was set back to before it was said
+/// was ahead then, or is behind now: that day counts for nothing, unless there were more.
+fn days_over(state: &State, rule: &LegacyRule, now: WallTime) -> u32 {
+    let was_ahead = state.stale_said(&rule.name).is_some_and(|said| said > now);
+    match state.said_over(rule) {
+        _ if !state.is_over(rule, now) => 0,
+        1 if was_ahead => 1,
+        days => days.saturating_add(1),
+    }
 }

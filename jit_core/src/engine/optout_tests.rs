@@ -567,6 +567,7 @@ fn a_standing_exemption_that_has_ended_is_not_opened_again_by_a_clock_that_falls
     world.pass(hours(1));
     world.step_wall(-400 * day);
     assert!(backup(&world), "it was said once only that it is over");
+    assert_eq!(said(&world), (38, 0), "and by a clock that is right again it is not");
     world.pass(world.now.wall.until(ends.minus(hours(1))));
     assert_eq!((backup(&world), said(&world)), (true, (0, 0)));
     for (passed, over) in [(24, (-1, 1)), (24, (-2, 2))] {
@@ -583,4 +584,27 @@ fn a_standing_exemption_that_has_ended_is_not_opened_again_by_a_clock_that_falls
     let other = super::fixture::POLICY.replace("until = 2026-12-31", "until = 2027-01-31");
     world.policy = World::with(&other).policy;
     assert!(backup(&world), "another date opens it");
+}
+
+#[test]
+fn clocks_that_are_ahead_again_and_again_close_no_standing_exemption() {
+    let day = 86_400;
+    let mut world = World::new();
+    let backup = |world: &World| world.lets_in("postgres", "sshd", Some("postgres"));
+    let over = |world: &World| {
+        world.log.iter().rev().find_map(|(_, event)| if let Event::OptoutStale(stale) = event { Some(stale.over) } else { None })
+    };
+    // At each start the clock is where it stops without a battery, until the network's time comes.
+    for _ in 0..3 {
+        world.step_wall(400 * day);
+        assert_eq!((backup(&world), over(&world)), (false, Some(1)));
+        world.step_wall(-day);
+        assert_eq!((backup(&world), over(&world)), (false, Some(1)), "two moments in which it is wrong are no two days");
+        world.step_wall(-399 * day);
+        assert_eq!((backup(&world), over(&world)), (true, Some(0)));
+        world.pass(hours(5 * 24));
+    }
+    assert!(backup(&world));
+    world.state = world.replayed();
+    assert!(backup(&world));
 }
