@@ -29,7 +29,7 @@ pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
 pub use remedy::Remedy;
 
-pub use see::{Viewer, approvers_in_words, could_approve_something};
+pub use see::{Viewer, approvers_in_words, could_approve_something, reviewers_of};
 pub use session::must_bind;
 
 use crate::actor::{Actor, Humans, Inside};

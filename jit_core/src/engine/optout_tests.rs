@@ -177,6 +177,42 @@ fn a_review_that_nobody_does_is_said_each_day() {
 }
 
 #[test]
+fn who_reviews_an_emergency_is_also_whom_the_policy_in_force_names() {
+    let with = |by: &str, rule: &str| {
+        let text = POLICY.replace("review = { by = [\"group:leads\"]", &format!("review = {{ by = [\"{by}\"]"));
+        World::with(&text.replace("name = \"oncall\"", &format!("name = \"{rule}\""))).policy
+    };
+    let mut world = world();
+    world.policy = with("user:left", "oncall");
+    let first = emergency(&mut world, "alice").unwrap();
+    assert_eq!(review(&mut world, "dave", first), Err(Refusal::NoSuch { what: first.to_string() }));
+    world.policy = with("group:leads", "oncall");
+    let by = "left or group leads".to_owned();
+    world.pass(hours(25));
+    assert_eq!(emergency(&mut world, "alice"), Err(Refusal::Unreviewed { id: first, by }));
+    let told = world.log.iter().rev().find_map(|(_, event)| match event {
+        Event::OptoutOverdue(overdue) => Some(super::approvers_in_words(&overdue.review_by)),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("left or group leads"));
+    assert_eq!(review(&mut world, "alice-adm", first), Err(Refusal::OwnReview { id: first }), "still never one's own");
+    assert_eq!(review(&mut world, "dave", first), Ok(()));
+    // The rule has another name: whoever reviews those of today reviews it.
+    let second = emergency(&mut world, "alice").unwrap();
+    world.policy = with("user:erin", "on-duty");
+    assert_eq!(review(&mut world, "bob", second), Err(Refusal::NoSuch { what: second.to_string() }));
+    assert_eq!(review(&mut world, "erin", second), Ok(()));
+    // Another rule's reviewer is nobody's while its own is there.
+    let third = emergency(&mut world, "bob").unwrap();
+    let other = "[[emergency]]\nname = \"dba\"\nwho = [\"user:bob\"]\non = [\"su\"]\nlimit = { times = 1, per = \"7d\" }\n\
+        review = { by = [\"user:postgres\"], within = \"1d\" }\n";
+    let text = POLICY.replace("name = \"oncall\"", "name = \"on-duty\"");
+    world.policy = World::with(&format!("{text}{other}")).policy;
+    assert_eq!(review(&mut world, "postgres", third), Err(Refusal::NoSuch { what: third.to_string() }));
+    assert_eq!(review(&mut world, "erin", third), Ok(()), "nor does whom it named then lose it");
+}
+
+#[test]
 fn the_same_again_needs_no_approval_within_its_time_and_number() {
     let mut world = world();
     assert!(!world.lets_in("alice", "sudo", Some("root")));

@@ -42,14 +42,18 @@ impl Viewer<'_> {
     /// Whether they see this emergency and its review.
     #[must_use]
     pub fn sees_emergency(&self, taken: &Emergency) -> bool {
-        self.owns(taken.uid.0, &taken.user) || may_approve(&taken.review_by, self.subject) == Fit::Yes || self.sees_all()
+        self.owns(taken.uid.0, &taken.user) || self.may_review(taken) || self.sees_all()
     }
 
     /// Whether a review waits for them: it is due, and the emergency is not theirs.
     #[must_use]
     pub fn may_review_now(&self, taken: &Emergency) -> bool {
         let own = taken.humans.uids.contains(&self.subject.uid) || taken.humans.names.contains(&self.subject.name);
-        taken.review.next().is_some() && !own && may_approve(&taken.review_by, self.subject) == Fit::Yes
+        taken.review.next().is_some() && !own && self.may_review(taken)
+    }
+
+    fn may_review(&self, taken: &Emergency) -> bool {
+        may_approve(&reviewers_of(taken, self.policy), self.subject) == Fit::Yes
     }
 
     /// Whether they see this session; its grant, if it is at hand, says who could approve it.
@@ -83,6 +87,21 @@ impl Viewer<'_> {
     fn owns(&self, uid: u32, user: &UserName) -> bool {
         self.subject.uid.0 == uid && self.subject.name == *user
     }
+}
+
+/// Who may review an emergency: whom its rule named when it was taken, and whom the rule of that name names now; if there is none
+/// any more, whoever reviews any. Who was named then may have left, or be called otherwise by now.
+#[must_use]
+pub fn reviewers_of(taken: &Emergency, policy: &Policy) -> Vec<Principal> {
+    let is_there = policy.emergencies.iter().any(|rule| rule.name == taken.rule);
+    let rules = policy.emergencies.iter().filter(|rule| !is_there || rule.name == taken.rule);
+    let mut reviewers = taken.review_by.clone();
+    for principal in rules.flat_map(|rule| &rule.review.by) {
+        if !reviewers.contains(principal) {
+            reviewers.push(principal.clone());
+        }
+    }
+    reviewers
 }
 
 /// Whether somebody could approve in one of these stages.
