@@ -13,7 +13,7 @@ use crate::grant::{Kind, LiveGrant};
 use crate::id::GrantId;
 use crate::name::RuleName;
 use crate::policy::judge::{Forbidden, Question, Standing};
-use crate::policy::{GrantRule, LegacyRule, Policy, SessionRule};
+use crate::policy::{GrantRule, LegacyRule, Policy, Require};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -67,7 +67,7 @@ pub(super) fn way_in<'a>(
         let repeated = || Repetition::of(state, policy, entry, now).map(Way::Repetitive);
         once_with(grant).chain(once_with(standing)).chain(once_with(repeated)).flatten()
     };
-    let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| session_rule(way).is_none_or(|rule| binds(rule, arrival.bound)));
+    let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| binds(require(way), arrival.bound));
     let is_own = |way: &Way<'_>| arrival.is_some_and(|arrival| state.is_inside_of(&arrival.inside, &approvers(state, way), policy));
     match ways().find(|way| !is_own(way) && can_be_bound(way)) {
         Some(way) => Ok(way),
@@ -77,13 +77,13 @@ pub(super) fn way_in<'a>(
     }
 }
 
-/// What the rule by which one comes in says of sessions.
-pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
+/// How surely a session that comes in by it must be bound.
+pub(super) fn require(way: &Way<'_>) -> Require {
     match way {
-        Way::Grant(grant) => Some(&grant.terms.common.session),
-        Way::Login(rule) => Some(&rule.session),
-        Way::Repetitive(again) => Some(&again.rule.session),
-        Way::Legacy(_) => None,
+        Way::Grant(grant) => grant.terms.common.session.require,
+        Way::Login(rule) => rule.session.require,
+        Way::Repetitive(again) => again.require(),
+        Way::Legacy(_) => Require::Any,
     }
 }
 
@@ -110,7 +110,7 @@ fn best_grant<'a>(state: &'a State, entry: &'a Entry, arrival: Option<&Arrival>,
     let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
     admitting.max_by_key(|grant| {
         let is_anothers = arrival.is_none_or(|arrival| !state.is_inside_of(&arrival.inside, &approvers_of(state, grant), policy));
-        let binds = arrival.is_none_or(|arrival| binds(&grant.terms.common.session, arrival.bound));
+        let binds = arrival.is_none_or(|arrival| binds(grant.terms.common.session.require, arrival.bound));
         (is_anothers, binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
     })
 }

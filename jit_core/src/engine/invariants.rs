@@ -152,7 +152,8 @@ pub fn every_emergency_is_as_old_as_it_is(world: &World) {
     }
 }
 
-/// What repeats an approval lets nobody in whom that did not: as nobody else, and from nowhere else.
+/// What repeats an approval lets nobody in whom that did not: as nobody else, from nowhere else, bound no less, and never more
+/// often than was said.
 pub fn no_repetition_is_more_than_what_was_approved(world: &World) {
     let issued: BTreeMap<_, _> = world.log.iter().filter_map(|(_, event)| issued(event)).map(|issued| (issued.id, issued)).collect();
     for (_, event) in &world.log {
@@ -163,6 +164,7 @@ pub fn no_repetition_is_more_than_what_was_approved(world: &World) {
         let lies_within = |network: &ipnet::IpNet| basis.from.iter().any(|approved| approved.contains(network));
         let is_within = !again.from.is_empty() && again.from.iter().all(lies_within);
         assert!(basis.from.is_empty() || is_within, "{again:?} repeats {basis:?}");
+        assert!(basis.uses.is_none() && again.session.require >= basis.session.require, "{again:?} repeats {basis:?}");
     }
 }
 

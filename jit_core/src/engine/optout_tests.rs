@@ -21,7 +21,6 @@ who = ["group:ops"]
 on = ["sudo"]
 as = ["root", "postgres"]
 for = { default = "30m", max = "4h" }
-uses = { max = 5 }
 approve = [ { by = ["group:leads"] } ]
 escalate = { after = "15m", to = ["group:managers"] }
 reason = { min = 3, pattern = 'INC-\d+' }
@@ -488,7 +487,7 @@ fn a_grant_that_is_no_good_from_where_they_are_is_in_the_way_of_no_other() {
 
 #[test]
 fn reasons_and_uses_are_what_the_rule_asks_for() {
-    let mut world = world();
+    let mut world = World::with(&POLICY.replacen("approve =", "uses = { max = 5 }\napprove =", 1));
     let reason = |text: &str| Wish { reason: Some(text.to_owned()), ..wish() };
     assert!(matches!(world.request_of(&actor("alice"), reason("just because")), Err(Refusal::ReasonPattern { .. })));
     assert!(matches!(world.request_of(&actor("alice"), Wish { uses: Some(6), ..wish() }), Err(Refusal::TooManyUses { most: 5, .. })));

@@ -1,9 +1,10 @@
-//! The same again, without asking again: what was approved, by which rule it is repeated, and from where.
+//! The same again, without asking again: what was approved, by which rule it is repeated, and from where. It is given anew, so the
+//! policy must still give the same, if somebody approves it.
 
 use crate::grant::Common;
 use crate::optout::Basis;
 use crate::policy::judge::Question;
-use crate::policy::{Policy, RepetitiveRule};
+use crate::policy::{Policy, RepetitiveRule, Require};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -15,7 +16,8 @@ pub(super) struct Repetition<'a> {
     pub rule: &'a RepetitiveRule,
     /// Of this approval.
     pub basis: &'a Basis,
-    /// From where: from whence both of them let in. Its grant lets in for longer than this moment.
+    /// From where: from where both of them let in, and the rule by which it could be requested. Its grant is good for longer than
+    /// this moment.
     pub from: Vec<IpNet>,
 }
 
@@ -28,8 +30,15 @@ impl<'a> Repetition<'a> {
             let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(run_as), at: now.wall };
             let mut rules = policy.repeated_by(question, entry.remote).filter(|rule| basis.is_good(rule.after, entry.remote, now));
             let rule = rules.next().filter(|_| same)?;
-            Some(Self { rule, basis, from: in_both(&rule.scope.from, &basis.terms.common.from)? })
+            let given = policy.requested_from(question, entry.remote)?;
+            let from = in_both(&rule.scope.from, &basis.terms.common.from).and_then(|from| in_both(&from, &given.scope.from))?;
+            Some(Self { rule, basis, from })
         })
+    }
+
+    /// How surely its sessions must be bound: as surely as those of what it repeats, at least.
+    pub fn require(&self) -> Require {
+        self.rule.session.require.max(self.basis.terms.common.session.require)
     }
 }
 

@@ -43,6 +43,9 @@ impl Parts {
             "[[grant]]\nname = \"g\"\nwho = [\"group:ops\", \"group:leads\"]\non = [\"sudo\"]\nfor = {{ default = \"10m\", max = \"{}m\" }}\napprove = [ {stages} ]",
             self.max_min
         );
+        if self.elsewhere {
+            text += "session = { require = \"cgroup\" }\n";
+        }
         if let Some(uses) = self.uses {
             let _ = writeln!(text, "uses = {{ max = {uses} }}");
         }

@@ -1,6 +1,6 @@
 //! Sessions: coming in, going, and the start of the daemon.
 
-use super::check::{Way, session_rule, way_in};
+use super::check::{self, Way, way_in};
 use super::denial::{Denial, Why};
 use super::end::with_its_extension;
 use super::repetition::Repetition;
@@ -34,7 +34,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
         Ok(way) => way,
     };
-    let require = session_rule(&way).map_or(Require::Any, |rule| rule.require);
+    let require = check::require(&way);
     let (grant, mut events) = match way {
         Way::Grant(grant) => (grant.terms.id, started(grant, now)?),
         Way::Login(rule) => {
@@ -73,7 +73,9 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
                 (id, events)
             }
         },
-        Way::Repetitive(Repetition { rule, basis, from }) => {
+        Way::Repetitive(again) => {
+            let session = SessionRule { require: again.require(), ..again.rule.session.clone() };
+            let Repetition { rule, basis, from } = again;
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let until = super::cut(until, basis.terms.common.hours.as_ref(), now, now.wall, &rule.name)?;
             let minted = Minted {
@@ -81,7 +83,7 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
                 rule: &rule.name,
                 from: &from,
                 hours: rule.scope.hours.as_ref(),
-                session: &rule.session,
+                session: &session,
                 stages: &basis.terms.common.stages,
                 reason: "",
                 until,
@@ -116,9 +118,9 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     Ok((Reply::Session(id, grant, require), events))
 }
 
-/// Whether a session that can be bound so is let in by this rule.
-pub(super) fn binds(rule: &SessionRule, bound: Bound) -> bool {
-    match (rule.require, bound) {
+/// Whether a session that can be bound so is let in where this is asked for.
+pub(super) fn binds(require: Require, bound: Bound) -> bool {
+    match (require, bound) {
         (Require::Any, Bound::Cgroup | Bound::Tree) | (Require::Cgroup, Bound::Cgroup) => true,
         (Require::Cgroup, Bound::Tree) => false,
     }
@@ -127,7 +129,7 @@ pub(super) fn binds(rule: &SessionRule, bound: Bound) -> bool {
 /// Whether nobody may come in by this grant who cannot be ended for sure.
 #[must_use]
 pub fn must_bind(state: &State, grant: GrantId) -> bool {
-    state.grant(grant).is_some_and(|grant| !binds(&grant.terms().common.session, Bound::Tree))
+    state.grant(grant).is_some_and(|grant| !binds(grant.terms().common.session.require, Bound::Tree))
 }
 
 /// The first use of a grant that waited for it.

@@ -351,6 +351,14 @@ impl Policy {
         }
     }
 
+    /// A rule under which the subject may request something, and what it gives is good from there.
+    #[must_use]
+    pub fn requested_from(&self, question: Question<'_>, remote: Remote) -> Option<&GrantRule> {
+        let gives =
+            |rule: &&GrantRule| requestable(rule, question, Wanted::default()).and_then(|()| from_allowed(&rule.scope.from, remote));
+        self.grants.about(question.subject).find(|rule| gives(rule).is_ok())
+    }
+
     /// Which rule an emergency falls under: the first that matches and whose maximum covers what is wanted.
     pub fn rule_for_emergency(&self, question: Question<'_>, wanted: Option<Span>) -> EmergencyRuling<'_> {
         let mut longest: Option<&EmergencyRule> = None;

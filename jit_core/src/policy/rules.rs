@@ -122,8 +122,8 @@ pub enum AtExpiry {
     Keep,
 }
 
-/// How surely a session must be bound, so that it can be ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How surely a session must be bound, so that it can be ended: the stricter is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Require {
     /// As well as the host can.
