@@ -200,7 +200,7 @@ mod tests {
     fn who_is_forbidden_something_for_want_of_knowledge_is_told_that_and_a_rule_that_forbids_it_for_sure_comes_first() {
         let deny = |name: &str, on: &str, more: &str| format!("[[deny]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"{on}\"]\n{more}\n");
         let contractors = deny("contractors", "sudo", "").replace("any", "group:contractors");
-        let night = deny("night", "sudo", "hours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let night = deny("night", "sudo", "hours = [\"00:00-02:30\"]\nzone = \"Europe/Berlin\"");
         let abroad = deny("abroad", "sshd", "from = [\"192.0.2.0/24\"]");
         let world = World::with(&format!("{POLICY}{contractors}{night}{abroad}"));
         let why = |entry: &Entry| denied(&world, entry).why.to_string();
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn whom_a_rule_might_let_in_if_something_were_known_is_told_what() {
-        let hours = POLICY.replace("name = \"ops-root\"", "name = \"ops-root\"\nhours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let hours = POLICY.replace("name = \"ops-root\"", "name = \"ops-root\"\nhours = [\"00:00-02:30\"]\nzone = \"Europe/Berlin\"");
         let mut world = World::with(&hours);
         let nowhere = |name: &str| Entry { remote: crate::subject::Remote::Unknown, ..entry(name, "sshd", Some(name)) };
         assert_eq!(denied(&world, &nowhere("postgres")).why, Why::Unknown(Unknown::Address));

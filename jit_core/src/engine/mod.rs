@@ -320,3 +320,5 @@ pub mod scenario;
 mod session_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown_tests;

@@ -201,6 +201,14 @@ pub struct GrantRule {
     pub session: SessionRule,
 }
 
+impl GrantRule {
+    /// How many people must approve, in all stages together.
+    #[must_use]
+    pub fn approvals(&self) -> u64 {
+        self.stages.iter().map(|stage| u64::from(stage.count)).fold(0, u64::saturating_add)
+    }
+}
+
 /// `limit`: how often one person may take an opt-out, in how long a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
