@@ -94,7 +94,7 @@ fn act(input: &mut Unstructured<'_>) -> Result<Act> {
         14 => Act::Review { who, which },
         15 => Act::Extend { who, minutes: input.int_in_range(1..=90)? },
         16 => Act::Open { who },
-        17 => Act::OpenElsewhere { who, door: input.choose_index(DOORS.len())? },
+        17 => Act::OpenElsewhere { who, door: input.choose_index(2 * DOORS.len())? },
         18 => Act::Unbound { which },
         19 => Act::Close { which },
         20 => Act::Ended { which },

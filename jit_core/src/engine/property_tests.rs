@@ -45,14 +45,14 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => (who(), proptest::option::of(1..300_u64), proptest::option::of(1..4_u32), proptest::option::weighted(0.2, 1..600_u64))
             .prop_map(|(who, minutes, uses, later_min)| Act::Request { who, minutes, uses, later_min }),
-        1 => (who(), 0..5_usize).prop_map(|(who, door)| Act::RequestElsewhere { who, door }),
+        2 => (who(), 0..5_usize).prop_map(|(who, door)| Act::RequestElsewhere { who, door }),
         1 => (who(), who()).prop_map(|(who, whom)| Act::GrantTo { who, whom }),
         8 => (who(), 0..4_usize).prop_map(|(who, which)| Act::Approve { who, which }),
         1 => (who(), 0..4_usize, 0..4_usize).prop_map(|(who, session, which)| Act::ApproveWithin { who, session, which }),
         1 => (who(), 0..4_usize, 1..60_u64).prop_map(|(who, which, minutes)| Act::Shorten { who, which, minutes }),
         1 => (who(), 0..4_usize).prop_map(|(who, which)| Act::Cancel { who, which }),
         1 => (who(), who()).prop_map(|(who, whom)| Act::RevokeAll { who, whom }),
-        1 => (who(), 0..5_usize).prop_map(|(who, door)| Act::OpenElsewhere { who, door }),
+        2 => (who(), 0..10_usize).prop_map(|(who, door)| Act::OpenElsewhere { who, door }),
         1 => (0..4_usize).prop_map(|which| Act::Unbound { which }),
         1 => (who(), 0..4_usize).prop_map(|(who, which)| Act::Deny { who, which }),
         1 => who().prop_map(|who| Act::Drop { who }),
