@@ -185,7 +185,13 @@ fn who_reviews_an_emergency_is_also_whom_the_policy_in_force_names() {
     world.policy = with("user:left", "oncall");
     let first = emergency(&mut world, "alice").unwrap();
     assert_eq!(review(&mut world, "dave", first), Err(Refusal::NoSuch { what: first.to_string() }));
+    let sees = |world: &World| {
+        let viewer = super::Viewer { subject: &subject("dave"), policy: world.policy.as_ref().unwrap() };
+        (viewer.sees_grant(world.state.grant(first).unwrap().terms()), viewer.may_review_now(world.state.emergency(first).unwrap()))
+    };
+    assert_eq!(sees(&world), (false, false));
     world.policy = with("group:leads", "oncall");
+    assert_eq!(sees(&world), (true, true), "it waits for them, so they see it");
     let by = "left or group leads".to_owned();
     world.pass(hours(25));
     assert_eq!(emergency(&mut world, "alice"), Err(Refusal::Unreviewed { id: first, by }));

@@ -1,6 +1,6 @@
 //! Who sees and may do what with a request or grant.
 
-use crate::grant::Terms;
+use crate::grant::{Kind, Terms};
 use crate::name::{RuleName, UserName};
 use crate::optout::Emergency;
 use crate::policy::{Fit, Policy, Principal, Stage, any_fits, may_approve};
@@ -36,7 +36,13 @@ impl Viewer<'_> {
     /// Whether they see this grant.
     #[must_use]
     pub fn sees_grant(&self, terms: &Terms) -> bool {
-        self.owns(terms.uid.0, &terms.user) || could_approve(&terms.common.stages, self.subject) || self.sees_all()
+        let known = self.owns(terms.uid.0, &terms.user) || could_approve(&terms.common.stages, self.subject) || self.sees_all();
+        known || (terms.common.kind == Kind::Emergency && self.reviews_now(&terms.common.rule))
+    }
+
+    fn reviews_now(&self, rule: &RuleName) -> bool {
+        let reviewers: Vec<_> = reviewers_in_force(rule, self.policy).cloned().collect();
+        may_approve(&reviewers, self.subject) == Fit::Yes
     }
 
     /// Whether they see this emergency and its review.
@@ -89,19 +95,24 @@ impl Viewer<'_> {
     }
 }
 
-/// Who may review an emergency: whom its rule named when it was taken, and whom the rule of that name names now; if there is none
-/// any more, whoever reviews any. Who was named then may have left, or be called otherwise by now.
+/// Who may review an emergency: whom its rule named when it was taken, and whom the policy in force names. Who was named then may
+/// have left, or be called otherwise by now.
 #[must_use]
 pub fn reviewers_of(taken: &Emergency, policy: &Policy) -> Vec<Principal> {
-    let is_there = policy.emergencies.iter().any(|rule| rule.name == taken.rule);
-    let rules = policy.emergencies.iter().filter(|rule| !is_there || rule.name == taken.rule);
     let mut reviewers = taken.review_by.clone();
-    for principal in rules.flat_map(|rule| &rule.review.by) {
+    for principal in reviewers_in_force(&taken.rule, policy) {
         if !reviewers.contains(principal) {
             reviewers.push(principal.clone());
         }
     }
     reviewers
+}
+
+/// Whom the rule of that name lets review; if there is none any more, whoever reviews any emergency.
+fn reviewers_in_force<'a>(rule: &RuleName, policy: &'a Policy) -> impl Iterator<Item = &'a Principal> {
+    let is_there = policy.emergencies.iter().any(|known| known.name == *rule);
+    let rules = policy.emergencies.iter().filter(move |known| !is_there || known.name == *rule);
+    rules.flat_map(|known| &known.review.by)
 }
 
 /// Whether somebody could approve in one of these stages.
