@@ -4,10 +4,11 @@
 use arbitrary::{Result, Unstructured};
 use jit_core::engine::fixture::World;
 use jit_core::engine::invariants::{
-    Book, deciding_and_explaining_agree, no_approval_is_repeated_too_often, no_grant_is_extended_too_often, no_grant_outgrows_its_rule,
-    no_grant_outlives_its_rule, no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain,
-    the_picked_events_make_the_same, warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away,
-    what_is_taken_back_leaves_nothing, what_is_to_be_longer_is_live,
+    Book, deciding_and_explaining_agree, every_emergency_is_as_old_as_it_is, no_approval_is_repeated_too_often,
+    no_grant_is_extended_too_often, no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_repetition_is_more_than_what_was_approved,
+    no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain, the_picked_events_make_the_same,
+    warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away, what_is_taken_back_leaves_nothing,
+    what_is_to_be_longer_is_live,
 };
 use jit_core::engine::scenario::{Act, DOORS, PEOPLE, Parts, perform};
 use libfuzzer_sys::fuzz_target;
@@ -36,6 +37,8 @@ fuzz_target!(|data: &[u8]| {
         what_can_be_repeated_can_be_taken_away(&world);
     }
     no_approval_is_repeated_too_often(&world, &parts);
+    every_emergency_is_as_old_as_it_is(&world);
+    no_repetition_is_more_than_what_was_approved(&world);
     no_grant_is_extended_too_often(&world, &parts);
     nobody_decided_their_own(&world);
     no_use_is_taken_twice(&world);
@@ -91,7 +94,7 @@ fn act(input: &mut Unstructured<'_>) -> Result<Act> {
         14 => Act::Review { who, which },
         15 => Act::Extend { who, minutes: input.int_in_range(1..=90)? },
         16 => Act::Open { who },
-        17 => Act::OpenElsewhere { who, door: input.choose_index(DOORS.len())? },
+        17 => Act::OpenElsewhere { who, door: input.choose_index(2 * DOORS.len())? },
         18 => Act::Unbound { which },
         19 => Act::Close { which },
         20 => Act::Ended { which },

@@ -91,7 +91,7 @@ pub struct Emergency {
     pub humans: Humans,
     /// Under which rule.
     pub rule: RuleName,
-    /// When it was taken: by the clock of then, or by one that was set forward since, in the same boot.
+    /// When it was taken: by the clock of then, or, if that was set since in the same boot, by the clock as it is.
     pub at: WallTime,
     /// The same on the boot clock, while it is that boot.
     pub at_boot: Option<BootTime>,
@@ -141,13 +141,15 @@ impl Basis {
         self.begun && self.is_left(after, now) && same
     }
 
-    /// Whether something of it is left: from some address, at some hour, it could be repeated.
+    /// Whether something of it is left: from some address, at some hour, it could be repeated. Of what was given for so many
+    /// sessions nothing is: those are counted, and a repetition would be one more.
     #[must_use]
     pub fn is_left(&self, after: After, now: Now) -> bool {
         let Now { wall, boot } = self.terms.issued;
         let within_boot = self.in_this_boot && now.boot >= boot && boot.until(now.boot) < after.within;
         let within_wall = now.wall >= wall && wall.until(now.wall) < after.within;
-        self.broken.is_none() && self.taken < after.times && within_boot && within_wall
+        let is_counted = self.terms.common.max_uses.is_some();
+        self.broken.is_none() && !is_counted && self.taken < after.times && within_boot && within_wall
     }
 }
 
@@ -219,6 +221,7 @@ mod tests {
         assert_eq!(good(&Basis { in_this_boot: false, ..basis.clone() }, first), (false, false), "another boot");
         assert_eq!(good(&Basis { broken: Some(Breaker::Grant(basis.terms.id)), ..basis.clone() }, first), (false, false), "taken away");
         assert_eq!(good(&Basis { begun: false, ..basis.clone() }, first), (true, false), "it has not begun");
+        assert_eq!(good(&with(Common { max_uses: Some(9), ..common.clone() }), first), (false, false), "its uses are counted");
         let from = vec!["10.0.0.0/8".parse().unwrap()];
         assert_eq!(good(&with(Common { from, ..common.clone() }), first), (true, false), "from where is not known");
         let zone = chrono_tz::Tz::UTC;

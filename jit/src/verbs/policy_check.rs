@@ -65,7 +65,7 @@ fn gives(policy: &Policy, subject: &Subject, grant: &GrantView, now: WallTime) -
                 let longer = rule.extend.map_or(0, |extend| extend.max.as_secs().saturating_mul(u64::from(extend.times)));
                 lasts.is_none_or(|lasts| lasts.as_secs() <= rule.max.as_secs().saturating_add(longer))
             }
-            RequestRuling::TooManyUses { .. } | RequestRuling::None => false,
+            RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => false,
         },
     }
 }

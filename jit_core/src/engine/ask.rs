@@ -38,7 +38,7 @@ pub fn askable<'a>(state: &'a State, policy: Option<&'a Policy>, entry: &'a Entr
     let good_here = |from: &[ipnet::IpNet]| from_allowed(from, entry.remote).is_ok();
     let request = match policy.rule_for_request(question, Wanted::default()) {
         RequestRuling::By(rule) => Some(rule).filter(|rule| good_here(&rule.scope.from)),
-        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => None,
+        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => None,
     };
     let emergency = match policy.rule_for_emergency(question, None) {
         EmergencyRuling::By(rule) => Some(rule).filter(|rule| good_here(&rule.scope.from)),

@@ -6,14 +6,14 @@
 use super::Arrival;
 use super::denial::{Denial, Why};
 use super::remedy::Remedy;
+use super::repetition::Repetition;
 use super::session::binds;
 use crate::actor::Humans;
-use crate::grant::{Common, Kind, LiveGrant};
+use crate::grant::{Kind, LiveGrant};
 use crate::id::GrantId;
 use crate::name::RuleName;
-use crate::optout::Basis;
 use crate::policy::judge::{Forbidden, Question, Standing};
-use crate::policy::{GrantRule, LegacyRule, Policy, RepetitiveRule, SessionRule};
+use crate::policy::{GrantRule, LegacyRule, Policy, Require};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -40,7 +40,7 @@ pub(super) enum Way<'a> {
     /// A legacy rule.
     Legacy(&'a LegacyRule),
     /// The same again as was approved before.
-    Repetitive(&'a RepetitiveRule, &'a Basis),
+    Repetitive(Repetition<'a>),
 }
 
 /// The way in, or why there is none; and, once it is known how one arrives, for a session that can be bound so and is in no
@@ -64,10 +64,10 @@ pub(super) fn way_in<'a>(
             Some(Standing::Legacy(rule)) => Some(Way::Legacy(rule)),
             None => None,
         };
-        let repeated = || repetition(state, policy, entry, now).map(|(rule, basis)| Way::Repetitive(rule, basis));
+        let repeated = || Repetition::of(state, policy, entry, now).map(Way::Repetitive);
         once_with(grant).chain(once_with(standing)).chain(once_with(repeated)).flatten()
     };
-    let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| session_rule(way).is_none_or(|rule| binds(rule, arrival.bound)));
+    let can_be_bound = |way: &Way<'_>| arrival.is_none_or(|arrival| binds(require(way), arrival.bound));
     let is_own = |way: &Way<'_>| arrival.is_some_and(|arrival| state.is_inside_of(&arrival.inside, &approvers(state, way), policy));
     match ways().find(|way| !is_own(way) && can_be_bound(way)) {
         Some(way) => Ok(way),
@@ -77,13 +77,13 @@ pub(super) fn way_in<'a>(
     }
 }
 
-/// What the rule by which one comes in says of sessions.
-pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
+/// How surely a session that comes in by it must be bound.
+pub(super) fn require(way: &Way<'_>) -> Require {
     match way {
-        Way::Grant(grant) => Some(&grant.terms.common.session),
-        Way::Login(rule) => Some(&rule.session),
-        Way::Repetitive(rule, _) => Some(&rule.session),
-        Way::Legacy(_) => None,
+        Way::Grant(grant) => grant.terms.common.session.require,
+        Way::Login(rule) => rule.session.require,
+        Way::Repetitive(again) => again.require(),
+        Way::Legacy(_) => Require::Any,
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn session_rule<'a>(way: &Way<'a>) -> Option<&'a SessionRule> {
 fn approvers(state: &State, way: &Way<'_>) -> Humans {
     match way {
         Way::Grant(grant) => approvers_of(state, grant),
-        Way::Repetitive(_, basis) => state.approvers_of(&basis.terms),
+        Way::Repetitive(again) => state.approvers_of(&again.basis.terms),
         Way::Login(_) | Way::Legacy(_) => Humans::default(),
     }
 }
@@ -103,17 +103,6 @@ fn approvers_of(state: &State, grant: &LiveGrant) -> Humans {
     state.approvers_of(basis.map_or(&grant.terms, |basis| &basis.terms))
 }
 
-/// An approval that a rule lets be repeated by this entry.
-fn repetition<'a>(state: &'a State, policy: &'a Policy, entry: &'a Entry, now: Now) -> Option<(&'a RepetitiveRule, &'a Basis)> {
-    state.bases_of(&entry.subject).find_map(|basis| {
-        let Common { service, run_as, .. } = &*basis.terms.common;
-        let same = service.covers(&entry.service) && entry.run_as.as_ref().is_none_or(|target| target == run_as);
-        let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(run_as), at: now.wall };
-        let mut rules = policy.repeated_by(question, entry.remote).filter(|rule| basis.is_good(rule.after, entry.remote, now));
-        rules.next().filter(|_| same).map(|rule| (rule, basis))
-    })
-}
-
 /// Of the grants that admit the entry, one by whose approver's own session it does not come, then one whose session can be bound
 /// as it wants it, then one whose uses are not counted, and then the one that lasts longest. A legacy grant only records; its rule
 /// lets in, so that it stops when the rule does.
@@ -121,7 +110,7 @@ fn best_grant<'a>(state: &'a State, entry: &'a Entry, arrival: Option<&Arrival>,
     let admitting = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy && grant.admits(entry, now));
     admitting.max_by_key(|grant| {
         let is_anothers = arrival.is_none_or(|arrival| !state.is_inside_of(&arrival.inside, &approvers_of(state, grant), policy));
-        let binds = arrival.is_none_or(|arrival| binds(&grant.terms.common.session, arrival.bound));
+        let binds = arrival.is_none_or(|arrival| binds(grant.terms.common.session.require, arrival.bound));
         (is_anothers, binds, grant.terms.common.max_uses.is_none(), grant.validity.ends().left(now))
     })
 }
@@ -142,7 +131,7 @@ pub(super) fn check(state: &State, policy: Option<&Policy>, entry: &Entry, now: 
         Ok(Way::Grant(grant)) => Admission::Grant(grant.terms.id),
         Ok(Way::Login(rule)) => Admission::Rule(rule.name.clone()),
         Ok(Way::Legacy(rule)) => Admission::Rule(rule.name.clone()),
-        Ok(Way::Repetitive(rule, ..)) => Admission::Rule(rule.name.clone()),
+        Ok(Way::Repetitive(again)) => Admission::Rule(again.rule.name.clone()),
         Err(denial) => Admission::Denied(denial),
     }
 }
@@ -211,7 +200,7 @@ mod tests {
     fn who_is_forbidden_something_for_want_of_knowledge_is_told_that_and_a_rule_that_forbids_it_for_sure_comes_first() {
         let deny = |name: &str, on: &str, more: &str| format!("[[deny]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"{on}\"]\n{more}\n");
         let contractors = deny("contractors", "sudo", "").replace("any", "group:contractors");
-        let night = deny("night", "sudo", "hours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let night = deny("night", "sudo", "hours = [\"00:00-02:30\"]\nzone = \"Europe/Berlin\"");
         let abroad = deny("abroad", "sshd", "from = [\"192.0.2.0/24\"]");
         let world = World::with(&format!("{POLICY}{contractors}{night}{abroad}"));
         let why = |entry: &Entry| denied(&world, entry).why.to_string();
@@ -234,7 +223,7 @@ mod tests {
 
     #[test]
     fn whom_a_rule_might_let_in_if_something_were_known_is_told_what() {
-        let hours = POLICY.replace("name = \"ops-root\"", "name = \"ops-root\"\nhours = [\"00:00-06:00\"]\nzone = \"Europe/Berlin\"");
+        let hours = POLICY.replace("name = \"ops-root\"", "name = \"ops-root\"\nhours = [\"00:00-02:30\"]\nzone = \"Europe/Berlin\"");
         let mut world = World::with(&hours);
         let nowhere = |name: &str| Entry { remote: crate::subject::Remote::Unknown, ..entry(name, "sshd", Some(name)) };
         assert_eq!(denied(&world, &nowhere("postgres")).why, Why::Unknown(Unknown::Address));

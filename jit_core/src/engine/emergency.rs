@@ -1,7 +1,7 @@
 //! Emergencies: taken at once, by an explicit act with a reason, and reviewed by somebody else afterwards.
 
 use super::request::{held, reason_within};
-use super::see::approvers_in_words;
+use super::see::{approvers_in_words, reviewers_of};
 use super::{Context, Handled, Reply, Viewer, Wish, humans_behind, note_of};
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
@@ -27,7 +27,7 @@ pub(super) fn take(state: &State, actor: &Actor, wish: &Wish, context: &mut Cont
         return Err(Refusal::AlreadyHeld { id });
     }
     if let Some(open) = unreviewed(state, policy, &humans) {
-        return Err(Refusal::Unreviewed { id: open.grant, by: approvers_in_words(&open.review_by) });
+        return Err(Refusal::Unreviewed { id: open.grant, by: approvers_in_words(&reviewers_of(open, policy)) });
     }
     let taken = taken_within(state, policy, rule, &humans, context.now.wall);
     if taken >= rule.limit.times {
@@ -154,9 +154,10 @@ pub(super) fn review(state: &State, actor: &Actor, id: GrantId, verdict: Verdict
         ReviewState::Reviewed { verdict, by, .. } => return Err(Refusal::Reviewed { id, verdict: verdict.word(), by: by.clone() }),
         ReviewState::Due(_) | ReviewState::Overdue(_) => {}
     }
-    match may_approve(&taken.review_by, &actor.subject) {
+    let reviewers = reviewers_of(taken, policy);
+    match may_approve(&reviewers, &actor.subject) {
         Fit::Yes => {}
-        Fit::No => return Err(Refusal::NotReviewer { id, by: approvers_in_words(&taken.review_by) }),
+        Fit::No => return Err(Refusal::NotReviewer { id, by: approvers_in_words(&reviewers) }),
         Fit::Unknown => return Err(Refusal::GroupsUnknown { user: actor.subject.name.clone() }),
     }
     let reviewer = humans_behind(state, actor, policy)?;

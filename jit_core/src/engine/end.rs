@@ -1,6 +1,6 @@
 //! Ending: cancel, drop, revoke, and what time ends by itself.
 
-use super::see::may_revoke;
+use super::see::{may_revoke, reviewers_of};
 use super::{Context, Grace, Handled, Reply, Target, Viewer, note_of};
 use crate::actor::{Actor, Humans};
 use crate::event::{self, Event};
@@ -192,7 +192,7 @@ pub(super) fn tick(state: &State, running: &[GrantId], context: &Context<'_>) ->
     let ruleless: BTreeMap<_, _> =
         ruleless(state, context.policy, running, now.wall).map(|(terms, why)| (terms.id, (terms, why))).collect();
     let in_time = all_due.iter().filter(|due| !matches!(due, Due::Grant(id) if ruleless.contains_key(id)));
-    let mut events: Vec<Event> = in_time.flat_map(|due| passed(state, due, &all_due, now)).collect();
+    let mut events: Vec<Event> = in_time.flat_map(|due| passed(state, due, &all_due, context)).collect();
     let by = UserName::new(OURSELVES);
     events.extend(ruleless.into_values().map(|(terms, why)| revoked(terms, &by, None, Some(why.to_owned()), Grace::Some)));
     events.extend(stale(state, context));
@@ -240,13 +240,14 @@ pub fn has_ruleless(state: &State, policy: Option<&Policy>, running: &[GrantId],
     ruleless(state, policy, running, now).next().is_some()
 }
 
-fn passed(state: &State, due: &Due, all_due: &BTreeSet<Due>, now: Now) -> Vec<Event> {
+fn passed(state: &State, due: &Due, all_due: &BTreeSet<Due>, context: &Context<'_>) -> Vec<Event> {
+    let now = context.now;
     match due {
         Due::Request(id) => lapsed(state, *id).into_iter().collect(),
         Due::Escalation(id) => escalated(state, *id).into_iter().collect(),
         Due::Grant(id) => begun_or_expired(state, *id, all_due, now),
         Due::Warning(id) => warned(state, *id, now),
-        Due::Review(id) => overdue(state, *id, now).into_iter().collect(),
+        Due::Review(id) => overdue(state, *id, context).into_iter().collect(),
     }
 }
 
@@ -309,14 +310,14 @@ fn warned(state: &State, id: GrantId, now: Now) -> Vec<Event> {
     open.map(warned).collect()
 }
 
-fn overdue(state: &State, id: GrantId, now: Now) -> Option<Event> {
+fn overdue(state: &State, id: GrantId, context: &Context<'_>) -> Option<Event> {
     let taken = state.emergency(id)?;
-    let next = Deadline::after(now, DAY);
+    let next = Deadline::after(context.now, DAY);
     let overdue = event::OptoutOverdue {
         id,
         user: taken.user.clone(),
         rule: taken.rule.clone(),
-        review_by: taken.review_by.clone(),
+        review_by: context.policy.map_or_else(|| taken.review_by.clone(), |policy| reviewers_of(taken, policy)),
         due: taken.due,
         next: next.wall,
         next_boot_ms: next.boot,
@@ -339,18 +340,29 @@ pub fn has_stale(state: &State, policy: Option<&Policy>, now: WallTime) -> bool 
     stale_rules(state, policy, now).next().is_some()
 }
 
-/// Standing exemptions that end within a month, or have ended, of which it was not said today.
+/// Standing exemptions that end within a month, or have ended, of which it was not said today; and those of which it was said that
+/// they have, by a clock that is right again.
 fn stale_rules<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = &'a LegacyRule> {
     let rules = policy.into_iter().flat_map(|policy| &policy.legacy);
-    let due = rules.filter(move |rule| is_stale(state, rule, now));
+    let due = rules.filter(move |rule| is_stale(state, rule, now) || state.said_over(rule) > 0);
     due.filter(move |rule| state.stale_said(&rule.name).is_none_or(|said| said > now || said.until(now) >= DAY))
 }
 
 fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item = Event> + 'a {
     let now = context.now.wall;
     stale_rules(state, context.policy, now).map(move |rule| {
-        let (days_left, over) = (state.days_left(rule, now), state.is_over(rule, now));
-        let over = if over { state.said_over(rule).saturating_add(1) } else { 0 };
+        let (days_left, over) = (state.days_left(rule, now), days_over(state, rule, now));
         event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left, over }.into()
     })
+}
+
+/// On how many days it was said that a standing exemption has ended, with today. A clock that was set back to before it was said
+/// was ahead then, or is behind now: that day counts for nothing, unless there were more.
+fn days_over(state: &State, rule: &LegacyRule, now: WallTime) -> u32 {
+    let was_ahead = state.stale_said(&rule.name).is_some_and(|said| said > now);
+    match state.said_over(rule) {
+        _ if !state.is_over(rule, now) => 0,
+        1 if was_ahead => 1,
+        days => days.saturating_add(1),
+    }
 }

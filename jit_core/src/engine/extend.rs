@@ -80,7 +80,7 @@ pub(super) fn extend(
 fn is_self_service(policy: &Policy, question: Question<'_>) -> bool {
     match policy.rule_for_request(question, Wanted::default()) {
         RequestRuling::By(rule) => rule.stages.is_empty(),
-        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => false,
+        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => false,
     }
 }
 

@@ -144,6 +144,34 @@ pub fn no_approval_is_repeated_too_often(world: &World, parts: &Parts) {
     assert!(counts.values().all(|count| *count <= parts.repetitive.unwrap_or(0)), "{counts:?}");
 }
 
+/// By a clock that nobody can set, an emergency of this boot was taken when the state says.
+pub fn every_emergency_is_as_old_as_it_is(world: &World) {
+    for taken in world.state.emergencies() {
+        let age = taken.at_boot.map(|boot| boot.until(world.now.boot));
+        assert!(age.is_none_or(|age| taken.at == world.now.wall.minus(age)), "{taken:?} at {:?}", world.now);
+    }
+}
+
+/// What repeats an approval lets nobody in whom that did not: as nobody else, from nowhere else, bound no less, and never more
+/// often than was said.
+pub fn no_repetition_is_more_than_what_was_approved(world: &World) {
+    let issued: BTreeMap<_, _> = world.log.iter().filter_map(|(_, event)| issued(event)).map(|issued| (issued.id, issued)).collect();
+    for (_, event) in &world.log {
+        let Event::OptoutTaken(taken) = event else { continue };
+        let Some(basis) = taken.grant else { continue };
+        let (again, basis) = (issued[&taken.id], issued[&basis]);
+        assert_eq!((&again.user, &again.service, &again.run_as), (&basis.user, &basis.service, &basis.run_as), "{again:?}");
+        let lies_within = |network: &ipnet::IpNet| basis.from.iter().any(|approved| approved.contains(network));
+        let is_within = !again.from.is_empty() && again.from.iter().all(lies_within);
+        assert!(basis.from.is_empty() || is_within, "{again:?} repeats {basis:?}");
+        assert!(basis.uses.is_none() && again.session.require >= basis.session.require, "{again:?} repeats {basis:?}");
+    }
+}
+
+fn issued(event: &Event) -> Option<&event::GrantIssued> {
+    if let Event::GrantIssued(issued) = event { Some(issued) } else { None }
+}
+
 /// No grant is made longer more often than its rule lets it.
 pub fn no_grant_is_extended_too_often(world: &World, parts: &Parts) {
     let most = parts.extend.map_or(0, |(times, _)| times);

@@ -13,6 +13,7 @@ mod news;
 mod notify;
 mod recording;
 mod remedy;
+mod repetition;
 mod request;
 mod see;
 mod session;
@@ -28,7 +29,7 @@ pub use notify::{NOTIFIER, Undelivered};
 pub use recording::{Otherwise, Recording, recording};
 pub use remedy::Remedy;
 
-pub use see::{Viewer, approvers_in_words, could_approve_something};
+pub use see::{Viewer, approvers_in_words, could_approve_something, reviewers_of};
 pub use session::must_bind;
 
 use crate::actor::{Actor, Humans, Inside};
@@ -309,6 +310,8 @@ mod property_tests;
 #[cfg(test)]
 mod refused_tests;
 #[cfg(test)]
+mod repetition_tests;
+#[cfg(test)]
 mod scenario;
 #[cfg(all(fuzzing, not(test)))]
 #[allow(missing_docs, reason = "for the tests and for fuzz/ alone")]
@@ -317,3 +320,5 @@ pub mod scenario;
 mod session_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unknown_tests;

@@ -21,7 +21,6 @@ who = ["group:ops"]
 on = ["sudo"]
 as = ["root", "postgres"]
 for = { default = "30m", max = "4h" }
-uses = { max = 5 }
 approve = [ { by = ["group:leads"] } ]
 escalate = { after = "15m", to = ["group:managers"] }
 reason = { min = 3, pattern = 'INC-\d+' }
@@ -112,6 +111,36 @@ fn an_emergency_that_was_taken_before_the_clock_was_set_forward_counts_as_long_a
 }
 
 #[test]
+fn an_emergency_is_as_old_as_it_is_whatever_the_clock_said_in_between() {
+    let reviewed = |world: &mut World, name: &str| {
+        let id = emergency(world, name).unwrap();
+        review(world, "carol", id).unwrap();
+    };
+    let mut world = world();
+    for _ in 0..2 {
+        reviewed(&mut world, "alice");
+        world.pass(hours(1));
+    }
+    world.pass(hours(21 * 24));
+    // Somebody types the wrong year, and puts it right.
+    world.step_wall(400 * 86_400);
+    world.pass(Span::from_secs(60));
+    for _ in 0..2 {
+        reviewed(&mut world, "bob");
+        world.pass(hours(1));
+    }
+    world.step_wall(-400 * 86_400);
+    for _ in 0..2 {
+        reviewed(&mut world, "alice");
+        world.pass(hours(1));
+    }
+    assert!(matches!(emergency(&mut world, "bob"), Err(Refusal::LimitReached { times: 2, .. })), "those of two hours ago count");
+    world.pass(hours(7 * 24 - 3));
+    assert!(emergency(&mut world, "bob").is_ok(), "taken while the clock was ahead, they count no longer than others");
+    assert!(matches!(emergency(&mut world, "alice"), Err(Refusal::LimitReached { times: 2, .. })));
+}
+
+#[test]
 fn an_emergency_needs_a_reason_and_has_a_budget_that_rolls() {
     let mut world = world();
     let silent = Wish { reason: None, ..wish() };
@@ -144,6 +173,48 @@ fn a_review_that_nobody_does_is_said_each_day() {
     review(&mut world, "carol", id).unwrap();
     world.pass(hours(48));
     assert_eq!(names(&world).iter().filter(|name| **name == "optout.overdue").count(), 3);
+}
+
+#[test]
+fn who_reviews_an_emergency_is_also_whom_the_policy_in_force_names() {
+    let with = |by: &str, rule: &str| {
+        let text = POLICY.replace("review = { by = [\"group:leads\"]", &format!("review = {{ by = [\"{by}\"]"));
+        World::with(&text.replace("name = \"oncall\"", &format!("name = \"{rule}\""))).policy
+    };
+    let mut world = world();
+    world.policy = with("user:left", "oncall");
+    let first = emergency(&mut world, "alice").unwrap();
+    assert_eq!(review(&mut world, "dave", first), Err(Refusal::NoSuch { what: first.to_string() }));
+    let sees = |world: &World| {
+        let viewer = super::Viewer { subject: &subject("dave"), policy: world.policy.as_ref().unwrap() };
+        (viewer.sees_grant(world.state.grant(first).unwrap().terms()), viewer.may_review_now(world.state.emergency(first).unwrap()))
+    };
+    assert_eq!(sees(&world), (false, false));
+    world.policy = with("group:leads", "oncall");
+    assert_eq!(sees(&world), (true, true), "it waits for them, so they see it");
+    let by = "left or group leads".to_owned();
+    world.pass(hours(25));
+    assert_eq!(emergency(&mut world, "alice"), Err(Refusal::Unreviewed { id: first, by }));
+    let told = world.log.iter().rev().find_map(|(_, event)| match event {
+        Event::OptoutOverdue(overdue) => Some(super::approvers_in_words(&overdue.review_by)),
+        _ => None,
+    });
+    assert_eq!(told.as_deref(), Some("left or group leads"));
+    assert_eq!(review(&mut world, "alice-adm", first), Err(Refusal::OwnReview { id: first }), "still never one's own");
+    assert_eq!(review(&mut world, "dave", first), Ok(()));
+    // The rule has another name: whoever reviews those of today reviews it.
+    let second = emergency(&mut world, "alice").unwrap();
+    world.policy = with("user:erin", "on-duty");
+    assert_eq!(review(&mut world, "bob", second), Err(Refusal::NoSuch { what: second.to_string() }));
+    assert_eq!(review(&mut world, "erin", second), Ok(()));
+    // Another rule's reviewer is nobody's while its own is there.
+    let third = emergency(&mut world, "bob").unwrap();
+    let other = "[[emergency]]\nname = \"dba\"\nwho = [\"user:bob\"]\non = [\"su\"]\nlimit = { times = 1, per = \"7d\" }\n\
+        review = { by = [\"user:postgres\"], within = \"1d\" }\n";
+    let text = POLICY.replace("name = \"oncall\"", "name = \"on-duty\"");
+    world.policy = World::with(&format!("{text}{other}")).policy;
+    assert_eq!(review(&mut world, "postgres", third), Err(Refusal::NoSuch { what: third.to_string() }));
+    assert_eq!(review(&mut world, "erin", third), Ok(()), "nor does whom it named then lose it");
 }
 
 #[test]
@@ -422,7 +493,7 @@ fn a_grant_that_is_no_good_from_where_they_are_is_in_the_way_of_no_other() {
 
 #[test]
 fn reasons_and_uses_are_what_the_rule_asks_for() {
-    let mut world = world();
+    let mut world = World::with(&POLICY.replacen("approve =", "uses = { max = 5 }\napprove =", 1));
     let reason = |text: &str| Wish { reason: Some(text.to_owned()), ..wish() };
     assert!(matches!(world.request_of(&actor("alice"), reason("just because")), Err(Refusal::ReasonPattern { .. })));
     assert!(matches!(world.request_of(&actor("alice"), Wish { uses: Some(6), ..wish() }), Err(Refusal::TooManyUses { most: 5, .. })));
@@ -537,6 +608,7 @@ fn a_standing_exemption_that_has_ended_is_not_opened_again_by_a_clock_that_falls
     world.pass(hours(1));
     world.step_wall(-400 * day);
     assert!(backup(&world), "it was said once only that it is over");
+    assert_eq!(said(&world), (38, 0), "and by a clock that is right again it is not");
     world.pass(world.now.wall.until(ends.minus(hours(1))));
     assert_eq!((backup(&world), said(&world)), (true, (0, 0)));
     for (passed, over) in [(24, (-1, 1)), (24, (-2, 2))] {
@@ -553,4 +625,27 @@ fn a_standing_exemption_that_has_ended_is_not_opened_again_by_a_clock_that_falls
     let other = super::fixture::POLICY.replace("until = 2026-12-31", "until = 2027-01-31");
     world.policy = World::with(&other).policy;
     assert!(backup(&world), "another date opens it");
+}
+
+#[test]
+fn clocks_that_are_ahead_again_and_again_close_no_standing_exemption() {
+    let day = 86_400;
+    let mut world = World::new();
+    let backup = |world: &World| world.lets_in("postgres", "sshd", Some("postgres"));
+    let over = |world: &World| {
+        world.log.iter().rev().find_map(|(_, event)| if let Event::OptoutStale(stale) = event { Some(stale.over) } else { None })
+    };
+    // At each start the clock is where it stops without a battery, until the network's time comes.
+    for _ in 0..3 {
+        world.step_wall(400 * day);
+        assert_eq!((backup(&world), over(&world)), (false, Some(1)));
+        world.step_wall(-day);
+        assert_eq!((backup(&world), over(&world)), (false, Some(1)), "two moments in which it is wrong are no two days");
+        world.step_wall(-399 * day);
+        assert_eq!((backup(&world), over(&world)), (true, Some(0)));
+        world.pass(hours(5 * 24));
+    }
+    assert!(backup(&world));
+    world.state = world.replayed();
+    assert!(backup(&world));
 }

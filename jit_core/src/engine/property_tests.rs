@@ -2,10 +2,11 @@
 
 use super::fixture::{World, actor, entry};
 use super::invariants::{
-    Book, deciding_and_explaining_agree, folded, no_approval_is_repeated_too_often, no_grant_is_extended_too_often,
-    no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same,
-    the_events_make_a_chain, the_picked_events_make_the_same, warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away,
-    what_is_taken_back_leaves_nothing, what_is_to_be_longer_is_live,
+    Book, deciding_and_explaining_agree, every_emergency_is_as_old_as_it_is, folded, no_approval_is_repeated_too_often,
+    no_grant_is_extended_too_often, no_grant_outgrows_its_rule, no_grant_outlives_its_rule, no_repetition_is_more_than_what_was_approved,
+    no_use_is_taken_twice, nobody_decided_their_own, replaying_makes_the_same, the_events_make_a_chain, the_picked_events_make_the_same,
+    warnings_come_once_and_in_time, what_can_be_repeated_can_be_taken_away, what_is_taken_back_leaves_nothing,
+    what_is_to_be_longer_is_live,
 };
 use super::scenario::{Act, PEOPLE, Parts, perform, wish};
 use super::{Command, Wish};
@@ -44,14 +45,14 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => (who(), proptest::option::of(1..300_u64), proptest::option::of(1..4_u32), proptest::option::weighted(0.2, 1..600_u64))
             .prop_map(|(who, minutes, uses, later_min)| Act::Request { who, minutes, uses, later_min }),
-        1 => (who(), 0..5_usize).prop_map(|(who, door)| Act::RequestElsewhere { who, door }),
+        2 => (who(), 0..5_usize).prop_map(|(who, door)| Act::RequestElsewhere { who, door }),
         1 => (who(), who()).prop_map(|(who, whom)| Act::GrantTo { who, whom }),
         8 => (who(), 0..4_usize).prop_map(|(who, which)| Act::Approve { who, which }),
         1 => (who(), 0..4_usize, 0..4_usize).prop_map(|(who, session, which)| Act::ApproveWithin { who, session, which }),
         1 => (who(), 0..4_usize, 1..60_u64).prop_map(|(who, which, minutes)| Act::Shorten { who, which, minutes }),
         1 => (who(), 0..4_usize).prop_map(|(who, which)| Act::Cancel { who, which }),
         1 => (who(), who()).prop_map(|(who, whom)| Act::RevokeAll { who, whom }),
-        1 => (who(), 0..5_usize).prop_map(|(who, door)| Act::OpenElsewhere { who, door }),
+        2 => (who(), 0..10_usize).prop_map(|(who, door)| Act::OpenElsewhere { who, door }),
         1 => (0..4_usize).prop_map(|which| Act::Unbound { which }),
         1 => (who(), 0..4_usize).prop_map(|(who, which)| Act::Deny { who, which }),
         1 => who().prop_map(|who| Act::Drop { who }),
@@ -123,6 +124,8 @@ proptest! {
             what_can_be_repeated_can_be_taken_away(&world);
         }
         no_approval_is_repeated_too_often(&world, &parts);
+        every_emergency_is_as_old_as_it_is(&world);
+        no_repetition_is_more_than_what_was_approved(&world);
         no_grant_is_extended_too_often(&world, &parts);
         nobody_decided_their_own(&world);
         no_use_is_taken_twice(&world);

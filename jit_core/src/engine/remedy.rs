@@ -85,7 +85,11 @@ fn request(policy: &Policy, question: Question<'_>, remote: Remote) -> Option<Re
             let approvers = rule.stages.first().map(|stage| approvers_in_words(&stage.by)).unwrap_or_default();
             Some(Remedy::Request { rule: rule.name.clone(), run_as: question.run_as?.clone(), approvers })
         }
-        RequestRuling::By(_) | RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => None,
+        RequestRuling::By(_)
+        | RequestRuling::TooLong { .. }
+        | RequestRuling::TooManyUses { .. }
+        | RequestRuling::Unknown(_)
+        | RequestRuling::None => None,
     }
 }
 

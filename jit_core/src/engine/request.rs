@@ -116,13 +116,19 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
         RequestRuling::By(rule) => Ok(rule),
         RequestRuling::TooLong { rule } => Err(Refusal::TooLong { longest: rule.max, rule: rule.name.clone() }),
         RequestRuling::TooManyUses { rule, most } => Err(Refusal::TooManyUses { most, rule: rule.name.clone() }),
-        RequestRuling::None => Err(match policy.unknown_of_request(question) {
-            Some(Unknown::Groups) => Refusal::GroupsUnknown { user: subject.name.clone() },
-            Some(Unknown::Time) => Refusal::HourTwice,
-            Some(Unknown::Address) | None => {
-                Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() }
-            }
-        }),
+        RequestRuling::Unknown(unknown) => Err(not_known(subject, wish, Some(unknown))),
+        RequestRuling::None => Err(not_known(subject, wish, policy.unknown_of_request(question))),
+    }
+}
+
+/// Why no rule gives it: something cannot be known, or it is none.
+fn not_known(subject: &Subject, wish: &Wish, unknown: Option<Unknown>) -> Refusal {
+    match unknown {
+        Some(Unknown::Groups) => Refusal::GroupsUnknown { user: subject.name.clone() },
+        Some(Unknown::Time) => Refusal::HourTwice,
+        Some(Unknown::Address) | None => {
+            Refusal::NoRule { user: subject.name.clone(), service: wish.service.clone(), run_as: wish.run_as.clone() }
+        }
     }
 }
 

@@ -43,6 +43,9 @@ impl Parts {
             "[[grant]]\nname = \"g\"\nwho = [\"group:ops\", \"group:leads\"]\non = [\"sudo\"]\nfor = {{ default = \"10m\", max = \"{}m\" }}\napprove = [ {stages} ]",
             self.max_min
         );
+        if self.elsewhere {
+            text += "session = { require = \"cgroup\" }\n";
+        }
         if let Some(uses) = self.uses {
             let _ = writeln!(text, "uses = {{ max = {uses} }}");
         }
@@ -62,7 +65,7 @@ impl Parts {
         if let Some(times) = self.repetitive {
             let _ = writeln!(
                 text,
-                "[[repetitive]]\nname = \"r\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nafter = {{ within = \"2h\", times = {times} }}"
+                "[[repetitive]]\nname = \"r\"\nwho = [\"group:ops\"]\non = [\"sudo\", \"sshd\"]\nafter = {{ within = \"2h\", times = {times} }}"
             );
         }
         if self.deny {
@@ -71,6 +74,8 @@ impl Parts {
         if self.elsewhere {
             text += "[[grant]]\nname = \"l\"\nwho = [\"group:leads\"]\non = [\"sshd\"]\napprove = []\nstarts = \"login\"\nfor = { default = \"1h\" }\n\
                      [[grant]]\nname = \"s\"\nwho = [\"any\"]\non = [\"su\", \"sudo\"]\nas = [\"postgres\", \"self\"]\nfor = { default = \"10m\", max = \"20m\" }\napprove = []\n\
+                     [[grant]]\nname = \"h\"\nwho = [\"group:ops\"]\non = [\"sshd\"]\nfrom = [\"10.1.0.0/16\"]\nfor = { default = \"10m\", max = \"20m\" }\n\
+                     approve = [ { by = [\"group:leads\", \"group:ops\"] } ]\n\
                      [[legacy]]\nname = \"o\"\nwho = [\"user:erin\"]\non = [\"sshd\"]\nowner = \"user:carol\"\nreason = \"an appliance\"\nuntil = 2026-11-30\n";
         }
         text
@@ -182,6 +187,19 @@ fn holder(world: &World, which: usize) -> (&'static str, Option<GrantId>) {
     named.filter(|_| which != 0).unwrap_or((PEOPLE[which], None))
 }
 
+/// Somebody who was approved something, at that door; else somebody at one.
+fn again(world: &World, which: usize) -> (&'static str, &'static str, Option<&'static str>) {
+    let approved = nth(world.state.bases().map(|basis| &basis.terms), which).and_then(|terms| {
+        let is_there = |(service, run_as): &&(&str, Option<&str>)| {
+            let run_as = run_as.map_or(RunAs::Oneself, RunAs::as_typed);
+            terms.common.service.covers(&Service::new(*service)) && terms.common.run_as == run_as
+        };
+        let (service, run_as) = DOORS.iter().find(is_there)?;
+        Some((PEOPLE.into_iter().find(|name| *name == terms.user.as_str())?, *service, *run_as))
+    });
+    approved.unwrap_or((PEOPLE[which], DOORS[0].0, DOORS[0].1))
+}
+
 /// Whoever is in somebody's session may be them, whatever account they act as.
 fn approve_within(world: &mut World, name: &str, session: usize, which: usize) {
     let inside = nth(world.state.open_sessions().map(|session| (session.id, session.user.clone())), session);
@@ -261,8 +279,9 @@ pub fn perform(world: &mut World, act: Act, parts: &mut Parts, boots: &mut u32) 
             None
         }
         Act::OpenElsewhere { who, door } => {
-            let (service, run_as) = DOORS[door % DOORS.len()];
-            let _ = world.open(entry(PEOPLE[who], service, Some(run_as.unwrap_or(PEOPLE[who]))), 4712);
+            let (name, service, run_as) =
+                DOORS.get(door).map_or_else(|| again(world, who), |(service, run_as)| (PEOPLE[who], *service, *run_as));
+            let _ = world.open(entry(name, service, Some(run_as.unwrap_or(name))), 4712);
             None
         }
         Act::Unbound { which } => {

@@ -1,6 +1,6 @@
 //! Who sees and may do what with a request or grant.
 
-use crate::grant::Terms;
+use crate::grant::{Kind, Terms};
 use crate::name::{RuleName, UserName};
 use crate::optout::Emergency;
 use crate::policy::{Fit, Policy, Principal, Stage, any_fits, may_approve};
@@ -36,20 +36,30 @@ impl Viewer<'_> {
     /// Whether they see this grant.
     #[must_use]
     pub fn sees_grant(&self, terms: &Terms) -> bool {
-        self.owns(terms.uid.0, &terms.user) || could_approve(&terms.common.stages, self.subject) || self.sees_all()
+        let known = self.owns(terms.uid.0, &terms.user) || could_approve(&terms.common.stages, self.subject) || self.sees_all();
+        known || (terms.common.kind == Kind::Emergency && self.reviews_now(&terms.common.rule))
+    }
+
+    fn reviews_now(&self, rule: &RuleName) -> bool {
+        let reviewers: Vec<_> = reviewers_in_force(rule, self.policy).cloned().collect();
+        may_approve(&reviewers, self.subject) == Fit::Yes
     }
 
     /// Whether they see this emergency and its review.
     #[must_use]
     pub fn sees_emergency(&self, taken: &Emergency) -> bool {
-        self.owns(taken.uid.0, &taken.user) || may_approve(&taken.review_by, self.subject) == Fit::Yes || self.sees_all()
+        self.owns(taken.uid.0, &taken.user) || self.may_review(taken) || self.sees_all()
     }
 
     /// Whether a review waits for them: it is due, and the emergency is not theirs.
     #[must_use]
     pub fn may_review_now(&self, taken: &Emergency) -> bool {
         let own = taken.humans.uids.contains(&self.subject.uid) || taken.humans.names.contains(&self.subject.name);
-        taken.review.next().is_some() && !own && may_approve(&taken.review_by, self.subject) == Fit::Yes
+        taken.review.next().is_some() && !own && self.may_review(taken)
+    }
+
+    fn may_review(&self, taken: &Emergency) -> bool {
+        may_approve(&reviewers_of(taken, self.policy), self.subject) == Fit::Yes
     }
 
     /// Whether they see this session; its grant, if it is at hand, says who could approve it.
@@ -83,6 +93,26 @@ impl Viewer<'_> {
     fn owns(&self, uid: u32, user: &UserName) -> bool {
         self.subject.uid.0 == uid && self.subject.name == *user
     }
+}
+
+/// Who may review an emergency: whom its rule named when it was taken, and whom the policy in force names. Who was named then may
+/// have left, or be called otherwise by now.
+#[must_use]
+pub fn reviewers_of(taken: &Emergency, policy: &Policy) -> Vec<Principal> {
+    let mut reviewers = taken.review_by.clone();
+    for principal in reviewers_in_force(&taken.rule, policy) {
+        if !reviewers.contains(principal) {
+            reviewers.push(principal.clone());
+        }
+    }
+    reviewers
+}
+
+/// Whom the rule of that name lets review; if there is none any more, whoever reviews any emergency.
+fn reviewers_in_force<'a>(rule: &RuleName, policy: &'a Policy) -> impl Iterator<Item = &'a Principal> {
+    let is_there = policy.emergencies.iter().any(|known| known.name == *rule);
+    let rules = policy.emergencies.iter().filter(move |known| !is_there || known.name == *rule);
+    rules.flat_map(|known| &known.review.by)
 }
 
 /// Whether somebody could approve in one of these stages.

@@ -1,8 +1,9 @@
 //! Sessions: coming in, going, and the start of the daemon.
 
-use super::check::{Way, session_rule, way_in};
+use super::check::{self, Way, way_in};
 use super::denial::{Denial, Why};
 use super::end::with_its_extension;
+use super::repetition::Repetition;
 use super::{Arrival, Context, Handled, Reply};
 use crate::actor::Humans;
 use crate::event::{self, Event};
@@ -10,13 +11,15 @@ use crate::grant::{Grant, Kind, LiveGrant, Validity};
 use crate::id::{GrantId, SessionId};
 use crate::name::{RuleName, RunAs};
 use crate::optout::Basis;
-use crate::policy::{AtExpiry, Require, Scope, SessionRule, Stage};
+use crate::policy::hours::Hours;
+use crate::policy::{AtExpiry, Require, SessionRule, Stage};
 use crate::refusal::Refusal;
 use crate::session::{Bound, Session, SessionFacts, Tally};
 use crate::span::Span;
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::{BootId, Deadline, Now};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// How long a legacy rule's grant is good for: each day has a record of its own.
@@ -31,13 +34,21 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         Err(denial) => return Ok((Reply::Denied(denial), Vec::new())),
         Ok(way) => way,
     };
-    let require = session_rule(&way).map_or(Require::Any, |rule| rule.require);
+    let require = check::require(&way);
     let (grant, mut events) = match way {
         Way::Grant(grant) => (grant.terms.id, started(grant, now)?),
         Way::Login(rule) => {
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
-            let minted =
-                Minted { kind: Kind::Login, rule: &rule.name, scope: &rule.scope, session: &rule.session, stages: &[], reason: "", until };
+            let minted = Minted {
+                kind: Kind::Login,
+                rule: &rule.name,
+                from: &rule.scope.from,
+                hours: rule.scope.hours.as_ref(),
+                session: &rule.session,
+                stages: &[],
+                reason: "",
+                until,
+            };
             mint(minted, entry, run_as.clone(), context)
         }
         Way::Legacy(rule) => match todays(state, entry, &rule.name, &run_as, now) {
@@ -50,7 +61,8 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
                 let minted = Minted {
                     kind: Kind::Legacy,
                     rule: &rule.name,
-                    scope: &rule.scope,
+                    from: &rule.scope.from,
+                    hours: rule.scope.hours.as_ref(),
                     session: &session,
                     stages: &[],
                     reason: &rule.reason,
@@ -61,14 +73,17 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
                 (id, events)
             }
         },
-        Way::Repetitive(rule, basis) => {
+        Way::Repetitive(again) => {
+            let session = SessionRule { require: again.require(), ..again.rule.session.clone() };
+            let Repetition { rule, basis, from } = again;
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let until = super::cut(until, basis.terms.common.hours.as_ref(), now, now.wall, &rule.name)?;
             let minted = Minted {
                 kind: Kind::Repetitive,
                 rule: &rule.name,
-                scope: &rule.scope,
-                session: &rule.session,
+                from: &from,
+                hours: rule.scope.hours.as_ref(),
+                session: &session,
                 stages: &basis.terms.common.stages,
                 reason: "",
                 until,
@@ -103,9 +118,9 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
     Ok((Reply::Session(id, grant, require), events))
 }
 
-/// Whether a session that can be bound so is let in by this rule.
-pub(super) fn binds(rule: &SessionRule, bound: Bound) -> bool {
-    match (rule.require, bound) {
+/// Whether a session that can be bound so is let in where this is asked for.
+pub(super) fn binds(require: Require, bound: Bound) -> bool {
+    match (require, bound) {
         (Require::Any, Bound::Cgroup | Bound::Tree) | (Require::Cgroup, Bound::Cgroup) => true,
         (Require::Cgroup, Bound::Tree) => false,
     }
@@ -114,7 +129,7 @@ pub(super) fn binds(rule: &SessionRule, bound: Bound) -> bool {
 /// Whether nobody may come in by this grant who cannot be ended for sure.
 #[must_use]
 pub fn must_bind(state: &State, grant: GrantId) -> bool {
-    state.grant(grant).is_some_and(|grant| !binds(&grant.terms().common.session, Bound::Tree))
+    state.grant(grant).is_some_and(|grant| !binds(grant.terms().common.session.require, Bound::Tree))
 }
 
 /// The first use of a grant that waited for it.
@@ -147,7 +162,8 @@ pub(super) fn todays(state: &State, entry: &Entry, rule: &RuleName, run_as: &Run
 struct Minted<'a> {
     kind: Kind,
     rule: &'a RuleName,
-    scope: &'a Scope,
+    from: &'a [IpNet],
+    hours: Option<&'a Hours>,
     session: &'a SessionRule,
     stages: &'a [Stage],
     reason: &'a str,
@@ -169,8 +185,8 @@ fn mint(minted: Minted<'_>, entry: &Entry, run_as: RunAs, context: &mut Context<
         kind: minted.kind,
         request: None,
         uses: None,
-        from: minted.scope.from.clone(),
-        hours: minted.scope.hours.clone(),
+        from: minted.from.to_vec(),
+        hours: minted.hours.cloned(),
         session: minted.session.clone(),
         stages: minted.stages.to_vec(),
         waits_for_s: None,

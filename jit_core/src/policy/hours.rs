@@ -1,7 +1,7 @@
 //! `hours`: when in the week a rule matches, in a time zone of its own.
 //!
 //! A moment is one moment everywhere; what can be doubtful is its local time. While clocks are set back an hour runs
-//! twice, and nobody can say which of the two is meant: then it is unknown whether a window is open.
+//! twice, and nobody can say in which of the two a window opens or closes: if one does, it is unknown whether it is open.
 
 use crate::span::Span;
 use crate::time::WallTime;
@@ -163,7 +163,7 @@ pub enum Open {
     Until(Option<WallTime>),
     /// None is.
     No,
-    /// The local time exists twice.
+    /// The local time exists twice, and one opens or closes in the hour that does.
     Unknown,
 }
 
@@ -172,11 +172,16 @@ impl Hours {
     pub fn at(&self, moment: WallTime) -> Open {
         let Some(utc) = DateTime::from_timestamp_millis(moment.as_millis()) else { return Open::Unknown };
         let local = utc.with_timezone(&self.zone).naive_local();
+        let closes = |local| self.windows.iter().filter_map(|window| window.closes(local)).max();
         match self.zone.from_local_datetime(&local) {
             LocalResult::Single(_) => {}
-            LocalResult::Ambiguous(..) | LocalResult::None => return Open::Unknown,
+            LocalResult::Ambiguous(one, other) => {
+                if local_minutes(one.min(other), one.max(other)).any(|minute| closes(minute).is_some() != closes(local).is_some()) {
+                    return Open::Unknown;
+                }
+            }
+            LocalResult::None => return Open::Unknown,
         }
-        let closes = |local| self.windows.iter().filter_map(|window| window.closes(local)).max();
         let Some(mut end) = closes(local) else { return Open::No };
         while let Some(later) = closes(end) {
             end = later;
@@ -206,6 +211,13 @@ impl Hours {
         // No zone skips a whole day but at the date line; then the window is over.
         WallTime::from_millis(0)
     }
+}
+
+/// The local time of each minute from one moment to another. From the first to the second moment of a local time that exists twice
+/// it is each that does.
+fn local_minutes(first: DateTime<Tz>, last: DateTime<Tz>) -> impl Iterator<Item = NaiveDateTime> {
+    let minutes = last.signed_duration_since(first).num_minutes();
+    (0..=minutes).filter_map(move |minute| Some(first.checked_add_signed(TimeDelta::minutes(minute))?.naive_local()))
 }
 
 impl fmt::Display for Hours {
@@ -301,6 +313,32 @@ mod tests {
         assert_eq!(at(&night, "2026-03-29T00:30:00Z"), until("2026-03-29T01:00:00Z"));
         assert_eq!(at(&night, "2026-03-29T00:59:59Z"), until("2026-03-29T01:00:00Z"));
         assert_eq!(at(&night, "2026-03-29T01:00:00Z"), Open::No);
+    }
+
+    #[test]
+    fn an_hour_that_runs_twice_is_known_where_no_window_opens_or_closes_in_it() {
+        for first_or_second in ["2026-10-25T00:10:00Z", "2026-10-25T01:10:30Z"] {
+            let at = |windows: &[&str]| at(&hours(windows), first_or_second);
+            assert_eq!(at(&["20:00-07:00"]), until("2026-10-25T06:00:00Z"));
+            assert_eq!(at(&["sun 02:00-03:00"]), until("2026-10-25T02:00:00Z"), "both of them");
+            assert_eq!(at(&["00:00-02:30", "02:30-04:00"]), until("2026-10-25T03:00:00Z"), "they are one");
+            for closed in ["08:00-19:00", "01:00-02:00", "03:00-04:00", "mon-sat 02:00-03:00"] {
+                assert_eq!(at(&[closed]), Open::No, "{closed}");
+            }
+            for unknown in ["00:00-02:59", "02:01-03:00", "02:10-02:11"] {
+                assert_eq!(at(&[unknown]), Open::Unknown, "{unknown}");
+            }
+        }
+        // Half an hour, from 01:30 to 02:00.
+        let lord_howe = |window: &str, utc| {
+            let zone = "Australia/Lord_Howe".parse().unwrap();
+            at(&Hours { windows: vec![window.parse().unwrap()], zone }, utc)
+        };
+        for first_or_second in ["2026-04-04T14:40:00Z", "2026-04-04T15:10:00Z"] {
+            assert_eq!(lord_howe("00:00-01:30", first_or_second), Open::No);
+            assert_eq!(lord_howe("00:00-02:00", first_or_second), until("2026-04-04T15:30:00Z"));
+            assert_eq!(lord_howe("00:00-01:45", first_or_second), Open::Unknown);
+        }
     }
 
     fn window() -> impl Strategy<Value = Window> {

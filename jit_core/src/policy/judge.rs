@@ -14,7 +14,7 @@ use crate::span::Span;
 use crate::subject::{Remote, Subject};
 use crate::time::WallTime;
 use std::fmt;
-use unknown::counting;
+use unknown::{certain, counting};
 
 /// Why a rule does not match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum Mismatch {
     NothingToRepeat,
     /// The rule has ended.
     Ended,
+    /// A rule before it asks for more approvals, and of that this is not known.
+    Behind(Unknown),
 }
 
 impl fmt::Display for Mismatch {
@@ -68,6 +70,9 @@ impl fmt::Display for Mismatch {
             Self::TooManyUses(max) => write!(f, "uses: at most {max}"),
             Self::NothingToRepeat => f.write_str("matches, once the same was approved by another person"),
             Self::Ended => f.write_str("until: the rule has ended"),
+            Self::Behind(unknown) => {
+                write!(f, "matches, but a rule before it asks for more approvals, and it is not known whether that does: {unknown}")
+            }
         }
     }
 }
@@ -94,20 +99,23 @@ pub struct Wanted {
     pub uses: Option<u32>,
 }
 
+/// Whether the subject is one of `who` and none of `not`, if that is known.
+fn is_about(scope: &Scope, question: Question<'_>) -> Result<Option<Unknown>, Mismatch> {
+    match (any_fits(&scope.who, question.subject), any_fits(&scope.not, question.subject)) {
+        (_, Fit::Yes) => Err(Mismatch::Not),
+        (Fit::No, _) => Err(Mismatch::Who),
+        (Fit::Yes, Fit::No) => Ok(None),
+        (Fit::Unknown, Fit::No | Fit::Unknown) | (Fit::Yes, Fit::Unknown) => Ok(Some(Unknown::Groups)),
+    }
+}
+
 fn in_scope(scope: &Scope, question: Question<'_>) -> Result<(), Mismatch> {
     if !scope.on.iter().any(|service| service.covers(question.service)) {
         return Err(Mismatch::Service);
     }
-    match any_fits(&scope.not, question.subject) {
-        Fit::Yes => return Err(Mismatch::Not),
-        Fit::Unknown => return Err(Mismatch::Unknown(Unknown::Groups)),
-        Fit::No => {}
-    }
-    match any_fits(&scope.who, question.subject) {
-        Fit::Yes => within_hours(scope.hours.as_ref(), question.at),
-        Fit::Unknown => Err(Mismatch::Unknown(Unknown::Groups)),
-        Fit::No => Err(Mismatch::Who),
-    }
+    let groups = is_about(scope, question)?;
+    let time = counting(within_hours(scope.hours.as_ref(), question.at))?;
+    certain(groups.or(time))
 }
 
 /// Whether a moment lies in one of the windows; no windows: any does.
@@ -130,12 +138,7 @@ fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Re
     if !scope.on.iter().any(|service| service.covers(question.service)) {
         return Err(Mismatch::Service);
     }
-    let groups = match (any_fits(&scope.who, question.subject), any_fits(&scope.not, question.subject)) {
-        (_, Fit::Yes) => return Err(Mismatch::Not),
-        (Fit::No, _) => return Err(Mismatch::Who),
-        (Fit::Yes, Fit::No) => None,
-        (Fit::Unknown, Fit::No | Fit::Unknown) | (Fit::Yes, Fit::Unknown) => Some(Unknown::Groups),
-    };
+    let groups = is_about(scope, question)?;
     match (run_as, question.run_as) {
         (Some(named), Some(target)) if !named.contains(target) => return Err(Mismatch::RunAs(named.clone())),
         // As whom is not known while sudo asks for the account; the session asks again.
@@ -176,11 +179,18 @@ pub fn from_allowed(from: &[ipnet::IpNet], remote: Remote) -> Result<(), Mismatc
 
 /// Whether one may request by this rule, that much.
 fn requestable(rule: &GrantRule, question: Question<'_>, wanted: Wanted) -> Result<(), Mismatch> {
-    in_scope(&rule.scope, question)?;
+    certain(may_request(rule, question)?)?;
+    gives_as_much(rule, wanted)
+}
+
+/// Whether one may request something by this rule, if that is known.
+fn may_request(rule: &GrantRule, question: Question<'_>) -> Result<Option<Unknown>, Mismatch> {
+    let unknown = counting(in_scope(&rule.scope, question))?;
     as_allowed(&rule.run_as, question)?;
-    if matches!(rule.starts, Starts::Login) {
-        return Err(Mismatch::StartsAtLogin);
-    }
+    if matches!(rule.starts, Starts::Login) { Err(Mismatch::StartsAtLogin) } else { Ok(unknown) }
+}
+
+fn gives_as_much(rule: &GrantRule, wanted: Wanted) -> Result<(), Mismatch> {
     covers(rule.max, wanted.time)?;
     match (rule.max_uses, wanted.uses) {
         (Some(max), Some(wanted)) if wanted > max => Err(Mismatch::TooManyUses(max)),
@@ -244,6 +254,8 @@ pub enum RequestRuling<'a> {
         /// That number.
         most: u32,
     },
+    /// A rule before the one that would decide asks for more approvals, and whether it matches cannot be known.
+    Unknown(Unknown),
     /// No rule.
     None,
 }
@@ -332,16 +344,24 @@ impl Policy {
         doubtful
     }
 
-    /// Which rule a request falls under: the first that matches and whose maximum covers what is wanted.
+    /// Which rule a request falls under: the first that matches and whose maximum covers what is wanted; unless one before it, of
+    /// which that cannot be known, asks for more approvals.
     pub fn rule_for_request(&self, question: Question<'_>, wanted: Wanted) -> RequestRuling<'_> {
         let mut longest: Option<&GrantRule> = None;
         let mut most: Option<(&GrantRule, u32)> = None;
+        let mut strictest: Option<(u64, Unknown)> = None;
         for rule in self.grants.about(question.subject) {
-            match requestable(rule, question, wanted) {
-                Ok(()) => return RequestRuling::By(rule),
-                Err(Mismatch::TooLong(max)) if longest.is_none_or(|known| known.max < max) => longest = Some(rule),
-                Err(Mismatch::TooManyUses(max)) if most.is_none_or(|(_, known)| known < max) => most = Some((rule, max)),
-                Err(_) => {}
+            match (may_request(rule, question), gives_as_much(rule, wanted)) {
+                (Ok(None), Ok(())) => {
+                    let stricter = strictest.filter(|(approvals, _)| *approvals > rule.approvals());
+                    return stricter.map_or(RequestRuling::By(rule), |(_, unknown)| RequestRuling::Unknown(unknown));
+                }
+                (Ok(Some(unknown)), Ok(())) if strictest.is_none_or(|(known, _)| known < rule.approvals()) => {
+                    strictest = Some((rule.approvals(), unknown));
+                }
+                (Ok(None), Err(Mismatch::TooLong(max))) if longest.is_none_or(|known| known.max < max) => longest = Some(rule),
+                (Ok(None), Err(Mismatch::TooManyUses(max))) if most.is_none_or(|(_, known)| known < max) => most = Some((rule, max)),
+                (Ok(_) | Err(_), Ok(()) | Err(_)) => {}
             }
         }
         match (longest, most) {
@@ -349,6 +369,14 @@ impl Policy {
             (Some(rule), None) => RequestRuling::TooLong { rule },
             (None, None) => RequestRuling::None,
         }
+    }
+
+    /// A rule under which the subject may request something, and what it gives is good from there.
+    #[must_use]
+    pub fn requested_from(&self, question: Question<'_>, remote: Remote) -> Option<&GrantRule> {
+        let gives =
+            |rule: &&GrantRule| requestable(rule, question, Wanted::default()).and_then(|()| from_allowed(&rule.scope.from, remote));
+        self.grants.about(question.subject).find(|rule| gives(rule).is_ok())
     }
 
     /// Which rule an emergency falls under: the first that matches and whose maximum covers what is wanted.
@@ -422,10 +450,14 @@ impl Policy {
         };
         let tested =
             |name: &RuleName, kind, place: &Place, result: Result<(), Mismatch>| put_to_it(name, kind, place, result.map(|()| None));
+        let may_decide = match self.rule_for_request(question, Wanted::default()) {
+            RequestRuling::Unknown(unknown) => Err(Mismatch::Behind(unknown)),
+            RequestRuling::By(_) | RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => Ok(()),
+        };
         let grants = self.grants.iter().map(|rule| {
             let result = match rule.starts {
                 Starts::Login => opens_at_login(rule, question, remote),
-                Starts::Approval | Starts::FirstUse(_) => requestable(rule, question, Wanted::default()),
+                Starts::Approval | Starts::FirstUse(_) => requestable(rule, question, Wanted::default()).and_then(|()| may_decide.clone()),
             };
             tested(&rule.name, "grant", &rule.place, result)
         });
@@ -452,11 +484,12 @@ impl Policy {
         }
         match (self.rule_for_request(question, Wanted::default()), self.rule_for_emergency(question, None)) {
             (RequestRuling::By(rule), _) => (Answer::Request, Some(&rule.name)),
-            (RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None, EmergencyRuling::By(rule)) => {
-                (Answer::Emergency, Some(&rule.name))
-            }
             (
-                RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None,
+                RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None,
+                EmergencyRuling::By(rule),
+            ) => (Answer::Emergency, Some(&rule.name)),
+            (
+                RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None,
                 EmergencyRuling::TooLong { .. } | EmergencyRuling::None,
             ) => (Answer::None, None),
         }

@@ -122,8 +122,8 @@ pub enum AtExpiry {
     Keep,
 }
 
-/// How surely a session must be bound, so that it can be ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How surely a session must be bound, so that it can be ended: the stricter is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Require {
     /// As well as the host can.
@@ -199,6 +199,14 @@ pub struct GrantRule {
     pub extend: Option<Extend>,
     /// `session`.
     pub session: SessionRule,
+}
+
+impl GrantRule {
+    /// How many people must approve, in all stages together.
+    #[must_use]
+    pub fn approvals(&self) -> u64 {
+        self.stages.iter().map(|stage| u64::from(stage.count)).fold(0, u64::saturating_add)
+    }
 }
 
 /// `limit`: how often one person may take an opt-out, in how long a time.

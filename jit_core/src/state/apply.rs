@@ -362,10 +362,11 @@ impl State {
     /// The wall clock is where it is: no deadline moves away by it.
     fn move_to_clock(&mut self, now: Now) {
         self.move_deadlines(now, |deadline| deadline.after_step(now));
-        // Taken while the clock was behind, it is no older than this boot's clock has it: it counts in its limit.
+        // Taken while the clock was behind or ahead, or before it was for a moment, it is as old as this boot's clock has it: that
+        // is set by nobody.
         for (id, taken) in self.emergencies.clone() {
             let Some(boot) = taken.at_boot else { continue };
-            let at = taken.at.max(now.wall.minus(boot.until(now.boot)));
+            let at = now.wall.minus(boot.until(now.boot));
             self.put_emergency(id, Some(Emergency { at, ..taken }));
         }
         let marks = Marks { drift: Some(now.drift_ms()), ..self.marks.clone() };

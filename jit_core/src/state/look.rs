@@ -184,7 +184,7 @@ impl State {
 
     /// Whether a standing exemption is over: by the clock, or because it was said on two days that it is, so that a clock which
     /// falls back does not open it again. Another `until` does. Said once is not enough: a clock that was ahead for an hour, as
-    /// some are at the start, closes nothing for good.
+    /// some are at the start, closes nothing for good, and not when it is so again.
     #[must_use]
     pub fn is_over(&self, rule: &LegacyRule, now: WallTime) -> bool {
         rule.ends <= now || self.said_over(rule) >= 2

@@ -7,14 +7,15 @@ use crate::engine::{Done, Handle, Snapshot};
 use crate::terminal;
 use crate::writer::Kept;
 use jit_core::actor::{Actor, Behind};
-use jit_core::engine::{Command, Reply, Viewer, Wish, approvers_in_words, is_stale, taken_within};
+use jit_core::engine::{Command, Reply, Viewer, Wish, approvers_in_words, is_stale, reviewers_of, taken_within};
 use jit_core::grant::{Grant, Kind};
 use jit_core::id::GrantId;
 use jit_core::name::{RuleName, Uid};
-use jit_core::optout::Verdict;
+use jit_core::optout::{Emergency, Verdict};
 use jit_core::policy::{Fit, Policy, Principal, any_fits};
 use jit_core::refusal::Refusal;
 use jit_core::span::Span;
+use jit_core::state::State;
 use jit_core::subject::Subject;
 use jit_core::time::WallTime;
 use jit_proto::user::{self, UserAnswer};
@@ -138,7 +139,7 @@ pub async fn list(about: &About, line: &mut Line, actor: Actor) -> Result<(), Go
     let found = about.engine.query(move |snapshot| {
         let policy = snapshot.policy?;
         let viewer = Viewer { subject: &actor.subject, policy };
-        viewer.sees_all().then(|| views_of(snapshot, policy))
+        viewer.sees_all().then(|| views_of(snapshot.state, policy, snapshot.now.wall))
     });
     match found.await {
         Ok(Some(optouts)) => line.send(&UserAnswer::Optouts(optouts)).await,
@@ -147,10 +148,9 @@ pub async fn list(about: &About, line: &mut Line, actor: Actor) -> Result<(), Go
     }
 }
 
-fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
-    let now = snapshot.now.wall;
+fn views_of(state: &State, policy: &Policy, now: WallTime) -> Vec<OptoutView> {
     let mut used: BTreeMap<(&RuleName, &str), (u32, Option<WallTime>)> = BTreeMap::new();
-    for terms in snapshot.state.grants().map(Grant::terms) {
+    for terms in state.grants().map(Grant::terms) {
         let (uses, last) = used.entry((&terms.common.rule, terms.common.kind.word())).or_default();
         (*uses, *last) = (uses.saturating_add(1), (*last).max(Some(terms.issued.wall)));
     }
@@ -169,23 +169,35 @@ fn views_of(snapshot: &Snapshot<'_>, policy: &Policy) -> Vec<OptoutView> {
             overdue: 0,
         }
     };
-    let emergencies = policy.emergencies.iter().map(|rule| {
-        let open = snapshot.state.emergencies().filter(|taken| taken.rule == rule.name && taken.review.next().is_some());
-        let open: Vec<_> = open.collect();
+    let mut unreviewed: BTreeMap<&RuleName, Vec<&Emergency>> = BTreeMap::new();
+    for taken in state.emergencies().filter(|taken| taken.review.next().is_some()) {
+        unreviewed.entry(&taken.rule).or_default().push(taken);
+    }
+    let reviewed = |rule: &RuleName, by: &[Principal], open: &[&Emergency]| {
         let overdue = open.iter().filter(|taken| taken.due <= now).count();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let owner = Some(approvers_in_words(&rule.review.by));
-        OptoutView { owner, reviews_due: count(open.len()), overdue: count(overdue), ..view(&rule.name, Kind::Emergency) }
+        let owner = Some(approvers_in_words(by));
+        OptoutView { owner, reviews_due: count(open.len()), overdue: count(overdue), ..view(rule, Kind::Emergency) }
+    };
+    let emergencies = policy.emergencies.iter().map(|rule| {
+        let open = unreviewed.get(&rule.name).map(Vec::as_slice).unwrap_or_default();
+        reviewed(&rule.name, &rule.review.by, open)
+    });
+    // Of a rule that was renamed or taken out, what waits for review is still to be reviewed.
+    let is_gone = |rule: &RuleName| policy.emergencies.iter().all(|known| known.name != *rule);
+    let gone = unreviewed.iter().filter(|(rule, _)| is_gone(rule)).map(|(rule, open)| {
+        let by: Vec<_> = open.first().map(|taken| reviewers_of(taken, policy)).unwrap_or_default();
+        reviewed(rule, &by, open)
     });
     let repetitive = policy.repetitive.iter().map(|rule| view(&rule.name, Kind::Repetitive));
     let legacy = policy.legacy.iter().map(|rule| OptoutView {
         owner: Some(rule.owner.to_string()),
         until: Some(views::moment(rule.until())),
-        days_left: Some(snapshot.state.days_left(rule, now)),
-        stale: is_stale(snapshot.state, rule, now),
+        days_left: Some(state.days_left(rule, now)),
+        stale: is_stale(state, rule, now),
         ..view(&rule.name, Kind::Legacy)
     });
-    emergencies.chain(repetitive).chain(legacy).collect()
+    emergencies.chain(gone).chain(repetitive).chain(legacy).collect()
 }
 
 /// Asks that a grant be made longer.
@@ -200,4 +212,36 @@ pub async fn extend(
     let id = id.map(id_of).transpose();
     let command = id.map(|id| Command::Extend { actor: actor.clone(), id, by: Span::from_secs(for_s), reason });
     do_it(about, line, &actor, command).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jit_core::event::OptoutTaken;
+    use jit_core::policy::load::{Around, PolicyFile, load};
+
+    #[test]
+    fn what_waits_for_review_is_in_a_row_also_when_its_rule_is_gone() {
+        let taken = r#"{"id":"G-00000001","user":"bob","uid":1002,"service":"sudo","as":"root","rule":"oncall","kind":"emergency",
+            "until":"2026-11-23T13:00:00Z","reason":"x","grant":null,"request":null,"alert":[],"review_by":["user:carol"],
+            "review_due":"2026-11-24T12:00:00Z","humans":["uid:1002","user:bob"],"review_due_boot_ms":86400000}"#;
+        let taken: OptoutTaken = serde_json::from_str(taken).unwrap();
+        let at = |text: &str| WallTime::parse(text).unwrap();
+        let mut state = State::default();
+        state.apply(at("2026-11-23T12:00:00Z"), &taken.into());
+        let rows = |rule: &str, now: &str| {
+            let text = format!(
+                "version = 1\n[[emergency]]\nname = \"{rule}\"\nwho = [\"user:bob\"]\non = [\"sudo\"]\nlimit = {{ times = 2, per = \"7d\" }}\n\
+                 review = {{ by = [\"user:dave\"], within = \"1d\" }}\n"
+            );
+            let file = PolicyFile { file: "policy.toml".to_owned(), text };
+            let (policy, _) = load(&[file], Around { now: at(now), zone: None }).unwrap();
+            let rows = views_of(&state, &policy, at(now)).into_iter();
+            rows.map(|row| (row.rule, row.owner.unwrap_or_default(), row.reviews_due, row.overdue)).collect::<Vec<_>>()
+        };
+        let row = |rule: &str, owner: &str, due, overdue| (rule.to_owned(), owner.to_owned(), due, overdue);
+        let (early, late) = ("2026-11-23T12:30:00Z", "2026-11-25T12:00:00Z");
+        assert_eq!(rows("oncall", early), [row("oncall", "dave", 1, 0)]);
+        assert_eq!(rows("on-duty", late), [row("on-duty", "dave", 0, 0), row("oncall", "carol or dave", 1, 1)]);
+    }
 }

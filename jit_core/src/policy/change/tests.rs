@@ -222,7 +222,7 @@ fn freedom(policy: &Policy, question: Question<'_>, wanted: Wanted) -> (bool, Op
             let approvals = rule.stages.iter().map(|stage| stage.count).sum();
             Some((Reverse(approvals), rule.max.as_millis(), rule.max_uses.unwrap_or(u32::MAX)))
         }
-        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => None,
+        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => None,
     };
     (at_login, asked)
 }

@@ -64,7 +64,7 @@ fn the_first_rule_whose_maximum_covers_the_wish_decides() {
     let by = |hours: u64| match policy.rule_for_request(question, Wanted { time: Some(Span::from_secs(hours * 3600)), uses: None }) {
         RequestRuling::By(rule) => rule.name.as_str().to_owned(),
         RequestRuling::TooLong { rule } => format!("at most {}", rule.max),
-        RequestRuling::TooManyUses { .. } | RequestRuling::None => "none".to_owned(),
+        RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => "none".to_owned(),
     };
     assert_eq!([by(1), by(2), by(9)], ["short", "long", "at most 8h"]);
 }
@@ -231,7 +231,7 @@ fn whose_wish_no_maximum_covers_is_told_the_most_that_some_rule_allows() {
         RequestRuling::By(rule) => rule.name.to_string(),
         RequestRuling::TooLong { rule } => format!("{} at most {}", rule.name, rule.max),
         RequestRuling::TooManyUses { rule, most } => format!("{} at most {most} times", rule.name),
-        RequestRuling::None => "none".to_owned(),
+        RequestRuling::Unknown(_) | RequestRuling::None => "none".to_owned(),
     };
     assert_eq!([by(60, 2), by(61, 2), by(121, 5), by(180, 9)], ["a", "b", "b", "b"], "a maximum is allowed itself");
     assert_eq!([by(60, 10), by(181, 0), by(181, 10)], ["b at most 9 times", "b at most 3h", "b at most 3h"]);

@@ -48,6 +48,14 @@ pub(super) fn counting(tested: Result<(), Mismatch>) -> Result<Option<Unknown>, 
     }
 }
 
+/// What is not known is no match here.
+///
+/// # Errors
+/// Something is not known.
+pub(super) fn certain(unknown: Option<Unknown>) -> Result<(), Mismatch> {
+    unknown.map_or(Ok(()), |unknown| Err(Mismatch::Unknown(unknown)))
+}
+
 /// The first thing that one of these tests could not know.
 fn first(mut tests: impl Iterator<Item = Result<(), Mismatch>>) -> Option<Unknown> {
     tests.find_map(|tested| counting(tested).ok().flatten())
