@@ -70,6 +70,12 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
         &again("sudo"),
     );
     finds(&host, "jit disable sudo-i", "pam.d/sudo-i: the line \"account\" is missing", &again("sudo"));
+    // As dpkg does where its question about a changed file is answered with Y: the file is the package's again.
+    for (service, enable) in [("sshd", "ssh"), ("sudo", "sudo")] {
+        let replaced = format!("jit disable {enable}");
+        finds_and_is_believed(&host, &replaced, &format!("pam.d/{service}: it has no lines of ours, and the policy has rules for it"));
+        host.root().run("jit confirm --unproven").succeeds();
+    }
     finds(
         &host,
         "sed -i '1a account sufficient pam_permit.so' /etc/pam.d/sshd",

@@ -32,16 +32,34 @@ pub fn checks(now: WallTime) -> Vec<Check> {
     // Whether jitd is up is another check's.
     let answers = |socket: &Path| ours.as_deref().is_none_or(|ours| ours == socket) || sound::asked(socket).is_ok();
     let mut checks = Vec::new();
-    for service in gated(&names(&places.pam), &read) {
-        checks.push(of(&service, &read, &policy, now, &answers));
+    let names = names(&places.pam);
+    let gated = gated(&names, &read);
+    for service in &gated {
+        checks.push(of(service, &read, &policy, now, &answers));
         if service == "sshd" {
             checks.extend(sshd::checks());
         }
     }
     if checks.is_empty() {
         checks.push(Check::wrong("lines", "no service has our lines: nothing is gated".to_owned(), "jit enable sudo"));
+    } else {
+        checks.extend(open(&names, &gated, &policy));
     }
     checks
+}
+
+/// The usual services without a line of ours that the policy has rules for. A package's upgrade or a template may have put another
+/// file in the place of theirs, and nobody else would notice: the module is not asked any more.
+fn open(names: &[String], gated: &[String], policy: &Policy) -> Vec<Check> {
+    let heads = PAIRS.iter().filter(|(_, with)| with.is_none()).map(|(service, _)| *service);
+    let is_open = |service: &&str| names.iter().any(|name| name == service) && gated.iter().all(|gated| gated != service);
+    let ruled = heads.filter(is_open).map(Service::new).filter(|service| policy.names_service(service));
+    let check = |service: Service| {
+        let found = "it has no lines of ours, and the policy has rules for it: who comes in by it needs no grant, and is not on record";
+        let remedy = format!("jit enable {} # then, from a new session: sudo jit confirm", service.spoken());
+        Check::wrong(format!("pam.d/{service}"), found.to_owned(), &remedy)
+    };
+    ruled.map(check).collect()
 }
 
 /// Whether any service has a line of ours.
@@ -210,6 +228,23 @@ mod tests {
             ("sudo-i", "auth required pam_unix.so\n"),
         ]);
         assert_eq!(gated(&names, &read), ["sudo", "sudo-i", "cockpit", "cron", "odd"]);
+    }
+
+    #[test]
+    fn a_usual_service_that_the_policy_has_rules_for_and_whose_file_lost_our_lines_is_found() {
+        let text = "version = 1\n[[grant]]\nname = \"r\"\nwho = [\"user:a\"]\non = [\"sudo\", \"su\", \"sshd\", \"login\"]\napprove = []\n";
+        let now = WallTime::parse("2026-11-23T12:00:00Z").unwrap();
+        let file = load::PolicyFile { file: "p".to_owned(), text: text.to_owned() };
+        let policy = load::load(&[file], load::Around { now, zone: None }).unwrap().0;
+        let stock = "account required pam_unix.so\n";
+        let found = |files: &[(&str, &str)], policy: &Policy| {
+            let (names, read) = pam(files);
+            open(&names, &gated(&names, &read), policy).into_iter().map(|check| check.name.into_owned()).collect::<Vec<_>>()
+        };
+        let lost = [("login", stock), ("sshd", stock), ("sudo", stock), ("sudo-i", stock), ("su", WHOLE), ("su-l", stock)];
+        assert_eq!(found(&lost, &policy), ["pam.d/sudo", "pam.d/sshd"]);
+        assert_eq!(found(&lost, &Policy::default()), [""; 0]);
+        assert_eq!(found(&[("sudo", WHOLE), ("sudo-i", stock)], &policy), [""; 0]);
     }
 
     #[test]
