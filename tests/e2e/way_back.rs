@@ -161,6 +161,24 @@ fn another_way_to_root_is_one_that_the_module_would_open_and_ssh_wants_one_too()
     host.root().run("jit disable ssh && jit enable sudo").succeeds().says("Done, and tried.");
 }
 
+#[test]
+fn roots_last_door_is_left_alone_and_opens_without_the_module_where_lines_are_put_in_as_it_is_said() {
+    let host = installed();
+    let before = files(&host);
+    let refused = host.root().run("jit enable login").exits(2).says("login is the last door").text();
+    assert_eq!(files(&host), before);
+    let control = refused.split_once("with [").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
+    let shut = "cp /etc/pam.d/login /root/; sed -i '1i account required pam_jit.so' /etc/pam.d/login";
+    host.root().run(&format!("{shut}; jit enable sudo")).exits(1).says("nothing was changed: root's last door: with required in its lines");
+    host.root().run("cp /root/login /etc/pam.d/; cp /etc/pam.d/su /root/su").succeeds();
+    // As login would ask it, once the module is gone.
+    for (control, opens) in [("required".to_owned(), false), (format!("[{control}]"), true)] {
+        let lines = format!("account {control} pam_jit_gone.so\\nsession {control} pam_jit_gone.so");
+        let comes_in = host.root().run(&format!("cp /root/su /etc/pam.d/su; sed -i '1i {lines}' /etc/pam.d/su; su root -c 'id -un'"));
+        assert_eq!(comes_in.code == 0, opens, "{control}: {}", comes_in.text());
+    }
+}
+
 /// What a package does before its files go.
 const PRERM: &str = include_str!("../../packaging/deb/prerm");
 const PREUN: &str = include_str!("../../packaging/rpm/preun.sh");

@@ -1,7 +1,7 @@
 //! Our lines in the files of PAM, and sshd's word that it asks PAM at all.
 
 use super::{Check, daemon, sshd};
-use crate::gate::{Places, sound, stack};
+use crate::gate::{LAST_DOOR, OPEN_WITHOUT_THE_MODULE, Places, sound, stack};
 use crate::paths::Paths;
 use chrono::{DateTime, Days, NaiveDate};
 use jit_core::name::Service;
@@ -45,7 +45,22 @@ pub fn checks(now: WallTime) -> Vec<Check> {
     } else {
         checks.extend(open(&names, &gated, &policy));
     }
+    checks.extend(last_door(&read));
     checks
+}
+
+/// Root's log-in at a text console, if that is a service here: it must open where the module is gone, too. A file that is not
+/// understood is found where it names the module.
+pub fn last_door(read: Read<'_>) -> Option<Check> {
+    const NAME: &str = "root's last door";
+    let shut = stack::need_the_module(LAST_DOOR, read).ok()?;
+    if shut.is_empty() {
+        return Some(Check::fine(NAME, "log-ins at a text console do not need the module"));
+    }
+    let found = format!("with {} in its lines nobody, not even root, comes in by {LAST_DOOR} where the module is gone", shut.join(", "));
+    let mut remedies = in_shared_files(LAST_DOOR, read);
+    remedies.push(format!("jit disable {LAST_DOOR} # else {OPEN_WITHOUT_THE_MODULE} in each of these lines"));
+    Some(Check::wrong(NAME, found, &remedies.join("; ")))
 }
 
 /// The usual services without a line of ours that the policy has rules for. A package's upgrade or a template may have put another
@@ -144,6 +159,8 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
     };
     let put_right = format!("jit disable {service}; jit enable {service}");
     let remedy = match in_shared_files(service, read) {
+        // Those are put in by hand alone.
+        shared if service == LAST_DOOR => shared.into_iter().chain([format!("jit disable {service}")]).collect::<Vec<_>>().join("; "),
         shared if shared.is_empty() => format!("{put_right} # then, from a new session: sudo jit confirm"),
         shared => format!("{}; {put_right} # what others include is in the stacks of all of them", shared.join("; ")),
     };
@@ -260,6 +277,18 @@ mod tests {
         let taken_out = "jit disable common-account; sed -i /pam_jit/d /etc/mine; jit disable cron; jit enable cron # what others include";
         assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
         assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
+    }
+
+    #[test]
+    fn a_line_of_any_kind_by_which_roots_last_door_needs_the_module_is_found() {
+        let look = |files: &[(&str, &str)]| last_door(&pam(files).1);
+        for line in ["account required pam_jit.so\n", "auth [default=die ignore=ignore] pam_jit.so\n"] {
+            let check = look(&[("login", "@include common\n"), ("common", line)]).unwrap();
+            assert!(!check.ok && check.remedy.unwrap().starts_with("jit disable common; jit disable login # else [success=ok"), "{line}");
+        }
+        let open = format!("account {OPEN_WITHOUT_THE_MODULE} pam_jit.so\n");
+        assert!(look(&[("login", &open)]).unwrap().ok && look(&[("login", "auth required pam_unix.so\n")]).unwrap().ok);
+        assert!(look(&[("sudo", WHOLE)]).is_none());
     }
 
     #[test]

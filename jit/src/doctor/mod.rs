@@ -13,6 +13,7 @@ mod sshd;
 mod sudoers;
 
 pub use daemon::policy_in_force;
+pub use lines::last_door;
 
 use crate::gate::sound;
 use crate::talk::Talk;

@@ -1,6 +1,7 @@
 //! What must hold before a door may depend on us.
 
-use crate::doctor::{Check, host, policy_in_force};
+use crate::doctor::{Check, host, last_door, policy_in_force};
+use crate::gate::Places;
 use crate::paths::{self, Paths};
 use crate::talk::Talk;
 use jit_core::name::Service;
@@ -29,6 +30,8 @@ pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
         host::processes(),
         another_way(service),
     ];
+    let places = Places::default();
+    checks.extend(last_door(&|name: &str| std::fs::read(places.pam.join(name)).ok()));
     if service == "sshd" {
         checks.push(use_pam());
     }
