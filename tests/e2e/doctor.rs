@@ -107,6 +107,12 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
         &again("su"),
     );
     let strict = "cp /etc/jit/policy.toml /root/; sed -i '0,/approve/s/approve/session = { require = \"cgroup\" }\\napprove/' /etc/jit/policy.toml; jit reload";
+    host.root().run("jit disable su; jit enable su; jit doctor").says("ok      unconfirmed change: the one for su is put back in ");
+    let due = "unconfirmed change: the time of the one for su is over, and it was not put back";
+    let not_watched = "systemctl stop jit-rollback.path jit-rollback.service";
+    let over = "sed -i 's/\"until\": [0-9]*/\"until\": 0/' /var/lib/jit-enable/pending.json";
+    let remedy = said(&host, &format!("{not_watched}; {over}"), due);
+    is_quiet_after(&host, due, &format!("{remedy}\njit enable su && jit confirm --unproven"));
     finds(
         &host,
         &format!("{strict}; sed -i '/pam_jit.so enter/d' /etc/pam.d/sudo"),
@@ -141,7 +147,12 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
     let host = healthy();
     finds(&host, "echo 'Defaults:alice !pam_session' > /etc/sudoers.d/x", "!pam_session for alice", "rm /etc/sudoers.d/x");
     finds_and_is_believed(&host, "systemctl stop jitd jitd.socket jitd-user.socket", "jitd does not answer:");
-    finds_and_is_believed(&host, "systemctl disable jitd", "not started again: jitd.socket, jitd-user.socket, jitd.service");
+    finds_and_is_believed(
+        &host,
+        "systemctl disable jitd",
+        "not started again: jitd.socket, jitd-user.socket, jitd.service, jit-rollback.path",
+    );
+    finds_and_is_believed(&host, "systemctl disable jit-rollback.path", "not started again: jit-rollback.path");
     // Debian's libc brings this source, which is of no use without a configuration.
     finds(
         &host,

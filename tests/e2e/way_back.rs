@@ -81,7 +81,7 @@ fn without_systemd_it_is_watched_once_it_is_noted_and_before_anything_is_changed
     host.write("/root/looks", looks);
     host.root().run("mv /usr/bin/setsid /usr/bin/setsid.true; install -m 0755 /root/looks /usr/bin/setsid").succeeds();
     let enable = "mv /run/systemd/system /run/systemd/away; jit enable sudo --confirm-within 1s; mv /run/systemd/away /run/systemd/system";
-    host.root().run(enable).succeeds().says("Done, and tried.");
+    host.root().run(enable).succeeds().says("Done, and tried.").says("a restart of this host puts nothing back");
     host.root().run("test -e /root/in-order").succeeds();
     put_back(&host, &before);
     // What cannot be watched is not changed, and does not wait.

@@ -11,11 +11,12 @@ mod polkit;
 mod sockets;
 mod sshd;
 mod sudoers;
+mod waiting;
 
 pub use daemon::policy_in_force;
 pub use lines::last_door;
 
-use crate::gate::sound;
+use crate::gate::{Places, sound};
 use crate::talk::Talk;
 use jit_core::time::WallTime;
 use serde::Serialize;
@@ -55,9 +56,10 @@ impl Check {
 /// All checks, each done when it is asked for: what was found is said before the next one may have to wait. Those last that only
 /// the name service can answer.
 pub fn examine(talk: &Talk, now: WallTime) -> impl Iterator<Item = Check> + '_ {
-    let parts: [Part<'_>; 8] = [
+    let parts: [Part<'_>; 9] = [
         Box::new(|| vec![sound::module()]),
         Box::new(move || lines::checks(now)),
+        Box::new(|| vec![waiting::check(&Places::default())]),
         Box::new(|| vec![sudoers::check()]),
         Box::new(sockets::checks),
         Box::new(move || daemon::checks(talk, now)),

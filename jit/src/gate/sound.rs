@@ -108,13 +108,17 @@ fn where_lines_ask() -> Check {
     }
 }
 
-/// Whether the sockets will be there after the next boot: a jitd that was only started lets nobody in then.
+/// Whether the sockets will be there after the next boot, and what puts back a change that nobody confirmed: a jitd that was only
+/// started lets nobody in then.
 #[must_use]
 pub fn at_boot() -> Check {
     const NAME: &str = "after a boot";
-    const UNITS: [&str; 3] = ["jitd.socket", "jitd-user.socket", "jitd.service"];
+    const UNITS: [&str; 4] = ["jitd.socket", "jitd-user.socket", "jitd.service", "jit-rollback.path"];
     if !Path::new("/run/systemd/system").exists() {
-        return Check::fine(NAME, "there is no systemd here: see that whatever starts services starts jitd");
+        return Check::fine(
+            NAME,
+            "there is no systemd here: see that whatever starts services starts jitd, and runs jit roll-back --when-due",
+        );
     }
     let is_enabled = |unit: &&str| {
         let said = Command::new("systemctl").args(["is-enabled", "--quiet", unit]).status();
@@ -122,9 +126,10 @@ pub fn at_boot() -> Check {
     };
     let missing: Vec<_> = UNITS.into_iter().filter(|unit| !is_enabled(unit)).collect();
     if missing.is_empty() {
-        return Check::fine(NAME, "the sockets and jitd are started again");
+        return Check::fine(NAME, "the sockets, jitd, and what puts back are started again");
     }
-    Check::wrong(NAME, format!("not started again: {}; nobody would come in", missing.join(", ")), "systemctl enable jitd")
+    let found = format!("not started again: {}; nobody would come in, or what nobody confirmed would stay", missing.join(", "));
+    Check::wrong(NAME, found, "systemctl enable jitd jit-rollback.path")
 }
 
 /// A question as the module would put it: whatever the answer is, there is one.

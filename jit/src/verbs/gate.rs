@@ -68,7 +68,7 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
     root_only()?;
     let places = Places::default();
     let _lock = lock(&places)?;
-    if let Some(over) = pending::read(&places).map_err(io("what waits to be confirmed"))?.filter(is_due) {
+    if let Some(over) = pending::read(&places).map_err(io("what waits to be confirmed"))?.filter(Pending::is_due) {
         pending::put_back(&places, &over).map_err(io("what was not confirmed"))?;
     }
     if let Some(waiting) = pending::read(&places).map_err(io("what waits to be confirmed"))? {
@@ -115,9 +115,20 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
                      Without that everything is put back in {within}."
                 ),
             })?;
+            if !has_systemd() {
+                context.out.say(NO_SYSTEMD)?;
+            }
         }
     }
     Ok(Exit::Done)
+}
+
+/// What nobody else would tell whoever restarts such a host to get in again.
+const NO_SYSTEMD: &str =
+    "There is no systemd here: a restart of this host puts nothing back, unless what starts services runs: jit roll-back --when-due";
+
+fn has_systemd() -> bool {
+    std::path::Path::new("/run/systemd/system").exists()
 }
 
 /// All of it, or a refusal that names everything that does not hold.
@@ -173,7 +184,7 @@ fn in_time(places: &Places, pending: &Pending) -> Result<(), Failing> {
 /// Sees to it that everything will be put back unless it is confirmed, once that is noted and before anything is changed: a
 /// shipped unit watches for that, or a process of our own where there is no systemd.
 fn start_roll_back() -> Result<(), Failing> {
-    if std::path::Path::new("/run/systemd/system").exists() {
+    if has_systemd() {
         let watched = Command::new("systemctl").args(["start", UNIT]).output().map_err(io("systemctl"))?;
         if watched.status.success() {
             return Ok(());
@@ -281,11 +292,6 @@ fn came_in_through(context: &Context, waiting: &Pending) -> Result<bool, Failing
     }))
 }
 
-/// Whether the time of a change is over. After a boot it is.
-fn is_due(waiting: &Pending) -> bool {
-    waiting.until <= pending::boot_seconds() || waiting.boot_id != pending::boot_id()
-}
-
 /// Puts back what waits: at once, or when its time is over. After a boot at once: nobody could confirm through a
 /// session of before.
 pub fn roll_back(context: &Context, when_due: bool) -> Ended {
@@ -293,10 +299,9 @@ pub fn roll_back(context: &Context, when_due: bool) -> Ended {
     let places = Places::default();
     loop {
         let Some(seen) = pending::read(&places).map_err(io("what waits to be confirmed"))? else { return Ok(Exit::Done) };
-        if when_due && !is_due(&seen) {
-            let left = seen.until.saturating_sub(pending::boot_seconds());
+        if when_due && !seen.is_due() {
             // A sleep does not count the time of a suspend; what is left is asked anew.
-            std::thread::sleep(Duration::from_secs(u64::try_from(left.min(30)).unwrap_or(1)));
+            std::thread::sleep(Duration::from_secs(seen.left_s().clamp(1, 30)));
             continue;
         }
         let _lock = if when_due { lock_or_go_on(&places) } else { Some(lock(&places)?) };
