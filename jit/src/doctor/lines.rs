@@ -171,7 +171,9 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
 fn in_shared_files(service: &str, read: Read<'_>) -> Vec<String> {
     let files = stack::files_of_ours(service, read).unwrap_or_default();
     let shared = files.iter().filter(|file| *file != service && PAIRS.iter().all(|(usual, _)| file != usual));
-    shared.map(|file| if file.contains('/') { format!("sed -i /pam_jit/d {file}") } else { format!("jit disable {file}") }).collect()
+    shared
+        .map(|file| if file.contains('/') { format!(r"sed -i '/^[^#]*pam_jit\.so/d' {file}") } else { format!("jit disable {file}") })
+        .collect()
 }
 
 /// Lines of which some only observe: who is let in by one is turned away by another, or is in and never ended.
@@ -274,7 +276,8 @@ mod tests {
             ("su-l", "account include su\n"),
         ]);
         let remedy = |service: &str| of(service, &read, &Policy::default(), WallTime::from_millis(0), &|_| true).remedy.unwrap();
-        let taken_out = "jit disable common-account; sed -i /pam_jit/d /etc/mine; jit disable cron; jit enable cron # what others include";
+        let taken_out =
+            r"jit disable common-account; sed -i '/^[^#]*pam_jit\.so/d' /etc/mine; jit disable cron; jit enable cron # what others include";
         assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
         assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
     }

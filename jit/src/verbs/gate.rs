@@ -11,6 +11,7 @@ use crate::failing::{Exit, Failing};
 use crate::gate::lock::{self, NotLocked};
 use crate::gate::pending::{self, Changed, Pending, PutBack};
 use crate::gate::plan::{Asked, Edit, Observe, plan};
+use crate::gate::stack::{self, Found};
 use crate::gate::{Places, family, files, sound};
 use crate::out::Form;
 use crate::show::words;
@@ -51,7 +52,11 @@ fn io(what: &str) -> impl Fn(std::io::Error) -> Failing + '_ {
 
 /// One change at a time.
 fn lock(places: &Places) -> Result<Flock<File>, Failing> {
-    lock::take(&places.lock).map_err(|not| Failing::refused(not.to_string(), "wait for it, or end it"))
+    lock::take(&places.lock).map_err(|not| not_locked(&not))
+}
+
+fn not_locked(not: &NotLocked) -> Failing {
+    Failing::refused(not.to_string(), "wait for it, or end it")
 }
 
 fn show(context: &Context, places: &Places, edits: &[Edit]) -> Result<(), Failing> {
@@ -261,6 +266,7 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
     if !waits_on(&places, &waiting)? {
         return Err(nothing());
     }
+    must_be_in_place(&places, &waiting)?;
     pending::settle(&places).map_err(io("the confirmation"))?;
     let files = waiting.files.iter().map(|changed| changed.file.clone()).collect();
     match context.out.form() {
@@ -268,6 +274,22 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
         Form::Human => context.out.say(&format!("It stays. Undo: jit disable {}", words::safe(&waiting.service)))?,
     }
     Ok(Exit::Done)
+}
+
+/// Whether what is to stay is what was made, or whole all the same: whoever made it may have been ended halfway, and so may a
+/// roll-back.
+fn must_be_in_place(places: &Places, waiting: &Pending) -> Result<(), Failing> {
+    let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
+    let is_in_place = |changed: &&Changed| {
+        read(&changed.file).is_some_and(|now| pending::digest(&now) == changed.after)
+            || stack::find(&changed.file, &read).is_ok_and(|found| found == Found::WHOLE)
+    };
+    let missing = waiting.files.iter().find(|changed| !is_in_place(changed));
+    missing.map_or(Ok(()), |changed| {
+        let message = format!("nothing was confirmed: pam.d/{} has not the lines that were to be in it", words::safe(&changed.file));
+        let service = words::safe(&waiting.service);
+        Err(Failing::refused(message, format!("jit disable {service}; jit enable {service}")))
+    })
 }
 
 /// What keeps a change without proof.
