@@ -213,5 +213,5 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
         &format!(": > /etc/jit/jitd.toml; systemctl restart jitd; {}", takes(0)),
     );
     let read_only = "mount --bind /var/lib/jit /var/lib/jit && mount -o remount,bind,ro /var/lib/jit && systemctl restart jitd";
-    finds(&host, read_only, "jitd cannot, so nothing is granted", "umount /var/lib/jit; systemctl restart jitd");
+    finds(&host, read_only, "there is no record that can be used, so nobody is let in", "umount /var/lib/jit; systemctl restart jitd");
 }
