@@ -164,6 +164,15 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
     finds_and_is_believed(&host, "chown 1001 /run/jit/pam.sock", "/run/jit/pam.sock belongs to uid 1001");
     finds_and_is_believed(&host, "rm -r /run/jit", "/run/jit: No such file");
     finds_and_is_believed(&host, "install -m 0644 /dev/null /etc/jit/breakglass", "the mode of /etc/jit/breakglass is 0644");
+    // By a group that jitd is in it reads the policy, as it would be started with it.
+    let by_group = "groupadd jitpolicy; gpasswd -a jitd jitpolicy; chgrp jitpolicy /etc/jit/policy.toml; chmod 0640 /etc/jit/policy.toml";
+    host.root().run(&format!("{by_group}; jit doctor")).succeeds();
+    finds(
+        &host,
+        "gpasswd -d jitd jitpolicy",
+        "it is valid for root, and not for the user jitd",
+        "chgrp root /etc/jit/policy.toml; chmod 0644 /etc/jit/policy.toml",
+    );
     finds_and_is_believed(&host, "chmod 0666 /etc/jit/jitd.toml", "the mode of /etc/jit/jitd.toml is 0666");
     finds_and_is_believed(&host, "cp /etc/jit/policy.toml /root/; echo '# edited' >> /etc/jit/policy.toml", "it is not the one on disk");
     finds(

@@ -108,13 +108,19 @@ fn where_lines_ask() -> Check {
     }
 }
 
+/// Whether systemd runs this host.
+#[must_use]
+pub fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
+
 /// Whether the sockets will be there after the next boot, and what puts back a change that nobody confirmed: a jitd that was only
 /// started lets nobody in then.
 #[must_use]
 pub fn at_boot() -> Check {
     const NAME: &str = "after a boot";
     const UNITS: [&str; 4] = ["jitd.socket", "jitd-user.socket", "jitd.service", "jit-rollback.path"];
-    if !Path::new("/run/systemd/system").exists() {
+    if !has_systemd() {
         return Check::fine(
             NAME,
             "there is no systemd here: see that whatever starts services starts jitd, and runs jit roll-back --when-due",

@@ -120,7 +120,7 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
                      Without that everything is put back in {within}."
                 ),
             })?;
-            if !has_systemd() {
+            if !sound::has_systemd() {
                 context.out.say(NO_SYSTEMD)?;
             }
         }
@@ -131,10 +131,6 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
 /// What nobody else would tell whoever restarts such a host to get in again.
 const NO_SYSTEMD: &str =
     "There is no systemd here: a restart of this host puts nothing back, unless what starts services runs: jit roll-back --when-due";
-
-fn has_systemd() -> bool {
-    std::path::Path::new("/run/systemd/system").exists()
-}
 
 /// All of it, or a refusal that names everything that does not hold.
 fn must_hold(checks: &[Check]) -> Result<(), Failing> {
@@ -189,7 +185,7 @@ fn in_time(places: &Places, pending: &Pending) -> Result<(), Failing> {
 /// Sees to it that everything will be put back unless it is confirmed, once that is noted and before anything is changed: a
 /// shipped unit watches for that, or a process of our own where there is no systemd.
 fn start_roll_back() -> Result<(), Failing> {
-    if has_systemd() {
+    if sound::has_systemd() {
         let watched = Command::new("systemctl").args(["start", UNIT]).output().map_err(io("systemctl"))?;
         if watched.status.success() {
             return Ok(());
