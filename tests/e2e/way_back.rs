@@ -157,6 +157,7 @@ fn another_way_to_root_is_one_that_the_module_would_open_and_ssh_wants_one_too()
         .run(&format!("cat /root/breakglass > {breakglass}; jit enable ssh"))
         .succeeds()
         .says("Done. Now come in")
+        .says("and not while it is up without a valid policy or a record")
         .does_not_say("tried");
     host.root().run("jit disable ssh && jit enable sudo").succeeds().says("Done, and tried.");
 }

@@ -211,9 +211,19 @@ fn another_way(service: &str) -> Check {
         Err(why) => return Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} lets nobody in: {why}"), &remedy),
     };
     if breakglass::named(&text, service).any(|user| comes_in(user, service)) {
-        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}"));
+        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}, for when jitd is away"));
     }
     Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} names nobody for {service}"), &remedy)
+}
+
+/// What the file is not for, where there is no other way: whoever relies on it is told.
+#[must_use]
+pub fn reservation() -> Option<String> {
+    (!root_has_password()).then(|| {
+        format!(
+            "Root has no password: {BREAKGLASS} lets in while jitd is away, and not while it is up without a valid policy or a record. Then a rescue image is the only way."
+        )
+    })
 }
 
 /// Whether this name is an account's, and the one that the module would find for whoever comes: sudo and su are called by a

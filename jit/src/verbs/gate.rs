@@ -123,6 +123,9 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
             if !sound::has_systemd() {
                 context.out.say(NO_SYSTEMD)?;
             }
+            if let Some(reservation) = sound::reservation() {
+                context.out.say(&reservation)?;
+            }
         }
     }
     Ok(Exit::Done)
