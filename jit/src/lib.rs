@@ -10,6 +10,7 @@
 //! - `chain`: whether the record is whole.
 //! - `report`: the access review, from the events of a time.
 //! - `watch`: the live screen.
+//! - `soon`: the name service, asked with a limit.
 //! - `whole_file`: files that appear as a whole.
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -28,6 +29,7 @@ mod out;
 mod paths;
 mod report;
 mod show;
+mod soon;
 mod talk;
 mod verbs;
 #[cfg(feature = "watch")]

@@ -9,9 +9,12 @@ if [ "$1" = 1 ]; then
     # Whatever the presets say: a gate whose sockets are not there after a boot lets nobody in.
     systemctl enable jitd.socket jitd-user.socket jitd.service jit-rollback.path >/dev/null || :
 fi
-# As jitd reads it, who is not root; and nobody is looked up, which could take its time.
+# As jitd reads it, who is not root, with the groups that systemd gives it. Nobody else is looked up; and where the name service does
+# not answer of jitd, a jitd that was started now would wait for it too.
 valid() {
-    setpriv --reuid jitd --regid jitd --clear-groups env JIT_SOCKET=/nonexistent jit policy check >/dev/null 2>&1
+    groups=$(timeout 20 id -G jitd) || return 1
+    groups="$groups $(systemctl show --property=SupplementaryGroups --value jitd.service 2>/dev/null)"
+    setpriv --reuid jitd --regid jitd --groups "$(echo $groups | tr ' ' ,)" env JIT_SOCKET=/nonexistent jit policy check >/dev/null 2>&1
 }
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :
@@ -23,6 +26,6 @@ if [ -d /run/systemd/system ]; then
         systemctl restart jitd.service || echo "jitd does not start: systemctl status jitd" >&2
     else
         echo "pam-jit: the policy in /etc/jit is not valid for jitd, so it was not restarted: the one before this upgrade goes on, with the policy that was in force." >&2
-        echo "pam-jit: jit policy check, or jit doctor, says why; mend it before anything else restarts jitd, as needrestart does; and then: systemctl restart jitd" >&2
+        echo "pam-jit: jit policy check, or jit doctor, says why (a name service that does not say which groups jitd is in counts too); mend it before anything else restarts jitd, as needrestart does; and then: systemctl restart jitd" >&2
     fi
 fi

@@ -6,8 +6,8 @@ if [ "$1" = 0 ]; then
     if [ -n "$left" ]; then
         echo "pam-jit stays installed: these files still name pam_jit.so, and without it nobody could come in through them:" >&2
         echo "$left" >&2
-        # As jit disable says it: a line that goes on behind \ goes as one.
-        printf '%s\n  %s %s\n' "Take its lines out, and remove the package again:" "LC_ALL=C sed -Ezi --follow-symlinks 's/\\\\\\n/ /g; s/[^\\n]*pam[-_]jit[^\\n]*\\n?//g'" "$(echo $left)" >&2
+        # As jit disable says it: a line that goes on behind \ goes as one, a comment stays.
+        printf '%s\n  %s %s\n' "Take its lines out, and remove the package again:" "LC_ALL=C sed -Ezi --follow-symlinks ':a;s/((^|\\n)[^#\\n]*)\\\\[ \\t]*\\n/\\1 /;ta;:b;s/(^|\\n)([^#\\n]*pam_jit\\.so|# (>>>|<<<) pam-jit)[^\\n]*\\n?/\\1/;tb'" "$(echo $left)" >&2
         exit 1
     fi
     # 1: jit is there, and has said what it leaves. A jit that is gone or broken leaves nothing, as was just seen.

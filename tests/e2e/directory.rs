@@ -186,3 +186,18 @@ fn while_the_directory_hangs_for_everybody_root_reloads_and_whoever_may_by_name_
         host.user(name).run("sudo -n true").fails().says("no grant");
     }
 }
+
+#[test]
+fn a_directory_that_does_not_answer_keeps_nobody_from_hearing_what_else_is_wrong_and_how_the_policy_is() {
+    let host = with(&format!("{POLICY}{DENY}"));
+    host.root().run("touch /run/directory/hold-jit").succeeds();
+    let began = Instant::now();
+    let doctor = host.root().run("jit doctor").exits(1).says("NOT OK  lines: no service has our lines");
+    let last = doctor.stdout.lines().last().unwrap().to_owned();
+    let said = "NOT OK  name service: it does not answer: nothing is known of sources of groups, groups that are root";
+    assert!(last.starts_with(said), "{last}");
+    let checked = host.root().run("jit policy check && jit reload").succeeds().says("is in force").says("not all names could be looked up");
+    let verdict = checked.stdout.lines().next().unwrap().to_owned();
+    assert!(verdict.ends_with("policy.toml: valid, 4 rules"), "{verdict}");
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+}

@@ -70,6 +70,12 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
         &again("sudo"),
     );
     finds(&host, "jit disable sudo-i", "pam.d/sudo-i: the line \"account\" is missing", &again("sudo"));
+    // As dpkg does where its question about a changed file is answered with Y: the file is the package's again.
+    for (service, enable) in [("sshd", "ssh"), ("sudo", "sudo")] {
+        let replaced = format!("jit disable {enable}");
+        finds_and_is_believed(&host, &replaced, &format!("pam.d/{service}: it has no lines of ours, and the policy has rules for it"));
+        host.root().run("jit confirm --unproven").succeeds();
+    }
     finds(
         &host,
         "sed -i '1a account sufficient pam_permit.so' /etc/pam.d/sshd",
@@ -101,6 +107,12 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
         &again("su"),
     );
     let strict = "cp /etc/jit/policy.toml /root/; sed -i '0,/approve/s/approve/session = { require = \"cgroup\" }\\napprove/' /etc/jit/policy.toml; jit reload";
+    host.root().run("jit disable su; jit enable su; jit doctor").says("ok      unconfirmed change: the one for su is put back in ");
+    let due = "unconfirmed change: the time of the one for su is over, and it was not put back";
+    let not_watched = "systemctl stop jit-rollback.path jit-rollback.service";
+    let over = "sed -i 's/\"until\": [0-9]*/\"until\": 0/' /var/lib/jit-enable/pending.json";
+    let remedy = said(&host, &format!("{not_watched}; {over}"), due);
+    is_quiet_after(&host, due, &format!("{remedy}\njit enable su && jit confirm --unproven"));
     finds(
         &host,
         &format!("{strict}; sed -i '/pam_jit.so enter/d' /etc/pam.d/sudo"),
@@ -135,7 +147,12 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
     let host = healthy();
     finds(&host, "echo 'Defaults:alice !pam_session' > /etc/sudoers.d/x", "!pam_session for alice", "rm /etc/sudoers.d/x");
     finds_and_is_believed(&host, "systemctl stop jitd jitd.socket jitd-user.socket", "jitd does not answer:");
-    finds_and_is_believed(&host, "systemctl disable jitd", "not started again: jitd.socket, jitd-user.socket, jitd.service");
+    finds_and_is_believed(
+        &host,
+        "systemctl disable jitd",
+        "not started again: jitd.socket, jitd-user.socket, jitd.service, jit-rollback.path",
+    );
+    finds_and_is_believed(&host, "systemctl disable jit-rollback.path", "not started again: jit-rollback.path");
     // Debian's libc brings this source, which is of no use without a configuration.
     finds(
         &host,
@@ -147,6 +164,15 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
     finds_and_is_believed(&host, "chown 1001 /run/jit/pam.sock", "/run/jit/pam.sock belongs to uid 1001");
     finds_and_is_believed(&host, "rm -r /run/jit", "/run/jit: No such file");
     finds_and_is_believed(&host, "install -m 0644 /dev/null /etc/jit/breakglass", "the mode of /etc/jit/breakglass is 0644");
+    // By a group that jitd is in it reads the policy, as it would be started with it.
+    let by_group = "groupadd jitpolicy; gpasswd -a jitd jitpolicy; chgrp jitpolicy /etc/jit/policy.toml; chmod 0640 /etc/jit/policy.toml";
+    host.root().run(&format!("{by_group}; jit doctor")).succeeds();
+    finds(
+        &host,
+        "gpasswd -d jitd jitpolicy",
+        "it is valid for root, and not for the user jitd",
+        "chgrp root /etc/jit/policy.toml; chmod 0644 /etc/jit/policy.toml",
+    );
     finds_and_is_believed(&host, "chmod 0666 /etc/jit/jitd.toml", "the mode of /etc/jit/jitd.toml is 0666");
     finds_and_is_believed(&host, "cp /etc/jit/policy.toml /root/; echo '# edited' >> /etc/jit/policy.toml", "it is not the one on disk");
     finds(
@@ -196,5 +222,5 @@ fn what_is_wrong_with_the_daemon_and_the_host_is_found() {
         &format!(": > /etc/jit/jitd.toml; systemctl restart jitd; {}", takes(0)),
     );
     let read_only = "mount --bind /var/lib/jit /var/lib/jit && mount -o remount,bind,ro /var/lib/jit && systemctl restart jitd";
-    finds(&host, read_only, "jitd cannot, so nothing is granted", "umount /var/lib/jit; systemctl restart jitd");
+    finds(&host, read_only, "there is no record that can be used, so nobody is let in", "umount /var/lib/jit; systemctl restart jitd");
 }

@@ -159,7 +159,7 @@ fn jit_finds_policy_record_and_sockets_where_the_settings_of_jitd_say() {
     host.root().run(empty).says(remedy).does_not_say("/etc/jit/policy.toml");
     // Lines that ask elsewhere would let nobody in.
     host.root()
-        .run("jit enable login")
+        .run("jit enable cron")
         .exits(1)
         .says("socket: jitd listens at /home/jit/run/pam.sock, and the lines would have the module ask at");
 }

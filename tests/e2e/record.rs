@@ -167,6 +167,10 @@ fn a_damaged_record_is_kept_aside_nobody_is_let_in_and_a_backup_brings_everythin
     }
     host.user("alice").run("jit status").says("damaged").says("set aside as /var/lib/jit/events.db.damaged-");
     host.user("alice").run("jit request sudo --reason x").fails();
+    // The policy is as good as before, and what there is to do stands elsewhere.
+    let doctor =
+        host.root().run("jit doctor").exits(1).says("writing the record: there is no record that can be used, so nobody is let in: ");
+    doctor.says("\"The record is damaged\" in docs/operations.md").says("ok      policy: it is valid").does_not_say("jit reload");
     let _ = host.wait_for_log("store.failed");
     host.root().run("test ! -e /var/lib/jit/events.db && ls /var/lib/jit/events.db.damaged-*").succeeds();
     host.jitd().restart();

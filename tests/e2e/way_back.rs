@@ -81,7 +81,7 @@ fn without_systemd_it_is_watched_once_it_is_noted_and_before_anything_is_changed
     host.write("/root/looks", looks);
     host.root().run("mv /usr/bin/setsid /usr/bin/setsid.true; install -m 0755 /root/looks /usr/bin/setsid").succeeds();
     let enable = "mv /run/systemd/system /run/systemd/away; jit enable sudo --confirm-within 1s; mv /run/systemd/away /run/systemd/system";
-    host.root().run(enable).succeeds().says("Done, and tried.");
+    host.root().run(enable).succeeds().says("Done, and tried.").says("a restart of this host puts nothing back");
     host.root().run("test -e /root/in-order").succeeds();
     put_back(&host, &before);
     // What cannot be watched is not changed, and does not wait.
@@ -157,8 +157,27 @@ fn another_way_to_root_is_one_that_the_module_would_open_and_ssh_wants_one_too()
         .run(&format!("cat /root/breakglass > {breakglass}; jit enable ssh"))
         .succeeds()
         .says("Done. Now come in")
+        .says("and not while it is up without a valid policy or a record")
         .does_not_say("tried");
     host.root().run("jit disable ssh && jit enable sudo").succeeds().says("Done, and tried.");
+}
+
+#[test]
+fn roots_last_door_is_left_alone_and_opens_without_the_module_where_lines_are_put_in_as_it_is_said() {
+    let host = installed();
+    let before = files(&host);
+    let refused = host.root().run("jit enable login").exits(2).says("login is the last door").text();
+    assert_eq!(files(&host), before);
+    let control = refused.split_once("with [").and_then(|(_, rest)| rest.split_once(']')).unwrap().0;
+    let shut = "cp /etc/pam.d/login /root/; sed -i '1i account required pam_jit.so' /etc/pam.d/login";
+    host.root().run(&format!("{shut}; jit enable sudo")).exits(1).says("nothing was changed: root's last door: with required in its lines");
+    host.root().run("cp /root/login /etc/pam.d/; cp /etc/pam.d/su /root/su").succeeds();
+    // As login would ask it, once the module is gone.
+    for (control, opens) in [("required".to_owned(), false), (format!("[{control}]"), true)] {
+        let lines = format!("account {control} pam_jit_gone.so\\nsession {control} pam_jit_gone.so");
+        let comes_in = host.root().run(&format!("cp /root/su /etc/pam.d/su; sed -i '1i {lines}' /etc/pam.d/su; su root -c 'id -un'"));
+        assert_eq!(comes_in.code == 0, opens, "{control}: {}", comes_in.text());
+    }
 }
 
 /// What a package does before its files go.
@@ -193,12 +212,16 @@ fn lines_of_every_kind_and_behind_every_include_go_before_the_module_does() {
 fn a_link_among_the_files_of_pam_stays_one() {
     let host = installed();
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/install.md")).unwrap();
-    let rescue = document.lines().find(|line| line.starts_with("sed -i '/pam[-_]jit/d'")).unwrap();
+    let rescue = document.lines().find(|line| line.starts_with("sed -i '/^[^#]*pam_jit")).unwrap();
     host.root()
         .run("mkdir /etc/own; mv /etc/pam.d/su /etc/own/su; ln -s /etc/own/su /etc/pam.d/su; jit enable sudo && jit confirm --unproven")
         .succeeds();
+    host.root().run("echo 'account required pam_unix.so # behind pam_jit.so' >> /etc/pam.d/sudo").succeeds();
     host.root().run(rescue).succeeds();
-    host.root().run("test -L /etc/pam.d/su").succeeds();
+    host.root()
+        .run("test -L /etc/pam.d/su; tail -n 1 /etc/pam.d/sudo; ! grep pam-jit /etc/pam.d/sudo")
+        .succeeds()
+        .says("# behind pam_jit.so");
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
     host.root().run("echo 'account required pam_jit.so' >> /etc/own/su; jit disable --all").succeeds().says("out of su");
     host.root().run("test -L /etc/pam.d/su && ! grep pam_jit /etc/own/su").succeeds();
@@ -215,9 +238,48 @@ fn one_file_that_is_not_understood_keeps_no_other_from_being_as_before() {
     // What it says to do takes both halves of the line.
     let help = disabled.says("Our lines are out of sudo, sudo-i.").says("our lines stay in: pam.d/cockpit:").text();
     let by_hand = help.split_once("by hand: ").and_then(|(_, rest)| rest.split_once(" FILE")).unwrap().0;
-    host.root().run("echo 'account required pam_unix.so' >> /etc/pam.d/cockpit").succeeds();
-    host.root().run(&format!("{by_hand} /etc/pam.d/cockpit")).succeeds();
-    assert_eq!(host.read("/etc/pam.d/cockpit"), "account required pam_unix.so\n");
+    // A comment goes on nowhere, whatever it ends in, and what it says of us is not ours.
+    let kept = "# see \\\nauth required pam_unix.so\naccount required pam_unix.so # behind pam_jit.so \\\nsession required pam_unix.so\n";
+    host.write("/root/kept", kept);
+    let marks = "printf '# >>> pam-jit: x\\naccount required pam_jit.so\\n# <<< pam-jit\\n' >> /etc/pam.d/cockpit";
+    host.root().run(&format!("cat /root/kept >> /etc/pam.d/cockpit; {marks}; {by_hand} /etc/pam.d/cockpit")).succeeds();
+    assert_eq!(host.read("/etc/pam.d/cockpit"), kept);
     host.root().run("rm /etc/pam.d/cockpit").succeeds();
     assert_eq!(files(&host), before);
+}
+
+#[test]
+fn what_was_made_by_halves_is_not_confirmed() {
+    let host = installed();
+    host.root().run("jit enable sudo").succeeds();
+    // As an enable leaves it that is ended between its two files.
+    host.root().run("cp /var/lib/jit-enable/sudo-i.before /etc/pam.d/sudo-i").succeeds();
+    host.root()
+        .run("jit confirm --unproven")
+        .exits(1)
+        .says("nothing was confirmed: pam.d/sudo-i has not the lines")
+        .says("jit enable sudo");
+    host.root().run("jit disable sudo; jit enable sudo && jit confirm --unproven").succeeds().says("It stays");
+}
+
+#[test]
+fn the_last_way_back_needs_no_lock_and_no_note_and_says_what_it_did() {
+    let host = installed();
+    let before = files(&host);
+    let read_only = |path: &str| format!("mount --bind {path} {path} && mount -o remount,bind,ro {path}");
+    host.root().run("jit enable sudo").succeeds();
+    host.root().run(&read_only("/etc/pam.d")).succeeds();
+    host.root().run("jit disable --all").exits(1).says("our lines stay in: /etc/pam.d/sudo: Read-only").says("first mount -o remount,rw /");
+    let no_lock = "umount /etc/pam.d; rm /run/jit-enable.lock; mkdir /run/jit-enable.lock";
+    host.root().run(&format!("{no_lock}; {}", read_only("/var/lib/jit-enable"))).succeeds();
+    host.root().run("jit enable su").exits(1).says("the lock of the files of PAM");
+    host.root()
+        .run("jit disable --all")
+        .succeeds()
+        .says("Our lines are out of sudo, sudo-i.")
+        .says("What waits to be confirmed could not be settled: Read-only");
+    assert_eq!(files(&host), before);
+    // What puts back finds nothing to do.
+    host.root().run("umount /var/lib/jit-enable; rmdir /run/jit-enable.lock; jit roll-back").succeeds().says("was not changed");
+    is_as_before(&host, &before);
 }

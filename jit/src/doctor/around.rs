@@ -1,6 +1,6 @@
 //! Ways to root that go round the gate. They are outside it, and named.
 
-use super::{Check, lines, polkit};
+use super::{Check, lines};
 use crate::gate::{Places, sound, stack};
 use jit_core::name::GroupName;
 use jit_host::accounts::{is_of_a_directory, members_of};
@@ -17,8 +17,11 @@ const SU: [&str; 2] = ["/usr/bin/su", "/bin/su"];
 /// Services by which people log in at the host itself.
 const CONSOLES: [&str; 6] = ["login", "gdm-password", "lightdm", "sddm", "lxdm", "xdm"];
 
-/// Groups, programs, polkit's administrators, and the console.
-pub fn checks() -> Vec<Check> {
+/// What is said of these groups.
+pub const GROUPS_OF_ROOT: &str = "groups that are root";
+
+/// Nobody should be in one of them.
+pub fn groups() -> Check {
     let members = GROUPS.iter().filter_map(|group| {
         let members: Vec<_> = members_of(&GroupName::new(*group)).iter().map(ToString::to_string).filter(|name| name != "root").collect();
         let remedies = members.iter().map(|name| format!("gpasswd -d {name} {group}")).collect::<Vec<_>>();
@@ -31,7 +34,11 @@ pub fn checks() -> Vec<Check> {
         none if none.is_empty() => "nobody is in one".to_owned(),
         groups => format!("nobody is listed in one; who is in {groups}, only its directory knows: see there"),
     };
-    let mut checks = vec![Check::all("groups that are root", &nobody, &members, &remedy)];
+    Check::all(GROUPS_OF_ROOT, &nobody, &members, &remedy)
+}
+
+/// Programs, and the console.
+pub fn checks() -> Vec<Check> {
     let setuid = |path: &str| std::fs::metadata(path).is_ok_and(|about| about.mode() & 0o4000 != 0 && about.uid() == 0);
     let installed: Vec<_> = PROGRAMS.iter().filter(|path| std::fs::metadata(path).is_ok()).copied().collect();
     let found = if installed.is_empty() {
@@ -41,11 +48,9 @@ pub fn checks() -> Vec<Check> {
             installed.iter().map(|path| if setuid(path) { format!("{path} (setuid)") } else { (*path).to_owned() }).collect();
         format!("{}: they ask polkit or a file of their own, not this gate; see who may", named.join(", "))
     };
-    checks.push(Check::fine("other ways to root", &found));
-    checks.push(su(&Places::default(), SU.iter().any(|path| setuid(path)) && sound::root_has_password()));
-    checks.push(polkit::check());
-    checks.push(consoles(&Places::default()));
-    checks
+    let is_open = SU.iter().any(|path| setuid(path)) && sound::root_has_password();
+    let places = Places::default();
+    vec![Check::fine("other ways to root", &found), su(&places, is_open), consoles(&places)]
 }
 
 /// Whether nobody is listed in a group, in which there may be somebody.

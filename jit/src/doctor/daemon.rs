@@ -11,7 +11,7 @@ use jit_proto::time::Moment;
 use jit_proto::user::{Act, EventFilter, UserAnswer};
 use nix::unistd::User;
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
+use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -27,10 +27,16 @@ pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
             return checks;
         }
     }
-    checks.push(policy_in_force(talk));
-    checks.extend(health::checks(talk, now));
-    checks.push(clock(talk, now));
-    checks.push(chain(talk));
+    match health::view(talk) {
+        // Without a record no policy is read, and there is no event to look at.
+        Ok(view) if view.no_record.is_some() => checks.extend(health::checks(&view, now)),
+        Ok(view) => {
+            checks.push(policy_in_force(talk));
+            checks.extend(health::checks(&view, now));
+            checks.extend([clock(talk, now), chain(talk)]);
+        }
+        Err(check) => checks.push(check),
+    }
     checks
 }
 
@@ -63,7 +69,7 @@ fn policy_on_disk(now: WallTime) -> Check {
         Ok(_) if !jitd_finds_it_valid() => Check::wrong(
             NAME,
             "it is valid for root, and not for the user jitd: at its next start jitd would let nobody in".to_owned(),
-            "setpriv --reuid jitd --regid jitd --clear-groups jit policy check # says why: files 0644, folders 0755, all root's",
+            "setpriv --reuid jitd --regid jitd --init-groups jit policy check # says why: root's alone to write, and open to jitd or to a group that it is in",
         ),
         Ok(policy) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
         Err(mistakes) => Check::wrong(NAME, format!("it is not valid: {} to mend", mistakes.len()), "jit policy check"),
@@ -74,10 +80,39 @@ fn policy_on_disk(now: WallTime) -> Check {
 /// user jitd is somebody else's to start.
 fn jitd_finds_it_valid() -> bool {
     let Ok(Some(jitd)) = User::from_name("jitd") else { return true };
-    let mut check = Command::new("/proc/self/exe");
+    let (Ok(jit), groups) = (std::env::current_exe(), groups_of_jitd()) else { return true };
+    let mut check = Command::new("setpriv");
+    check.arg(format!("--reuid={}", jitd.uid)).arg(format!("--regid={}", jitd.gid));
+    check.arg(if groups.is_empty() { "--clear-groups".to_owned() } else { format!("--groups={}", groups.join(",")) });
     // Nobody is looked up, which could take its time.
-    check.args(["policy", "check"]).env("JIT_SOCKET", "/nonexistent").uid(jitd.uid.as_raw()).gid(jitd.gid.as_raw());
-    check.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
+    check.arg(jit).args(["policy", "check"]).env("JIT_SOCKET", "/nonexistent").stdin(Stdio::null());
+    match check.output() {
+        Ok(output) => output.status.success(),
+        // Without that program nobody can say.
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}
+
+/// The groups that systemd gives jitd beside its own: those of this host's file, as whoever knows others could take its time, and
+/// those of its unit.
+fn groups_of_jitd() -> Vec<String> {
+    let mut groups = groups_in(&std::fs::read_to_string("/etc/group").unwrap_or_default(), "jitd");
+    if sound::has_systemd() {
+        let unit = Command::new("systemctl").args(["show", "--property=SupplementaryGroups", "--value", "jitd.service"]).output();
+        let named = unit.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        groups.extend(named.split_whitespace().map(str::to_owned));
+    }
+    groups
+}
+
+/// The numbers of the groups that a text in the form of group(5) has somebody in.
+fn groups_in(text: &str, user: &str) -> Vec<String> {
+    let number = |line: &str| {
+        let mut fields = line.split(':').skip(2);
+        let (number, members) = (fields.next()?, fields.next()?);
+        members.split(',').any(|member| member == user).then(|| number.to_owned())
+    };
+    text.lines().filter_map(number).collect()
 }
 
 /// Whether the policy in force is the one on disk: an edit without a reload is an edit that does nothing.
@@ -152,5 +187,16 @@ fn chain(talk: &Talk) -> Check {
             Check::wrong(NAME, format!("it is broken: {broken}"), "jit audit verify; keep the file, and compare with the log host")
         }
         (Err(failing), _) => Check::wrong(NAME, failing.to_string(), "systemctl status jitd"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_groups_of_jitd_are_those_that_list_it() {
+        let text = "root:x:0:\njitd:x:900:\ntty:x:5:alice,jitd\nops:x:6:jitd2\npolicy:x:7:jitd\n";
+        assert_eq!(groups_in(text, "jitd"), ["5", "7"]);
     }
 }

@@ -14,16 +14,17 @@ use std::time::Duration;
 const LOOKS: u32 = 15;
 const BETWEEN: Duration = Duration::from_millis(200);
 
+/// What jitd says, or what is wrong where it does not.
+pub fn view(talk: &Talk) -> Result<MetricsView, Check> {
+    let view = lasting(|| talk.metrics(), |view| view.store_failing, || std::thread::sleep(BETWEEN));
+    view.map_err(|failing| Check::wrong("health", failing.to_string(), "systemctl restart jitd"))
+}
+
 /// One check after the other.
-pub fn checks(talk: &Talk, now: WallTime) -> Vec<Check> {
-    match lasting(|| talk.metrics(), |view| view.store_failing, || std::thread::sleep(BETWEEN)) {
-        Ok(view) => {
-            let mut checks = vec![record(&view), syslog(&view), breakglass::check(view.breakglass_unread.as_deref())];
-            checks.extend(view.policy_in_force.then(|| age(&view, now)));
-            checks
-        }
-        Err(failing) => vec![Check::wrong("health", failing.to_string(), "systemctl restart jitd")],
-    }
+pub fn checks(view: &MetricsView, now: WallTime) -> Vec<Check> {
+    let mut checks = vec![record(view), syslog(view), breakglass::check(view.breakglass_unread.as_deref())];
+    checks.extend(view.policy_in_force.then(|| age(view, now)));
+    checks
 }
 
 /// What is so when it is asked, or what is so still when it was asked often.
@@ -47,13 +48,19 @@ fn age(view: &MetricsView, now: WallTime) -> Check {
 
 fn record(view: &MetricsView) -> Check {
     const NAME: &str = "writing the record";
+    let state = Paths::of_this_host().unwrap_or_default().state;
+    let state = state.display();
+    if let Some(why) = &view.no_record {
+        let elsewhere =
+            "one that is damaged or gone: \"The record is damaged\" in docs/operations.md; one that is being read needs time alone";
+        let found = format!("there is no record that can be used, so nobody is let in: {why}");
+        return Check::wrong(NAME, found, &format!("df -h {state}; df -i {state} # {elsewhere}"));
+    }
     if !view.store_failing {
         return Check::fine(NAME, "jitd can");
     }
     let found =
         format!("jitd cannot, so nothing is granted; {} events wait, and {} acts were refused", view.store_waiting, view.store_refused);
-    let state = Paths::of_this_host().unwrap_or_default().state;
-    let state = state.display();
     Check::wrong(NAME, found, &format!("jit status; df -h {state}; df -i {state} # jit status says why"))
 }
 

@@ -12,7 +12,7 @@ const LEAST_ROOM: u64 = 64 * 1024 * 1024;
 
 /// One check after the other.
 pub fn checks() -> Vec<Check> {
-    vec![syslog(), room(), cgroup(), processes(), group_sources(), selinux()]
+    vec![syslog(), room(), cgroup(), processes(), selinux()]
 }
 
 fn syslog() -> Check {
@@ -63,14 +63,17 @@ fn cgroup() -> Check {
     }
 }
 
+/// What is said of the sources of groups.
+pub const SOURCES: &str = "sources of groups";
+
 /// What a source of groups cannot tell counts against everybody whom a rule excepts or denies by group.
-fn group_sources() -> Check {
+pub fn group_sources() -> Check {
     let mut silent = jit_host::accounts::silent_group_sources();
     silent.extend(jit_host::accounts::silent_account_source().map(str::to_owned));
     silent.dedup();
     let wrong: Vec<_> = silent.iter().map(|source| format!("the source {source} does not answer")).collect();
     let remedy = "start it, or take it out of the lines \"passwd\" and \"group\" of /etc/nsswitch.conf";
-    Check::all("sources of groups", "each one answers", &wrong, remedy)
+    Check::all(SOURCES, "each one answers", &wrong, remedy)
 }
 
 /// With hidepid jitd cannot see whose processes act: nobody can approve, and nobody comes in.

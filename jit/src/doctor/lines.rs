@@ -1,7 +1,7 @@
 //! Our lines in the files of PAM, and sshd's word that it asks PAM at all.
 
 use super::{Check, daemon, sshd};
-use crate::gate::{Places, sound, stack};
+use crate::gate::{LAST_DOOR, OPEN_WITHOUT_THE_MODULE, Places, sound, stack};
 use crate::paths::Paths;
 use chrono::{DateTime, Days, NaiveDate};
 use jit_core::name::Service;
@@ -32,16 +32,49 @@ pub fn checks(now: WallTime) -> Vec<Check> {
     // Whether jitd is up is another check's.
     let answers = |socket: &Path| ours.as_deref().is_none_or(|ours| ours == socket) || sound::asked(socket).is_ok();
     let mut checks = Vec::new();
-    for service in gated(&names(&places.pam), &read) {
-        checks.push(of(&service, &read, &policy, now, &answers));
+    let names = names(&places.pam);
+    let gated = gated(&names, &read);
+    for service in &gated {
+        checks.push(of(service, &read, &policy, now, &answers));
         if service == "sshd" {
             checks.extend(sshd::checks());
         }
     }
     if checks.is_empty() {
         checks.push(Check::wrong("lines", "no service has our lines: nothing is gated".to_owned(), "jit enable sudo"));
+    } else {
+        checks.extend(open(&names, &gated, &policy));
     }
+    checks.extend(last_door(&read));
     checks
+}
+
+/// Root's log-in at a text console, if that is a service here: it must open where the module is gone, too. A file that is not
+/// understood is found where it names the module.
+pub fn last_door(read: Read<'_>) -> Option<Check> {
+    const NAME: &str = "root's last door";
+    let shut = stack::need_the_module(LAST_DOOR, read).ok()?;
+    if shut.is_empty() {
+        return Some(Check::fine(NAME, "log-ins at a text console do not need the module"));
+    }
+    let found = format!("with {} in its lines nobody, not even root, comes in by {LAST_DOOR} where the module is gone", shut.join(", "));
+    let mut remedies = in_shared_files(LAST_DOOR, read);
+    remedies.push(format!("jit disable {LAST_DOOR} # else {OPEN_WITHOUT_THE_MODULE} in each of these lines"));
+    Some(Check::wrong(NAME, found, &remedies.join("; ")))
+}
+
+/// The usual services without a line of ours that the policy has rules for. A package's upgrade or a template may have put another
+/// file in the place of theirs, and nobody else would notice: the module is not asked any more.
+fn open(names: &[String], gated: &[String], policy: &Policy) -> Vec<Check> {
+    let heads = PAIRS.iter().filter(|(_, with)| with.is_none()).map(|(service, _)| *service);
+    let is_open = |service: &&str| names.iter().any(|name| name == service) && gated.iter().all(|gated| gated != service);
+    let ruled = heads.filter(is_open).map(Service::new).filter(|service| policy.names_service(service));
+    let check = |service: Service| {
+        let found = "it has no lines of ours, and the policy has rules for it: who comes in by it needs no grant, and is not on record";
+        let remedy = format!("jit enable {} # then, from a new session: sudo jit confirm", service.spoken());
+        Check::wrong(format!("pam.d/{service}"), found.to_owned(), &remedy)
+    };
+    ruled.map(check).collect()
 }
 
 /// Whether any service has a line of ours.
@@ -126,6 +159,8 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
     };
     let put_right = format!("jit disable {service}; jit enable {service}");
     let remedy = match in_shared_files(service, read) {
+        // Those are put in by hand alone.
+        shared if service == LAST_DOOR => shared.into_iter().chain([format!("jit disable {service}")]).collect::<Vec<_>>().join("; "),
         shared if shared.is_empty() => format!("{put_right} # then, from a new session: sudo jit confirm"),
         shared => format!("{}; {put_right} # what others include is in the stacks of all of them", shared.join("; ")),
     };
@@ -136,7 +171,9 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
 fn in_shared_files(service: &str, read: Read<'_>) -> Vec<String> {
     let files = stack::files_of_ours(service, read).unwrap_or_default();
     let shared = files.iter().filter(|file| *file != service && PAIRS.iter().all(|(usual, _)| file != usual));
-    shared.map(|file| if file.contains('/') { format!("sed -i /pam_jit/d {file}") } else { format!("jit disable {file}") }).collect()
+    shared
+        .map(|file| if file.contains('/') { format!(r"sed -i '/^[^#]*pam_jit\.so/d' {file}") } else { format!("jit disable {file}") })
+        .collect()
 }
 
 /// Lines of which some only observe: who is let in by one is turned away by another, or is in and never ended.
@@ -213,6 +250,23 @@ mod tests {
     }
 
     #[test]
+    fn a_usual_service_that_the_policy_has_rules_for_and_whose_file_lost_our_lines_is_found() {
+        let text = "version = 1\n[[grant]]\nname = \"r\"\nwho = [\"user:a\"]\non = [\"sudo\", \"su\", \"sshd\", \"login\"]\napprove = []\n";
+        let now = WallTime::parse("2026-11-23T12:00:00Z").unwrap();
+        let file = load::PolicyFile { file: "p".to_owned(), text: text.to_owned() };
+        let policy = load::load(&[file], load::Around { now, zone: None }).unwrap().0;
+        let stock = "account required pam_unix.so\n";
+        let found = |files: &[(&str, &str)], policy: &Policy| {
+            let (names, read) = pam(files);
+            open(&names, &gated(&names, &read), policy).into_iter().map(|check| check.name.into_owned()).collect::<Vec<_>>()
+        };
+        let lost = [("login", stock), ("sshd", stock), ("sudo", stock), ("sudo-i", stock), ("su", WHOLE), ("su-l", stock)];
+        assert_eq!(found(&lost, &policy), ["pam.d/sudo", "pam.d/sshd"]);
+        assert_eq!(found(&lost, &Policy::default()), [""; 0]);
+        assert_eq!(found(&[("sudo", WHOLE), ("sudo-i", stock)], &policy), [""; 0]);
+    }
+
+    #[test]
     fn a_line_in_a_file_that_others_include_is_taken_out_of_that_file() {
         let (_, read) = pam(&[
             ("common-account", "account required pam_jit.so\n"),
@@ -222,9 +276,22 @@ mod tests {
             ("su-l", "account include su\n"),
         ]);
         let remedy = |service: &str| of(service, &read, &Policy::default(), WallTime::from_millis(0), &|_| true).remedy.unwrap();
-        let taken_out = "jit disable common-account; sed -i /pam_jit/d /etc/mine; jit disable cron; jit enable cron # what others include";
+        let taken_out =
+            r"jit disable common-account; sed -i '/^[^#]*pam_jit\.so/d' /etc/mine; jit disable cron; jit enable cron # what others include";
         assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
         assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
+    }
+
+    #[test]
+    fn a_line_of_any_kind_by_which_roots_last_door_needs_the_module_is_found() {
+        let look = |files: &[(&str, &str)]| last_door(&pam(files).1);
+        for line in ["account required pam_jit.so\n", "auth [default=die ignore=ignore] pam_jit.so\n"] {
+            let check = look(&[("login", "@include common\n"), ("common", line)]).unwrap();
+            assert!(!check.ok && check.remedy.unwrap().starts_with("jit disable common; jit disable login # else [success=ok"), "{line}");
+        }
+        let open = format!("account {OPEN_WITHOUT_THE_MODULE} pam_jit.so\n");
+        assert!(look(&[("login", &open)]).unwrap().ok && look(&[("login", "auth required pam_unix.so\n")]).unwrap().ok);
+        assert!(look(&[("sudo", WHOLE)]).is_none());
     }
 
     #[test]

@@ -6,14 +6,17 @@ mod daemon;
 mod health;
 pub mod host;
 mod lines;
+mod named;
 mod polkit;
 mod sockets;
 mod sshd;
 mod sudoers;
+mod waiting;
 
 pub use daemon::policy_in_force;
+pub use lines::last_door;
 
-use crate::gate::sound;
+use crate::gate::{Places, sound};
 use crate::talk::Talk;
 use jit_core::time::WallTime;
 use serde::Serialize;
@@ -50,15 +53,21 @@ impl Check {
     }
 }
 
-/// All checks, in the order in which they are said.
-#[must_use]
-pub fn examine(talk: &Talk, now: WallTime) -> Vec<Check> {
-    let mut checks = vec![sound::module()];
-    checks.extend(lines::checks(now));
-    checks.push(sudoers::check());
-    checks.extend(sockets::checks());
-    checks.extend(daemon::checks(talk, now));
-    checks.extend(host::checks());
-    checks.extend(around::checks());
-    checks
+/// All checks, each done when it is asked for: what was found is said before the next one may have to wait. Those last that only
+/// the name service can answer.
+pub fn examine(talk: &Talk, now: WallTime) -> impl Iterator<Item = Check> + '_ {
+    let parts: [Part<'_>; 9] = [
+        Box::new(|| vec![sound::module()]),
+        Box::new(move || lines::checks(now)),
+        Box::new(|| vec![waiting::check(&Places::default())]),
+        Box::new(|| vec![sudoers::check()]),
+        Box::new(sockets::checks),
+        Box::new(move || daemon::checks(talk, now)),
+        Box::new(host::checks),
+        Box::new(around::checks),
+        Box::new(named::checks),
+    ];
+    parts.into_iter().flat_map(|part| part())
 }
+
+type Part<'a> = Box<dyn FnOnce() -> Vec<Check> + 'a>;

@@ -17,9 +17,11 @@ const ONLY_ROOT: &str = "(umask 022; echo 'polkit.addAdminRule(function(action, 
 const ONLY_ROOT_BEFORE_RULES: &str =
     "(umask 022; printf '[Configuration]\\nAdminIdentities=unix-user:0\\n' > /etc/polkit-1/localauthority.conf.d/99-root-alone.conf)";
 
+/// What is said of them.
+pub const NAME: &str = "administrators of polkit";
+
 /// Nobody should be one who has to ask at our gate.
 pub fn check() -> Check {
-    const NAME: &str = "administrators of polkit";
     if !Path::new(INSTALLED).exists() {
         return Check::fine(NAME, "it is not installed");
     }

@@ -54,9 +54,26 @@ pub fn wrong(controls: &[&str]) -> Vec<String> {
     wrong
 }
 
+/// Whether a line with this control lets nobody in where the module is gone, or cannot be loaded (PAM-FACTS 25).
+pub fn needs_the_module(control: &str) -> bool {
+    actions(control).is_none_or(|actions| matches!(action(&actions, "module_unknown").as_str(), "bad" | "die"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::OPEN_WITHOUT_THE_MODULE;
+
+    #[test]
+    fn a_line_that_opens_without_the_module_ignores_that_it_is_unknown_and_nothing_else() {
+        for shut in ["required", "requisite", "[success=ok ignore=ignore default=die]", "[success=ok ignore=ignore]", "odd"] {
+            assert!(needs_the_module(shut), "{shut}");
+        }
+        for open in [OPEN_WITHOUT_THE_MODULE, "optional", "sufficient"] {
+            assert!(!needs_the_module(open), "{open}");
+        }
+        assert_eq!(wrong(&[OPEN_WITHOUT_THE_MODULE]), [""; 0]);
+    }
 
     #[test]
     fn what_denies_what_is_not_ours_or_lets_a_denial_pass_is_wrong() {

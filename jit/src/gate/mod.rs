@@ -17,6 +17,11 @@ pub mod stack;
 
 use std::path::PathBuf;
 
+/// The service by which root comes in at a text console, whatever state we are in.
+pub const LAST_DOOR: &str = "login";
+/// What our lines there must say, so that it opens where the module is gone too.
+pub const OPEN_WITHOUT_THE_MODULE: &str = "[success=ok new_authtok_reqd=ok ignore=ignore module_unknown=ignore default=bad]";
+
 /// Where things are. A test has its own.
 #[derive(Debug, Clone)]
 pub struct Places {

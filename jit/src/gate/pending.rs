@@ -36,6 +36,21 @@ pub struct Pending {
     pub until: i64,
 }
 
+impl Pending {
+    /// Whether its time is over. After a boot it is: nobody could confirm through a session of before.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.left_s() == 0
+    }
+
+    /// How many seconds of its time are left.
+    #[must_use]
+    pub fn left_s(&self) -> u64 {
+        let left = if self.boot_id == boot_id() { self.until.saturating_sub(boot_seconds()) } else { 0 };
+        u64::try_from(left).unwrap_or(0)
+    }
+}
+
 /// What became of a file that was to be put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutBack {
@@ -67,7 +82,9 @@ pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn note(places: &Places) -> PathBuf {
+/// Where it is noted.
+#[must_use]
+pub fn note(places: &Places) -> PathBuf {
     places.state.join("pending.json")
 }
 

@@ -1,7 +1,7 @@
 //! What would be changed for a service, by what is asked for.
 
 use super::stack::{self, Behind, Found, NotUnderstood};
-use super::{Places, family, files};
+use super::{LAST_DOOR, OPEN_WITHOUT_THE_MODULE, Places, family, files};
 use crate::failing::Failing;
 use crate::show::words;
 use chrono::{Days, NaiveDate};
@@ -105,6 +105,12 @@ pub fn not_understood(not: &NotUnderstood) -> Failing {
     Failing::refused(not.to_string(), "put the lines in by hand, as the README shows, or mend the file; it was not changed")
 }
 
+/// Whether this is the last door, and does not stay open with what is there, or would be put there: what `jit enable` writes lets
+/// nobody in where the module is gone.
+fn shuts_the_last_door(file: &str, found: Found, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<bool, NotUnderstood> {
+    Ok(file == LAST_DOOR && (found != Found::WHOLE || !stack::need_the_module(file, read)?.is_empty()))
+}
+
 /// What would be changed for this service.
 ///
 /// # Errors
@@ -133,6 +139,12 @@ pub fn plan(places: &Places, service: &str, asked: &Asked) -> Result<Vec<Edit>, 
             files::read(&path).map_err(|error| Failing::refused(format!("{}: {error}", path.display()), "nothing else was changed"))?;
         let read = |name: &str| made.get(name).cloned().or_else(|| std::fs::read(places.pam.join(name)).ok());
         let found = stack::find(file, &read).map_err(|not| not_understood(&not))?;
+        if shuts_the_last_door(file, found, &read).map_err(|not| not_understood(&not))? {
+            return Err(Failing::usage(
+                format!("{LAST_DOOR} is the last door: with our lines nobody, not even root, comes in by it once the module is gone"),
+                format!("to gate others there, put the lines in by hand, with {OPEN_WITHOUT_THE_MODULE} for \"required\""),
+            ));
+        }
         let again = "jit disable, then enable again";
         let twice = Found { account: found.account.max(1), session: found.session.max(1), enter: found.enter.max(1) } != Found::WHOLE;
         if twice {
@@ -176,6 +188,24 @@ mod tests {
         }
         assert_eq!(Observe::read(None, today).unwrap(), Observe::No);
         assert_eq!(Observe::read(Some(None), today).unwrap(), Observe::AWhile(day("2026-12-23")));
+    }
+
+    #[test]
+    fn the_last_door_is_left_alone_unless_what_is_there_keeps_it_open_without_the_module() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = Places { pam: folder.path().to_owned(), ..Places::default() };
+        let asked = Asked { observe: Observe::No, ask: false, today: day("2026-11-23") };
+        let planned = |control: &str| {
+            let ours = |kind: &str, more: &str| format!("{kind} {control} pam_jit.so{more}\n");
+            let (top, bottom) = (ours("account", "") + &ours("session", ""), ours("session", " enter"));
+            let text = if control.is_empty() { "account required pam_unix.so\n".to_owned() } else { top + &bottom };
+            std::fs::write(folder.path().join("login"), text).unwrap();
+            plan(&places, "login", &asked)
+        };
+        for shut in ["", "required"] {
+            assert!(planned(shut).unwrap_err().to_string().starts_with("login is the last door"), "{shut}");
+        }
+        assert!(planned(OPEN_WITHOUT_THE_MODULE).unwrap().is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What must hold before a door may depend on us.
 
-use crate::doctor::{Check, host, policy_in_force};
+use crate::doctor::{Check, host, last_door, policy_in_force};
+use crate::gate::Places;
 use crate::paths::{self, Paths};
 use crate::talk::Talk;
 use jit_core::name::Service;
@@ -29,6 +30,8 @@ pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
         host::processes(),
         another_way(service),
     ];
+    let places = Places::default();
+    checks.extend(last_door(&|name: &str| std::fs::read(places.pam.join(name)).ok()));
     if service == "sshd" {
         checks.push(use_pam());
     }
@@ -105,13 +108,23 @@ fn where_lines_ask() -> Check {
     }
 }
 
-/// Whether the sockets will be there after the next boot: a jitd that was only started lets nobody in then.
+/// Whether systemd runs this host.
+#[must_use]
+pub fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
+
+/// Whether the sockets will be there after the next boot, and what puts back a change that nobody confirmed: a jitd that was only
+/// started lets nobody in then.
 #[must_use]
 pub fn at_boot() -> Check {
     const NAME: &str = "after a boot";
-    const UNITS: [&str; 3] = ["jitd.socket", "jitd-user.socket", "jitd.service"];
-    if !Path::new("/run/systemd/system").exists() {
-        return Check::fine(NAME, "there is no systemd here: see that whatever starts services starts jitd");
+    const UNITS: [&str; 4] = ["jitd.socket", "jitd-user.socket", "jitd.service", "jit-rollback.path"];
+    if !has_systemd() {
+        return Check::fine(
+            NAME,
+            "there is no systemd here: see that whatever starts services starts jitd, and runs jit roll-back --when-due",
+        );
     }
     let is_enabled = |unit: &&str| {
         let said = Command::new("systemctl").args(["is-enabled", "--quiet", unit]).status();
@@ -119,9 +132,10 @@ pub fn at_boot() -> Check {
     };
     let missing: Vec<_> = UNITS.into_iter().filter(|unit| !is_enabled(unit)).collect();
     if missing.is_empty() {
-        return Check::fine(NAME, "the sockets and jitd are started again");
+        return Check::fine(NAME, "the sockets, jitd, and what puts back are started again");
     }
-    Check::wrong(NAME, format!("not started again: {}; nobody would come in", missing.join(", ")), "systemctl enable jitd")
+    let found = format!("not started again: {}; nobody would come in, or what nobody confirmed would stay", missing.join(", "));
+    Check::wrong(NAME, found, "systemctl enable jitd jit-rollback.path")
 }
 
 /// A question as the module would put it: whatever the answer is, there is one.
@@ -197,9 +211,19 @@ fn another_way(service: &str) -> Check {
         Err(why) => return Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} lets nobody in: {why}"), &remedy),
     };
     if breakglass::named(&text, service).any(|user| comes_in(user, service)) {
-        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}"));
+        return Check::fine(NAME, &format!("{BREAKGLASS} names somebody for {service}, for when jitd is away"));
     }
     Check::wrong(NAME, format!("root has no password, and {BREAKGLASS} names nobody for {service}"), &remedy)
+}
+
+/// What the file is not for, where there is no other way: whoever relies on it is told.
+#[must_use]
+pub fn reservation() -> Option<String> {
+    (!root_has_password()).then(|| {
+        format!(
+            "Root has no password: {BREAKGLASS} lets in while jitd is away, and not while it is up without a valid policy or a record. Then a rescue image is the only way."
+        )
+    })
 }
 
 /// Whether this name is an account's, and the one that the module would find for whoever comes: sudo and su are called by a

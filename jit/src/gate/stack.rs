@@ -214,6 +214,18 @@ pub fn controls(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result
     Ok(wrong_controls(&steps(service, read)?))
 }
 
+/// What the lines of ours in a service, of whatever kind, say so that nobody comes in by it without the module.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn need_the_module(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<String>, NotUnderstood> {
+    let ours = steps(service, read)?.into_iter().filter(|step| step.ours.is_some());
+    let mut controls: Vec<_> = ours.map(|step| step.control).filter(|control| control::needs_the_module(control)).collect();
+    controls.sort();
+    controls.dedup();
+    Ok(controls)
+}
+
 fn wrong_controls(steps: &[Step]) -> Vec<String> {
     let ours = steps.iter().filter(|step| step.ours.is_some_and(|ours| ours != Ours::Idle));
     control::wrong(&ours.map(|step| step.control.as_str()).collect::<Vec<_>>())

@@ -4,7 +4,7 @@ use super::times::{Clock, about};
 use super::words::{all_of, approvers, may, quoted, request_command, safe, uses, what};
 use jit_core::time::WallTime;
 use jit_proto::time::Moment;
-use jit_proto::view::{GrantView, RequestView, TakenView};
+use jit_proto::view::{EndView, GrantView, RequestView, TakenView};
 
 /// Whom a line about a grant is said to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +54,11 @@ pub fn approved_in_part(clock: Clock, request: &RequestView) -> String {
     format!("Your approval is on it. {} See it: jit show {}", waiting(clock, request), safe(&request.id))
 }
 
-/// A request became a grant.
+/// A request became a grant; or it made one longer. Where the disk took its time, or one waited long, that may be over.
 pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Option<&GrantView>) -> String {
+    if let Some(ended) = grant.and_then(|grant| grant.ended.as_ref()) {
+        return over(clock, reader, request, ended);
+    }
     let (who, next, verb) = match reader {
         Reader::Holder => ("you".to_owned(), "Give it back", "drop"),
         Reader::Other => (safe(&request.user), "Undo", "revoke"),
@@ -66,13 +69,26 @@ pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Optio
     format!("Granted: {who} may {may} {time}{}. {next}: jit {verb} {id}", uses(request.uses))
 }
 
+/// What was granted is over already, whoever hears of it.
+fn over(clock: Clock, reader: Reader, request: &RequestView, ended: &EndView) -> String {
+    let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
+    let said = match request.extends {
+        Some(_) => format!("{id} ended before this was on record, and stays ended."),
+        None => format!("{id} was granted, and ended at {}.", clock.short(ended.at)),
+    };
+    match reader {
+        Reader::Holder => format!("{said} Ask anew: jit request {}", safe(&request.service)),
+        Reader::Other => said,
+    }
+}
+
 /// A grant was made longer: until when, since its window may have cut what was asked for. Where the disk took its time, it may
 /// have ended meanwhile, which stays so.
 pub fn longer(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
-    let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
-    if grant.is_some_and(|grant| grant.ended.is_some()) {
-        return format!("{id} ended before this was on record, and stays ended. Ask anew: jit request {}", safe(&request.service));
+    if let Some(ended) = grant.and_then(|grant| grant.ended.as_ref()) {
+        return over(clock, Reader::Holder, request, ended);
     }
+    let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
     let until = grant.map(|grant| format!(" It ends at {}.", clock.short(grant.until))).unwrap_or_default();
     format!("{id} is longer now.{until}")
 }
@@ -231,11 +247,23 @@ mod tests {
 
     #[test]
     fn a_grant_that_was_made_longer_says_until_when_and_not_by_how_much_as_its_window_may_have_cut_that() {
-        let request = RequestView { for_s: 3600, ..sample::granted() };
+        let request = RequestView { for_s: 3600, extends: Some("G-0123ABCD".to_owned()), ..sample::granted() };
         assert_eq!(longer(clock(), &request, Some(&sample::grant())), "G-0123ABCD is longer now. It ends at 15:00.");
-        let ended = GrantView { ended: Some(jit_proto::view::EndView { at: request.submitted, by: None, note: None }), ..sample::grant() };
-        let said = "G-0123ABCD ended before this was on record, and stays ended. Ask anew: jit request sudo";
-        assert_eq!(longer(clock(), &request, Some(&ended)), said);
+        let said = "G-0123ABCD ended before this was on record, and stays ended.";
+        assert_eq!(longer(clock(), &request, Some(&ended())), format!("{said} Ask anew: jit request sudo"));
+        // Whoever waits for it, and whoever approves it, hears the same.
+        assert_eq!(granted(clock(), Reader::Holder, &request, Some(&ended())), format!("{said} Ask anew: jit request sudo"));
+        assert_eq!(granted(clock(), Reader::Other, &request, Some(&ended())), said);
+    }
+
+    fn ended() -> GrantView {
+        GrantView { ended: Some(EndView { at: sample::granted().submitted, by: None, note: None }), ..sample::grant() }
+    }
+
+    #[test]
+    fn a_grant_that_ended_before_one_heard_of_it_is_not_told_as_one_that_holds() {
+        let said = granted(clock(), Reader::Holder, &sample::granted(), Some(&ended()));
+        assert!(said.starts_with("G-0123ABCD was granted, and ended at ") && said.ends_with(" Ask anew: jit request sudo"), "{said}");
     }
 
     #[test]

@@ -13,16 +13,22 @@ struct Examined<'a> {
     checks: &'a [Check],
 }
 
-/// Examines the host: one line a check.
+/// Examines the host: one line a check, said as soon as it is done.
 pub fn doctor(context: &Context) -> Ended {
     if !nix::unistd::geteuid().is_root() {
         return Err(Failing::refused("only root can examine the host", "sudo jit doctor"));
     }
-    let checks = doctor::examine(&context.talk, context.out.clock().now());
-    let said = match context.out.form() {
-        Form::Json => context.out.json(&Examined { checks: &checks }),
-        Form::Human => checks.iter().try_for_each(|check| context.out.say(&line(check))),
+    let mut said = Ok(());
+    // Whoever reads may have gone: the exit code says it all the same.
+    let say = |check: &Check| {
+        if context.out.form() == Form::Human && said.is_ok() {
+            said = context.out.say(&line(check));
+        }
     };
+    let checks: Vec<_> = doctor::examine(&context.talk, context.out.clock().now()).inspect(say).collect();
+    if context.out.form() == Form::Json {
+        said = context.out.json(&Examined { checks: &checks });
+    }
     verdict(if checks.iter().all(|check| check.ok) { Exit::Done } else { Exit::Refused }, said)
 }
 

@@ -11,6 +11,7 @@ use crate::failing::{Exit, Failing};
 use crate::gate::lock::{self, NotLocked};
 use crate::gate::pending::{self, Changed, Pending, PutBack};
 use crate::gate::plan::{Asked, Edit, Observe, plan};
+use crate::gate::stack::{self, Found};
 use crate::gate::{Places, family, files, sound};
 use crate::out::Form;
 use crate::show::words;
@@ -51,7 +52,11 @@ fn io(what: &str) -> impl Fn(std::io::Error) -> Failing + '_ {
 
 /// One change at a time.
 fn lock(places: &Places) -> Result<Flock<File>, Failing> {
-    lock::take(&places.lock).map_err(|not| Failing::refused(not.to_string(), "wait for it, or end it"))
+    lock::take(&places.lock).map_err(|not| not_locked(&not))
+}
+
+fn not_locked(not: &NotLocked) -> Failing {
+    Failing::refused(not.to_string(), "wait for it, or end it")
 }
 
 fn show(context: &Context, places: &Places, edits: &[Edit]) -> Result<(), Failing> {
@@ -68,7 +73,7 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
     root_only()?;
     let places = Places::default();
     let _lock = lock(&places)?;
-    if let Some(over) = pending::read(&places).map_err(io("what waits to be confirmed"))?.filter(is_due) {
+    if let Some(over) = pending::read(&places).map_err(io("what waits to be confirmed"))?.filter(Pending::is_due) {
         pending::put_back(&places, &over).map_err(io("what was not confirmed"))?;
     }
     if let Some(waiting) = pending::read(&places).map_err(io("what waits to be confirmed"))? {
@@ -115,10 +120,20 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
                      Without that everything is put back in {within}."
                 ),
             })?;
+            if !sound::has_systemd() {
+                context.out.say(NO_SYSTEMD)?;
+            }
+            if let Some(reservation) = sound::reservation() {
+                context.out.say(&reservation)?;
+            }
         }
     }
     Ok(Exit::Done)
 }
+
+/// What nobody else would tell whoever restarts such a host to get in again.
+const NO_SYSTEMD: &str =
+    "There is no systemd here: a restart of this host puts nothing back, unless what starts services runs: jit roll-back --when-due";
 
 /// All of it, or a refusal that names everything that does not hold.
 fn must_hold(checks: &[Check]) -> Result<(), Failing> {
@@ -173,7 +188,7 @@ fn in_time(places: &Places, pending: &Pending) -> Result<(), Failing> {
 /// Sees to it that everything will be put back unless it is confirmed, once that is noted and before anything is changed: a
 /// shipped unit watches for that, or a process of our own where there is no systemd.
 fn start_roll_back() -> Result<(), Failing> {
-    if std::path::Path::new("/run/systemd/system").exists() {
+    if sound::has_systemd() {
         let watched = Command::new("systemctl").args(["start", UNIT]).output().map_err(io("systemctl"))?;
         if watched.status.success() {
             return Ok(());
@@ -250,6 +265,7 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
     if !waits_on(&places, &waiting)? {
         return Err(nothing());
     }
+    must_be_in_place(&places, &waiting)?;
     pending::settle(&places).map_err(io("the confirmation"))?;
     let files = waiting.files.iter().map(|changed| changed.file.clone()).collect();
     match context.out.form() {
@@ -257,6 +273,22 @@ pub fn confirm(context: &Context, unproven: bool) -> Ended {
         Form::Human => context.out.say(&format!("It stays. Undo: jit disable {}", words::safe(&waiting.service)))?,
     }
     Ok(Exit::Done)
+}
+
+/// Whether what is to stay is what was made, or whole all the same: whoever made it may have been ended halfway, and so may a
+/// roll-back.
+fn must_be_in_place(places: &Places, waiting: &Pending) -> Result<(), Failing> {
+    let read = |name: &str| std::fs::read(places.pam.join(name)).ok();
+    let is_in_place = |changed: &&Changed| {
+        read(&changed.file).is_some_and(|now| pending::digest(&now) == changed.after)
+            || stack::find(&changed.file, &read).is_ok_and(|found| found == Found::WHOLE)
+    };
+    let missing = waiting.files.iter().find(|changed| !is_in_place(changed));
+    missing.map_or(Ok(()), |changed| {
+        let message = format!("nothing was confirmed: pam.d/{} has not the lines that were to be in it", words::safe(&changed.file));
+        let service = words::safe(&waiting.service);
+        Err(Failing::refused(message, format!("jit disable {service}; jit enable {service}")))
+    })
 }
 
 /// What keeps a change without proof.
@@ -281,11 +313,6 @@ fn came_in_through(context: &Context, waiting: &Pending) -> Result<bool, Failing
     }))
 }
 
-/// Whether the time of a change is over. After a boot it is.
-fn is_due(waiting: &Pending) -> bool {
-    waiting.until <= pending::boot_seconds() || waiting.boot_id != pending::boot_id()
-}
-
 /// Puts back what waits: at once, or when its time is over. After a boot at once: nobody could confirm through a
 /// session of before.
 pub fn roll_back(context: &Context, when_due: bool) -> Ended {
@@ -293,10 +320,9 @@ pub fn roll_back(context: &Context, when_due: bool) -> Ended {
     let places = Places::default();
     loop {
         let Some(seen) = pending::read(&places).map_err(io("what waits to be confirmed"))? else { return Ok(Exit::Done) };
-        if when_due && !is_due(&seen) {
-            let left = seen.until.saturating_sub(pending::boot_seconds());
+        if when_due && !seen.is_due() {
             // A sleep does not count the time of a suspend; what is left is asked anew.
-            std::thread::sleep(Duration::from_secs(u64::try_from(left.min(30)).unwrap_or(1)));
+            std::thread::sleep(Duration::from_secs(seen.left_s().clamp(1, 30)));
             continue;
         }
         let _lock = if when_due { lock_or_go_on(&places) } else { Some(lock(&places)?) };

@@ -97,20 +97,31 @@ pub fn check(context: &Context, file: Option<&Path>) -> Ended {
     // Which file jitd reads stands in its settings: where those are wrong, they are what is to be mended.
     let name = which.as_ref().map_or(Path::new(DEFAULT_FILE), Which::file).to_string_lossy().into_owned();
     let loaded = which.and_then(|which| Ok((which.loaded(here(context.out.clock().now()))?, which)));
-    let (rules, errors, warnings) = match loaded {
-        Ok(((policy, warnings), which)) => {
-            let mut warnings = views(&warnings);
-            warnings.extend(super::policy_check::here(context, &policy, which.file()));
-            (policy.rules(), Vec::new(), warnings)
+    let verdict = |words: String| format!("{}: {words}", words::safe(&name));
+    let ((policy, warnings), which) = match loaded {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            let words = verdict(format!("not valid: {}", counted(errors.len(), "mistake")));
+            return say_checked(context, &views(&errors), &[], &words);
         }
-        Err(errors) => (0, views(&errors), Vec::new()),
     };
-    let words = match (errors.is_empty(), rules) {
-        (false, _) => format!("not valid: {}", counted(errors.len(), "mistake")),
-        (true, 0) => "valid, but it has no rule and lets nobody in".to_owned(),
-        (true, rules) => format!("valid, {}", counted(rules, "rule")),
-    };
-    say_checked(context, &errors, &warnings, &format!("{}: {words}", words::safe(&name)))
+    let words = verdict(match policy.rules() {
+        0 => "valid, but it has no rule and lets nobody in".to_owned(),
+        rules => format!("valid, {}", counted(rules, "rule")),
+    });
+    let mut warnings = views(&warnings);
+    match context.out.form() {
+        Form::Json => {
+            warnings.extend(super::policy_check::here(context, policy, which.file()));
+            say_checked(context, &[], &warnings, &words)
+        }
+        // The names come behind the verdict, which does not hang on them: who is to be asked may not answer.
+        Form::Human => {
+            let exit = say_checked(context, &[], &warnings, &words)?;
+            let said = say_mistakes(context, &[], &super::policy_check::here(context, policy, which.file()));
+            super::verdict(exit, said)
+        }
+    }
 }
 
 /// Says whether a policy is valid, and what is wrong with it.

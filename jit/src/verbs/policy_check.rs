@@ -1,6 +1,7 @@
 //! What a policy that is not in force yet would mean on this host: for the grants that live now, and for its names.
 
 use super::Context;
+use crate::soon::{Soon, soon};
 use jit_core::name::{GroupName, RunAs, Service, UserName};
 use jit_core::policy::judge::{EmergencyRuling, Question, RequestRuling, Standing, Wanted};
 use jit_core::policy::{AnyRule, GrantRule, Place, Policy, Principal};
@@ -12,32 +13,53 @@ use jit_proto::user::Which;
 use jit_proto::view::{GrantView, MistakeView};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
-/// What is doubtful of a policy on the host whose jitd answers: live grants, as far as the user sees them, that it would not
-/// give, and names that mean nobody here, or somebody who is spelt otherwise. Without jitd there is nothing to say: the policy may be meant for another host.
-pub fn here(context: &Context, policy: &Policy, file: &Path) -> Vec<MistakeView> {
+/// Where one doubt after the other is told.
+type Tell<'a> = &'a dyn Fn(MistakeView);
+
+/// What is doubtful of a policy on the host whose jitd answers, as far as the name service says so within a moment: live grants, as
+/// far as the user sees them, that it would not give, and names that mean nobody here, or somebody who is spelt otherwise. Without
+/// jitd there is nothing to say: the policy may be meant for another host.
+pub fn here(context: &Context, policy: Policy, file: &Path) -> Vec<MistakeView> {
     let Ok(listing) = context.talk.list(Which::Active) else { return Vec::new() };
-    let lost = no_longer_given(&listing.grants, policy, file, context.out.clock().now());
-    lost.into_iter().chain(names(policy)).chain(own_approvers(policy)).collect()
+    let (now, head, file) = (context.out.clock().now(), head(&policy), file.display().to_string());
+    let told = soon(move |tell| {
+        no_longer_given(&listing.grants, &policy, &file, now, tell);
+        names(&policy, tell);
+        own_approvers(&policy, tell);
+    });
+    in_time(told, &head)
 }
 
-fn no_longer_given(grants: &[GrantView], policy: &Policy, file: &Path, now: WallTime) -> Vec<MistakeView> {
+/// What was told, and whether there may be more: a policy is looked at in the middle of trouble too.
+fn in_time(told: Soon<MistakeView>, head: &Place) -> Vec<MistakeView> {
+    let Soon { mut found, is_all } = told;
+    if !is_all {
+        let late = "not all names could be looked up: the name service does not answer".to_owned();
+        found.push(doubt(head, late, "jit doctor says more of it; check again when it answers".to_owned()));
+    }
+    found
+}
+
+/// The head of the first file.
+fn head(policy: &Policy) -> Place {
+    Place { file: policy.files.first().map(|first| first.file.clone()).unwrap_or_default(), line: 1, column: 1 }
+}
+
+fn no_longer_given(grants: &[GrantView], policy: &Policy, file: &str, now: WallTime, tell: Tell<'_>) {
     let given = |grant: &GrantView| {
         let name = UserName::new(grant.user.as_str());
         subject_by_name(&name).is_ok_and(|subject| gives(policy, &subject, grant, now))
     };
     let lost = grants.iter().filter(|grant| !given(grant));
     lost.map(|grant| MistakeView {
-        file: file.display().to_string(),
+        file: file.to_owned(),
         line: 1,
         column: 1,
         message: format!("{} lives, and this policy would not give it: {} {} as {}", grant.id, grant.user, grant.service, grant.run_as),
         help: format!("it stays until it ends; to end it now: jit revoke {}", grant.id),
     })
-    .collect()
+    .for_each(tell);
 }
 
 fn gives(policy: &Policy, subject: &Subject, grant: &GrantView, now: WallTime) -> bool {
@@ -78,7 +100,7 @@ fn addresses(policy: &Policy) -> Vec<Remote> {
 
 /// Names of nobody here, and names that the name service finds by another spelling: it compares them in its own way, a policy letter by
 /// letter.
-fn names(policy: &Policy) -> Vec<MistakeView> {
+fn names(policy: &Policy, tell: Tell<'_>) {
     let mut principals = BTreeSet::new();
     for AnyRule { place, scope, .. } in policy.every_rule() {
         principals.extend(scope.who.iter().chain(&scope.not).map(|who| (place, who)));
@@ -87,8 +109,8 @@ fn names(policy: &Policy) -> Vec<MistakeView> {
     principals.extend(policy.emergencies.iter().flat_map(|rule| rule.review.by.iter().chain(&rule.alert).map(|who| (&rule.place, who))));
     principals.extend(policy.legacy.iter().map(|rule| (&rule.place, &rule.owner)));
     // Auditors stand at the head of the first file.
-    let head = policy.files.first().map(|first| Place { file: first.file.clone(), line: 1, column: 1 });
-    principals.extend(head.iter().flat_map(|head| policy.auditors.iter().map(move |who| (head, who))));
+    let head = head(policy);
+    principals.extend(policy.auditors.iter().map(|who| (&head, who)));
     let mut accounts: BTreeSet<_> =
         policy.persons.iter().flat_map(|person| person.accounts.iter().map(|name| (&person.place, name))).collect();
     for rule in policy.denies.iter() {
@@ -99,24 +121,13 @@ fn names(policy: &Policy) -> Vec<MistakeView> {
     }
     let principals = principals.into_iter().filter_map(|(place, who)| Some(principal(who)?.about(place, &who.to_string())));
     let accounts = accounts.into_iter().filter_map(|(place, name)| Some(account(name)?.about(place, &name.to_string())));
-    principals.chain(accounts).collect()
+    principals.chain(accounts).for_each(tell);
 }
 
-/// The same, if the name service says so within a moment: a policy is read again in the middle of trouble too.
+/// The same, as far as the name service says so within a moment.
 pub fn names_soon(policy: Policy) -> Vec<MistakeView> {
-    const MOMENT: Duration = Duration::from_secs(3);
-    let first = policy.files.first().map(|first| first.file.clone()).unwrap_or_default();
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(names(&policy)));
-    let late = |_| {
-        let place = Place { file: first, line: 1, column: 1 };
-        vec![doubt(
-            &place,
-            "the names could not be looked up in time".to_owned(),
-            "jit policy check looks them up in its own time".to_owned(),
-        )]
-    };
-    told.recv_timeout(MOMENT).unwrap_or_else(late)
+    let head = head(&policy);
+    in_time(soon(move |tell| names(&policy, tell)), &head)
 }
 
 /// What is wrong with a name on this host.
@@ -169,17 +180,15 @@ fn approvers(rule: &GrantRule) -> impl Iterator<Item = &Principal> {
 }
 
 /// Run-as users who are in a group that may approve for them.
-fn own_approvers(policy: &Policy) -> Vec<MistakeView> {
-    let mut own = Vec::new();
+fn own_approvers(policy: &Policy, tell: Tell<'_>) {
     for rule in policy.grants.iter() {
         let approvers: Vec<_> = approvers(rule).collect();
-        own.extend(rule.run_as.iter().filter_map(|target| own_approver(target, &approvers, &rule.place)));
+        rule.run_as.iter().filter_map(|target| own_approver(target, &approvers, &rule.place)).for_each(tell);
     }
     for rule in policy.emergencies.iter() {
         let reviewers: Vec<_> = rule.review.by.iter().collect();
-        own.extend(rule.run_as.iter().filter_map(|target| own_approver(target, &reviewers, &rule.place)));
+        rule.run_as.iter().filter_map(|target| own_approver(target, &reviewers, &rule.place)).for_each(tell);
     }
-    own
 }
 
 fn own_approver(target: &RunAs, approvers: &[&Principal], place: &Place) -> Option<MistakeView> {

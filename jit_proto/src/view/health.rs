@@ -94,6 +94,8 @@ pub struct MetricsView {
     pub syslog_undelivered: u64,
     /// Why the log of those who came in by the break-glass file cannot be read, if it cannot.
     pub breakglass_unread: Option<String>,
+    /// Why there is no record at all, if there is none: it is damaged, or gone, or still being read.
+    pub no_record: Option<String>,
 }
 
 /// Which jitd answers.

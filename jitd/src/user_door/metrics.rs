@@ -66,6 +66,7 @@ fn view(snapshot: &Snapshot<'_>, meter: &Meter, since: Moment, head: u64) -> Met
         syslog_waiting: health.syslog_waiting.load(Ordering::Relaxed),
         syslog_undelivered: health.syslog_undelivered.load(Ordering::Relaxed),
         breakglass_unread: meter.breakglass_unread(),
+        no_record: snapshot.no_record.map(str::to_owned),
     }
 }
 

@@ -32,6 +32,7 @@ fn sample() -> MetricsView {
         syslog_waiting: 12,
         syslog_undelivered: 3,
         breakglass_unread: Some("/var/log/jit-breakglass: Permission denied".to_owned()),
+        no_record: None,
     }
 }
 

@@ -1,17 +1,21 @@
 //! `jit disable`: what it takes out, and what it leaves waiting.
 
-use super::{Told, io, lock, root_only};
+use super::{Told, io, not_locked, root_only};
 use crate::failing::{Exit, Failing};
+use crate::gate::lock::{self, NotLocked};
 use crate::gate::{Places, family, files, pending, stack};
 use crate::out::Form;
 use crate::show::words;
 use crate::verbs::{Context, Ended};
+use nix::fcntl::Flock;
+use std::fs::File;
+use std::io::ErrorKind;
 
 /// Takes our lines out: of one service, or of all files.
 pub fn disable(context: &Context, service: Option<&str>) -> Ended {
     root_only()?;
     let places = Places::default();
-    let _lock = lock(&places)?;
+    let _lock = lock_where_it_can_be_made(&places)?;
     let names = match service {
         Some(service) => files_of(&places, service)?,
         None => every_file(&places)?,
@@ -37,7 +41,6 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
         Err(_) if service.is_none() => pending::settle(&places).map(|()| None),
         settled => settled,
     };
-    let waiting = waiting.map_err(io("what waits to be confirmed"))?;
     let left = match (kept.is_empty(), service) {
         (false, _) => Err(stay(&places, &kept)),
         (true, None) => nothing_is_left(&places),
@@ -50,18 +53,34 @@ pub fn disable(context: &Context, service: Option<&str>) -> Ended {
         Form::Human if changed.is_empty() => context.out.say("No file of pam.d had our lines.")?,
         Form::Human => context.out.say(&format!("Our lines are out of {}.", changed.join(", ")))?,
     }
-    if let Some(waiting) = waiting {
-        let other = words::safe(&waiting.service);
-        context.out.aside(&format!(
-            "The change for {other} waits on: jit confirm keeps it, jit disable {other} takes it out; else it is put back."
-        ));
+    match waiting {
+        Ok(Some(waiting)) => {
+            let other = words::safe(&waiting.service);
+            context.out.aside(&format!(
+                "The change for {other} waits on: jit confirm keeps it, jit disable {other} takes it out; else it is put back."
+            ));
+        }
+        Ok(None) => {}
+        // What has no line of ours any more is left as it is by what puts back.
+        Err(error) => {
+            context.out.aside(&format!("What waits to be confirmed could not be settled: {error}. It adds no line; see jit doctor."))
+        }
     }
     left
 }
 
-/// Takes our lines out of files that are not understood: a line that goes on behind `\` goes as one, and letters need not be UTF-8.
-/// The packages' scripts have it too.
-const BY_HAND: &str = r"LC_ALL=C sed -Ezi --follow-symlinks 's/\\\n/ /g; s/[^\n]*pam[-_]jit[^\n]*\n?//g'";
+/// The lock; or none where it cannot be made, as without /run: the last way back must not hang on it, and nobody else has it then.
+fn lock_where_it_can_be_made(places: &Places) -> Result<Option<Flock<File>>, Failing> {
+    match lock::take(&places.lock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(NotLocked::Failed(_)) => Ok(None),
+        Err(held @ NotLocked::Held(_)) => Err(not_locked(&held)),
+    }
+}
+
+/// Takes our lines and marks out of files that are not understood: a line that goes on behind `\` goes as one, a comment stays and
+/// goes on nowhere, as libpam has it, and letters need not be UTF-8. The packages' scripts have it too.
+const BY_HAND: &str = r"LC_ALL=C sed -Ezi --follow-symlinks ':a;s/((^|\n)[^#\n]*)\\[ \t]*\n/\1 /;ta;:b;s/(^|\n)([^#\n]*pam_jit\.so|# (>>>|<<<) pam-jit)[^\n]*\n?/\1/;tb'";
 
 /// The files whose lines stay, and why.
 fn stay(places: &Places, kept: &[String]) -> Failing {
@@ -86,7 +105,7 @@ fn take_out(places: &Places, name: &str) -> Result<Taken, String> {
     // A link stays one: it is what it leads to that has our lines.
     let path = match std::fs::canonicalize(places.pam.join(name)) {
         Ok(path) => path,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Taken::None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Taken::None),
         Err(_) => return Ok(Taken::Unread),
     };
     let Ok(before) = std::fs::read(&path) else { return Ok(Taken::Unread) };
@@ -98,7 +117,10 @@ fn take_out(places: &Places, name: &str) -> Result<Taken, String> {
     if after == before {
         return Ok(Taken::None);
     }
-    files::replace(&path, &after).map_err(|error| format!("{}: {error}", path.display()))?;
+    files::replace(&path, &after).map_err(|error| {
+        let first = if error.kind() == ErrorKind::ReadOnlyFilesystem { ": first mount -o remount,rw /" } else { "" };
+        format!("{}: {error}{first}", path.display())
+    })?;
     Ok(Taken::Out)
 }
 
