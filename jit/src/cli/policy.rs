@@ -41,7 +41,7 @@ pub struct ExplainArgs {
     /// By which service
     #[arg(default_value = "sudo")]
     pub service: String,
-    /// As whom [default: root; for ssh always themselves]
+    /// As whom [default: root; for ssh, login, cron and the like always themselves]
     #[arg(long = "as", value_name = "U")]
     pub run_as: Option<String>,
     /// From which address (ssh)

@@ -6,7 +6,7 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::paths::{self, Paths};
 use crate::show::{json, table, words};
-use jit_core::name::{RunAs, Service, UserName};
+use jit_core::name::{AsWhom, RunAs, Service, UserName};
 use jit_core::policy::Policy;
 use jit_core::policy::judge::{Answer, Question, Tested};
 use jit_core::policy::load::{self, Around, Loaded, Mistake, PolicyFile};
@@ -188,7 +188,7 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
         )
     })?;
     let service = Service::as_typed(&args.service);
-    let run_as = if service.is_sshd() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
+    let run_as = if service.is_as_oneself() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
     let at = args.at.map_or_else(|| clock.now(), |when| WallTime::from_millis(when.begins(clock).0));
     let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at };
     let explanation = explained(&policy, question, Remote::from_address(args.from));
@@ -200,6 +200,12 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
         Form::Human => {
             context.out.say(&explanation.sentence(question))?;
             if !explanation.why.is_empty() {
+            if service.as_whom() == AsWhom::Either && run_as != RunAs::Oneself {
+                let service = words::safe(service.as_str());
+                context
+                    .out
+                    .say(&format!("Where {service} is a daemon of root's, everybody comes in as themselves: ask with --as self."))?;
+            }
                 context.out.heading("How each rule fared")?;
                 context.out.say(&table::rows(None, explanation.why.iter().map(row).collect(), &[4], context.out.width()))?;
             }

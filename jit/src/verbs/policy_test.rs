@@ -159,7 +159,7 @@ impl Case {
         let groups: BTreeSet<_> = self.groups.iter().map(|group| GroupName::new(group.as_str())).collect();
         let subject = Subject { uid, name: name.clone(), groups: Groups::Known(groups) };
         let service = Service::as_typed(&self.service);
-        let run_as = match (&self.run_as, service.is_sshd()) {
+        let run_as = match (&self.run_as, service.is_as_oneself()) {
             (_, true) => RunAs::Oneself,
             (None, false) => RunAs::root(),
             (Some(typed), false) => match RunAs::as_typed(typed) {

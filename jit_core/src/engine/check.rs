@@ -199,6 +199,24 @@ mod tests {
     #[test]
     fn whose_groups_are_not_known_is_told_that_and_not_that_no_rule_fits() {
         let world = World::new();
+    #[test]
+    fn a_rule_about_a_console_lets_in_whoever_logs_in_there_as_themselves() {
+        let console = "[[grant]]\nname = \"console\"\nwho = [\"group:ops\"]\non = [\"login\"]\napprove = [ { by = [\"group:leads\"] } ]\n";
+        let jobs = "[[legacy]]\nname = \"jobs\"\nwho = [\"user:postgres\"]\non = [\"cron\"]\nowner = \"group:leads\"\nreason = \"x\"\n\
+            until = 2027-03-31\n";
+        let mut world = World::with(&format!("{POLICY}{console}{jobs}"));
+        let at = |name: &str, service: &str| entry(name, service, Some(name));
+        assert_eq!(world.check(&at("postgres", "cron")), Admission::Rule(RuleName::new("jobs")));
+        assert_eq!(
+            world.denial("alice", "login", Some("alice")),
+            "jit: no grant for login. Ask an approver (group leads) to grant it. D-7F3KQ2ZD"
+        );
+        let wish = Wish { service: Service::new("login"), run_as: RunAs::Oneself, ..wish() };
+        let request = world.request_of(&actor("alice"), wish).unwrap();
+        world.approve("carol", request).map(drop).unwrap();
+        assert!(matches!(world.check(&at("alice", "login")), Admission::Grant(_)));
+    }
+
         let mut unknown = entry("erin", "sudo", None);
         assert_eq!(denied(&world, &unknown).why, Why::NoRule);
         unknown.subject.groups = Groups::unknown();

@@ -152,7 +152,7 @@ fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Re
 }
 
 fn as_allowed(allowed: &[RunAs], question: Question<'_>) -> Result<(), Mismatch> {
-    let oneself = question.service.is_sshd();
+    let oneself = question.service.is_as_oneself();
     match question.run_as {
         None => Ok(()),
         Some(RunAs::Oneself) if oneself => Ok(()),

@@ -1,5 +1,6 @@
 //! From TOML to a [`Policy`], with every mistake named: file, line, column, what, and what to do.
 
+mod doubts;
 mod parts;
 mod people;
 mod rules;
@@ -9,15 +10,12 @@ pub use parts::{Around, LONGEST_REASON};
 
 use super::reader::{self, Source, Table};
 use super::{AnyRule, FileDigest, Place, Policy};
-use crate::span::Span;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// The most days ahead that a legacy rule may stand.
 pub const LEGACY_DAYS: u64 = 366;
 
-/// Services that one meets; a name that is nearly one of these is questioned.
-const SERVICES: [&str; 8] = ["sudo", "sudo-i", "su", "su-l", "sshd", "login", "polkit-1", "cockpit"];
 /// One file of a policy, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFile {
@@ -76,7 +74,7 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
         people::find_too_few(&policy, &mut mistakes);
     }
     if mistakes.is_empty() {
-        let warnings = doubts(&policy, around);
+        let warnings = doubts::doubts(&policy, around);
         return Ok((policy, warnings));
     }
     mistakes.sort_by(|a, b| a.place.cmp(&b.place));
@@ -141,32 +139,6 @@ fn find_too_many_parts(policy: &Policy, mistakes: &mut Vec<Mistake>) {
         );
         mistakes.push(Mistake::new(rule.place.clone(), message, "put the people into a group, and name that: \"group:ops\"".to_owned()));
     }
-}
-
-/// What is valid, and yet hardly meant.
-fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
-    let now = around.now;
-    let mut doubts = Vec::new();
-    let month = Span::from_secs(30 * 86_400);
-    for rule in &policy.legacy {
-        if rule.ends <= now.plus(month) {
-            let ended = if rule.ends <= now { "has ended: it lets nobody in" } else { "ends within a month" };
-            let message = format!("[[legacy]] `{}` {ended}", rule.name);
-            doubts.push(Mistake::new(rule.place.clone(), message, format!("renew it or retire it; {} answers for it", rule.owner)));
-        }
-    }
-    people::doubt(policy, &mut doubts);
-    for AnyRule { place, scope, .. } in policy.every_rule() {
-        for service in &scope.on {
-            if !SERVICES.contains(&service.as_str())
-                && let Some(near) = super::suggest::nearest(service.as_str(), SERVICES)
-            {
-                let message = format!("a rule for the service `{service}`, which is unusual");
-                doubts.push(Mistake::new(place.clone(), message, format!("did you mean `{near}`?")));
-            }
-        }
-    }
-    doubts
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use proptest::prelude::*;
 use std::fmt::Write as _;
 
 const WHO: [&str; 7] = ["group:a", "group:b", "group:far", "user:alice", "user:bob", "uid:1001", "any"];
-const SERVICES: [&str; 3] = ["sudo", "sshd", "su"];
+const SERVICES: [&str; 4] = ["sudo", "sshd", "su", "login"];
+/// By which of them everybody comes in as themselves.
+const AS_ONESELF: [usize; 2] = [1, 3];
 const TARGETS: [&str; 3] = ["root", "postgres", "self"];
 const NETWORKS: [&str; 2] = ["10.0.0.0/8", "192.0.2.0/24"];
 const ADDRESSES: [Option<&str>; 4] = [None, Some("10.1.2.3"), Some("192.0.2.9"), Some("2001:db8::1")];
@@ -52,6 +54,10 @@ impl Rule {
         self.on == [1]
     }
 
+    fn is_as_oneself_alone(&self) -> bool {
+        self.on.iter().all(|service| AS_ONESELF.contains(service))
+    }
+
     fn text(&self, number: usize) -> String {
         let listed = |from: &[&str], which: &[usize]| {
             let quoted: Vec<_> = which.iter().map(|place| format!("\"{}\"", from[*place])).collect();
@@ -67,7 +73,7 @@ impl Rule {
         };
         let (who, not, on) = (listed(&WHO, &self.who), listed(&WHO, &self.not), listed(&SERVICES, &self.on));
         let mut text = format!("[[{kind}]]\nname = \"r{number}\"\nwho = [{who}]\nnot = [{not}]\non = [{on}]\n{own}\n");
-        if let (Some(targets), false) = (&self.targets, self.is_sshd_alone()) {
+        if let (Some(targets), false) = (&self.targets, self.is_as_oneself_alone()) {
             let _ = writeln!(text, "as = [{}]", listed(&TARGETS, targets));
         }
         if let (Some(from), true) = (self.from, self.is_sshd_alone()) {
@@ -113,9 +119,10 @@ impl Facts {
     /// The same, where what cannot be known counts so.
     fn matches_with(&self, rule: &Rule, comes_in: bool, unknown: bool) -> bool {
         let deny = rule.made == Made::Deny;
-        let target = if self.service == 1 { 2 } else { self.target };
+        let at_oneself = AS_ONESELF.contains(&self.service);
+        let target = if at_oneself { 2 } else { self.target };
         let as_named = match (&rule.targets, rule.made) {
-            _ if self.service == 1 && (rule.is_sshd_alone() || !deny) => true,
+            _ if at_oneself && (rule.is_as_oneself_alone() || !deny) => true,
             (Some(targets), _) => targets.contains(&target),
             (None, Made::Deny | Made::Repetitive) => true,
             (None, Made::Grant | Made::Login | Made::Emergency | Made::Legacy) => target == 0,
@@ -164,7 +171,7 @@ impl Facts {
     }
 
     fn run_as(&self) -> RunAs {
-        if self.service == 1 { RunAs::Oneself } else { RunAs::as_typed(TARGETS[self.target]) }
+        if AS_ONESELF.contains(&self.service) { RunAs::Oneself } else { RunAs::as_typed(TARGETS[self.target]) }
     }
 
     fn wish(&self) -> Wish {
@@ -191,7 +198,8 @@ fn rule() -> impl Strategy<Value = Rule> {
     (made, whom(), not, on, targets, from, hours).prop_map(|(made, who, not, on, targets, from, hours)| {
         let not = not.unwrap_or_default();
         // A deny of log-ins as somebody is a mistake: they are as oneself.
-        let is_void = |targets: &Vec<usize>| made == Made::Deny && on.contains(&1) && !targets.contains(&2);
+        let is_at_oneself = on.iter().any(|service| AS_ONESELF.contains(service));
+        let is_void = |targets: &Vec<usize>| made == Made::Deny && is_at_oneself && !targets.contains(&2);
         let targets = targets.filter(|targets| !is_void(targets));
         Rule { made, who, not, on, targets, from, hours }
     })
@@ -199,13 +207,8 @@ fn rule() -> impl Strategy<Value = Rule> {
 
 fn facts() -> impl Strategy<Value = Facts> {
     let groups = (any::<bool>(), any::<bool>(), proptest::option::of(any::<bool>()));
-    (groups, 0..3_usize, 0..3_usize, 0..ADDRESSES.len(), 0..MOMENTS.len()).prop_map(|(groups, service, target, address, moment)| Facts {
-        groups,
-        service,
-        target,
-        address,
-        moment,
-    })
+    (groups, 0..SERVICES.len(), 0..3_usize, 0..ADDRESSES.len(), 0..MOMENTS.len())
+        .prop_map(|(groups, service, target, address, moment)| Facts { groups, service, target, address, moment })
 }
 
 fn world(rules: &[Rule], facts: &Facts) -> World {

@@ -286,8 +286,13 @@ fn as_oneself_is_a_run_as_user_that_a_rule_names_but_for_sshd_where_there_is_no_
     assert!(fits(&root_alone, "sudo", RunAs::root()) && !fits(&root_alone, "sudo", RunAs::Oneself));
     let self_alone = rule("as = [\"self\"]", "sudo");
     assert!(!fits(&self_alone, "sudo", RunAs::root()) && fits(&self_alone, "sudo", RunAs::Oneself));
-    let ssh = rule("", "sshd");
-    assert!(fits(&ssh, "sshd", RunAs::Oneself) && !fits(&ssh, "sshd", RunAs::root()));
+    for service in ["sshd", "login", "cron", "cockpit"] {
+        let rule = rule("", service);
+        assert!(fits(&rule, service, RunAs::Oneself) && !fits(&rule, service, RunAs::root()), "{service}");
+    }
+    assert!(fits(&mixed, "login", RunAs::Oneself) && !fits(&mixed, "sudo", RunAs::Oneself), "`as` is about sudo alone");
+    let unknown = rule("", "ksu");
+    assert!(fits(&unknown, "ksu", RunAs::root()) && !fits(&unknown, "ksu", RunAs::Oneself));
 }
 
 #[test]
@@ -302,6 +307,7 @@ fn what_was_approved_is_repeated_by_rules_about_the_same_subject_service_user_an
         let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at: WallTime::parse(at).unwrap() };
         let rules = policy.repeated_by(question, Remote::from_address(from.parse().ok())).map(|rule| rule.name.to_string());
         rules.collect::<Vec<_>>().concat()
+    let mixed = rule("as = [\"postgres\"]", "sudo\", \"login");
     };
     assert_eq!(by("alice", "sudo-i", RunAs::root(), "", NOON), "a");
     assert_eq!(by("bob", "sudo", RunAs::root(), "", NOON), "", "excepted");

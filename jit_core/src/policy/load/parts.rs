@@ -171,14 +171,28 @@ fn run_as(text: &str) -> Result<RunAs, String> {
 
 const RUN_AS: &str = "write account names without user:, or \"self\"";
 
+/// A service at which everybody comes in as themselves, if all of these are such; sshd, if it is all.
+fn alone_as_oneself(on: &[Service]) -> Option<&Service> {
+    let first = on.first().filter(|_| on.iter().all(Service::is_as_oneself))?;
+    Some(on.iter().find(|service| !service.is_sshd()).unwrap_or(first))
+}
+
+/// Where everybody comes in as themselves, a rule cannot be about another.
+fn oneself_at(table: &mut Table<'_>, value: &Value<'_>, service: &Service, run_as: &[RunAs]) {
+    if service.is_sshd() || !run_as.contains(&RunAs::Oneself) {
+        let why = format!("not possible for {}, where it is always oneself", service.as_str());
+        table.wrong(&value.span, "as", &why, "leave it out");
+    }
+}
+
 pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
-    let sshd_alone = !on.is_empty() && on.iter().all(Service::is_sshd);
+    let alone = alone_as_oneself(on);
     let Some(value) = table.take("as") else {
-        return if sshd_alone { vec![RunAs::Oneself] } else { vec![RunAs::root()] };
+        return vec![if alone.is_some() { RunAs::Oneself } else { RunAs::root() }];
     };
     let run_as = table.list("as", &value, run_as, RUN_AS);
-    if sshd_alone {
-        table.wrong(&value.span, "as", "not possible for sshd, where it is always oneself", "leave it out");
+    if let Some(service) = alone {
+        oneself_at(table, &value, service, &run_as);
     } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "for example [\"root\"], the default");
     }
@@ -189,9 +203,10 @@ pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
 pub fn read_denied_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<RunAs>> {
     let value = table.take("as")?;
     let run_as = table.list("as", &value, run_as, RUN_AS);
-    if on.iter().any(Service::is_sshd) && !run_as.contains(&RunAs::Oneself) {
-        let why = "not possible for sshd, where it is always oneself: no log-in would be denied";
-        table.wrong(&value.span, "as", why, "give sshd a [[deny]] of its own, without `as`");
+    let void = on.iter().find(|service| service.is_as_oneself() && !run_as.contains(&RunAs::Oneself));
+    if let Some(service) = void.map(Service::as_str) {
+        let why = format!("not possible for {service}, where it is always oneself: nobody would be denied there");
+        table.wrong(&value.span, "as", &why, &format!("give {service} a [[deny]] of its own, without `as`"));
     } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "leave it out for anybody");
     }
@@ -202,8 +217,8 @@ pub fn read_denied_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<R
 pub fn read_any_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<RunAs>> {
     let value = table.take("as")?;
     let run_as = table.list("as", &value, run_as, RUN_AS);
-    if !on.is_empty() && on.iter().all(Service::is_sshd) {
-        table.wrong(&value.span, "as", "not possible for sshd, where it is always oneself", "leave it out");
+    if let Some(service) = alone_as_oneself(on) {
+        oneself_at(table, &value, service, &run_as);
     } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "leave it out for anybody");
     }
