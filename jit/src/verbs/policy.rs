@@ -18,6 +18,7 @@ use jit_host::policy_files;
 use jit_host::settings::DEFAULT_FILE;
 use jit_proto::user::{Act, UserAnswer};
 use jit_proto::view::{FileView, MistakeView, RuleView};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Which policy.
@@ -191,7 +192,7 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
     let run_as = if service.is_as_oneself() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
     let at = args.at.map_or_else(|| clock.now(), |when| WallTime::from_millis(when.begins(clock).0));
     let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at };
-    let explanation = explained(&policy, question, Remote::from_address(args.from));
+    let explanation = explained(&policy, question, said(args.from));
     match context.out.form() {
         Form::Json => {
             let (answer, rule) = (explanation.answer, explanation.rule.as_deref());
@@ -199,19 +200,24 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
         }
         Form::Human => {
             context.out.say(&explanation.sentence(question))?;
-            if !explanation.why.is_empty() {
             if service.as_whom() == AsWhom::Either && run_as != RunAs::Oneself {
                 let service = words::safe(service.as_str());
                 context
                     .out
                     .say(&format!("Where {service} is a daemon of root's, everybody comes in as themselves: ask with --as self."))?;
             }
+            if !explanation.why.is_empty() {
                 context.out.heading("How each rule fared")?;
                 context.out.say(&table::rows(None, explanation.why.iter().map(row).collect(), &[4], context.out.width()))?;
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// The address, if one was said: who asks for something asks for it from anywhere.
+pub fn said(from: Option<IpAddr>) -> Option<Remote> {
+    from.map(|address| Remote::from_address(Some(address)))
 }
 
 fn wanted_run_as(typed: Option<&str>, subject: &Subject) -> RunAs {
@@ -238,7 +244,7 @@ pub struct Explanation {
 }
 
 /// Root calling sudo or su, and root on the console, are not asked about at all: see DESIGN.md 4.
-pub fn explained(policy: &Policy, question: Question<'_>, remote: Remote) -> Explanation {
+pub fn explained(policy: &Policy, question: Question<'_>, remote: Option<Remote>) -> Explanation {
     let (answer, rule, tests) = policy.explain(question, remote);
     let ours = !(question.subject.uid.is_root() && ["sudo", "su", "login"].contains(&question.service.family().as_str()));
     let tested = |tested: Tested| RuleView {
@@ -325,7 +331,7 @@ review = { by = ["group:leads"], within = "24h" }
         let subject = Subject { uid: Uid(uid), name: UserName::new("alice"), groups };
         let service = Service::new("sudo");
         let question = Question { subject: &subject, service: &service, run_as: Some(run_as), at: WallTime::from_millis(0) };
-        let explanation = explained(&policy(), question, Remote::Unknown);
+        let explanation = explained(&policy(), question, None);
         let sentence = explanation.sentence(question);
         (explanation, sentence)
     }

@@ -1,6 +1,6 @@
 //! `jit policy test`: cases in TOML, fit for a CI job that guards a policy.
 
-use super::policy::{Which, explained, here, not_valid};
+use super::policy::{Which, explained, here, not_valid, said};
 use super::{Context, Ended, verdict};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -9,7 +9,7 @@ use crate::show::words;
 use jit_core::name::{GroupName, RunAs, Service, Uid, UserName};
 use jit_core::policy::Policy;
 use jit_core::policy::judge::Question;
-use jit_core::subject::{Groups, Remote, Subject};
+use jit_core::subject::{Groups, Subject};
 use jit_core::time::WallTime;
 use jit_host::accounts::subject_by_name;
 use serde::{Deserialize, Serialize};
@@ -168,7 +168,7 @@ impl Case {
             },
         };
         let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at };
-        let explanation = explained(policy, question, Remote::from_address(self.from));
+        let explanation = explained(policy, question, said(self.from));
         let same_rule = self.rule.is_none() || self.rule == explanation.rule;
         if explanation.answer == self.expect.word() && same_rule {
             return None;

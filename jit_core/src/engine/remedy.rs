@@ -2,7 +2,7 @@
 
 use super::see::approvers_in_words;
 use crate::name::{RuleName, RunAs, Service};
-use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Wanted};
+use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Wanted, from_allowed};
 use crate::policy::{Policy, Scope};
 use crate::subject::Remote;
 use std::iter::once;
@@ -73,9 +73,9 @@ impl Remedy {
     }
 }
 
-/// Whether what such a rule gives could be used: nothing forbids it, and the address that it asks for is known.
+/// Whether what such a rule gives could be used from there: nothing forbids it, and it is good from that address.
 fn is_open(policy: &Policy, question: Question<'_>, scope: &Scope, remote: Remote) -> bool {
-    policy.denied_by(question, Some(remote)).is_none() && (scope.from.is_empty() || remote != Remote::Unknown)
+    policy.denied_by(question, Some(remote)).is_none() && from_allowed(&scope.from, remote).is_ok()
 }
 
 /// By a request as that user.
