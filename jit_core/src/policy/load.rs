@@ -1,5 +1,6 @@
 //! From TOML to a [`Policy`], with every mistake named: file, line, column, what, and what to do.
 
+mod behind;
 mod doubts;
 mod parts;
 mod people;
@@ -61,9 +62,9 @@ pub type Loaded = Result<(Policy, Vec<Mistake>), Vec<Mistake>>;
 /// All mistakes, of all files: then nothing of it is used.
 pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
     let mut policy = Policy { texts: std::sync::Arc::new(files.to_vec()), ..Policy::default() };
-    let mut mistakes = Vec::new();
+    let (mut mistakes, mut doubts) = (Vec::new(), Vec::new());
     for file in files {
-        read_file(file, around, &mut policy, &mut mistakes);
+        read_file(file, around, &mut policy, (&mut mistakes, &mut doubts));
     }
     find_double_names(&policy, &mut mistakes);
     find_too_many_parts(&policy, &mut mistakes);
@@ -74,14 +75,14 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
         people::find_too_few(&policy, &mut mistakes);
     }
     if mistakes.is_empty() {
-        let warnings = doubts::doubts(&policy, around);
-        return Ok((policy, warnings));
+        doubts.extend(doubts::doubts(&policy, around));
+        return Ok((policy, doubts));
     }
     mistakes.sort_by(|a, b| a.place.cmp(&b.place));
     Err(mistakes)
 }
 
-fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, mistakes: &mut Vec<Mistake>) {
+fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, (mistakes, doubts): (&mut Vec<Mistake>, &mut Vec<Mistake>)) {
     let source = Source::new(&file.file, &file.text);
     let (document, broken) = reader::parse(&file.text);
     // What follows the first is mostly its echo.
@@ -100,6 +101,7 @@ fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, mistakes: &
     policy.repetitive.extend(top.tables("repetitive", "[[repetitive]]", |table| rules::read_repetitive(table, around)));
     policy.legacy.extend(top.tables("legacy", "[[legacy]]", |table| rules::read_legacy(table, around)));
     policy.denies.extend(top.tables("deny", "[[deny]]", |table| rules::read_deny(table, around)));
+    doubts.append(&mut top.doubts);
     mistakes.extend(top.finish());
     policy.files.push(FileDigest { file: file.file.clone(), sha256: crate::record::hex(&Sha256::digest(file.text.as_bytes())) });
 }

@@ -1,9 +1,10 @@
 //! What is valid, and yet hardly meant.
 
-use super::{Around, Mistake, people};
+use super::{Around, Mistake, behind, people};
 use crate::name::{AsWhom, RunAs, Service};
-use crate::policy::{AnyRule, Policy, suggest};
+use crate::policy::{AnyRule, DenyRule, Policy, suggest};
 use crate::span::Span;
+use ipnet::IpNet;
 
 /// Services that one meets; a name that is nearly one of these is questioned.
 const SERVICES: [&str; 8] = ["sudo", "sudo-i", "su", "su-l", "sshd", "login", "polkit-1", "cockpit"];
@@ -21,10 +22,26 @@ pub fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
         }
     }
     people::doubt(policy, &mut doubts);
+    for rule in &policy.denies {
+        doubts.extend(doubt_of_family(rule));
+    }
+    behind::doubt(policy, &mut doubts);
     for rule in policy.every_rule() {
         doubts.extend(rule.scope.on.iter().filter_map(|service| doubt_of_service(rule, service)));
     }
     doubts
+}
+
+/// A deny of all addresses that are written in one way.
+fn doubt_of_family(rule: &DenyRule) -> Option<Mistake> {
+    let all = |is_of: fn(&IpNet) -> bool| rule.scope.from.iter().any(|network| is_of(network) && network.prefix_len() == 0);
+    let (denied, other, missing) = match (all(|net| matches!(net, IpNet::V4(_))), all(|net| matches!(net, IpNet::V6(_)))) {
+        (true, false) => ("IPv4", "IPv6", "::/0"),
+        (false, true) => ("IPv6", "IPv4", "0.0.0.0/0"),
+        (true, true) | (false, false) => return None,
+    };
+    let message = format!("[[deny]] `{}` is about all of {denied}, and about nobody who comes by {other}", rule.name);
+    Some(Mistake::new(rule.place.clone(), message, format!("leave `from` out, or add \"{missing}\"")))
 }
 
 /// A service that is nearly another, or by which people may come in as somebody whom the rule leaves out.
@@ -63,6 +80,51 @@ mod tests {
         let given: Vec<_> = lines.lines().map(key).collect();
         let kept: Vec<_> = usual.into_iter().filter(|line| !given.contains(&key(line))).collect();
         format!("[[grant]]\n{}\n{lines}\n", kept.join("\n"))
+    }
+
+    #[test]
+    fn a_key_that_changes_nothing_where_it_stands_is_questioned() {
+        let at_login = "approve = []\nstarts = \"login\"\n";
+        let repetitive = |time: &str| {
+            format!(
+                "[[repetitive]]\nname = \"r\"\nwho = [\"any\"]\non = [\"sudo\"]\nafter = {{ within = \"8h\", times = 4 }}\nfor = {time}\n"
+            )
+        };
+        for (text, said) in [
+            (
+                grant(&format!("{at_login}for = {{ default = \"1h\", max = \"8h\" }}")),
+                "`max` is \"8h\": without effect here: a grant that starts at login is not requested",
+            ),
+            (repetitive("{ max = \"8h\" }"), "[[repetitive]]: `max` is \"8h\": without effect here: each repetition is for the default"),
+            (grant("approve = []\nlapse = \"2h\""), "[[grant]]: `lapse` is \"2h\": without effect here: nobody has to approve"),
+            (grant("session = { at_expiry = \"keep\", warn = [\"5m\"] }"), "`session`: `warn` is [\"5m\"]: without effect here"),
+        ] {
+            let found = doubts_of(&text);
+            assert!(found.len() == 1 && found[0].contains(said), "{text}{found:?}");
+        }
+        for fine in [
+            grant(&format!("{at_login}for = {{ default = \"8h\", max = \"8h\" }}")),
+            grant(&format!("{at_login}for = {{ max = \"15m\" }}")),
+            repetitive("{ max = \"15m\" }"),
+            grant("lapse = \"2h\""),
+            grant("session = { at_expiry = \"warn\", warn = [\"5m\"] }"),
+            grant("session = { at_expiry = \"keep\", warn = [] }"),
+        ] {
+            assert_eq!(doubts_of(&fine), [""; 0], "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_deny_of_every_address_of_one_kind_leaves_the_other_kind_in() {
+        let deny = |from: &str| format!("[[deny]]\nname = \"d\"\nwho = [\"any\"]\non = [\"sshd\"]\nfrom = [{from}]\n");
+        assert_eq!(
+            doubts_of(&deny("\"10.0.0.0/8\", \"0.0.0.0/0\"")),
+            ["[[deny]] `d` is about all of IPv4, and about nobody who comes by IPv6 (leave `from` out, or add \"::/0\")"]
+        );
+        assert!(doubts_of(&deny("\"::/0\""))[0].contains("about all of IPv6, and about nobody who comes by IPv4"));
+        for fine in ["\"0.0.0.0/0\", \"::/0\"", "\"10.0.0.0/8\""] {
+            assert_eq!(doubts_of(&deny(fine)), [""; 0], "{fine}");
+        }
     }
 
     #[test]
