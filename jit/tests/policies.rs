@@ -74,6 +74,40 @@ fn at_a_console_and_in_a_job_of_crons_everybody_is_themselves_to_explain_and_tes
     assert!(explained("dovecot").contains("as root after a request") && explained("dovecot").contains(daemons), "{}", explained("dovecot"));
 }
 
+#[test]
+fn a_file_without_a_case_tries_nothing_and_is_refused() {
+    let (code, said) = ran("", "zone = \"UTC\"\n", &["test", "CASES"]);
+    assert!(code == Some(1) && said.contains("there is no case in it"), "{said}");
+}
+
+#[test]
+fn what_lies_in_policy_d_beside_a_file_is_tried_where_the_directory_is_named_and_else_said_to_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let rule =
+        |kind: &str, more: &str| format!("version = 1\n[[{kind}]]\nname = \"{kind}\"\nwho = [\"user:daemon\"]\non = [\"sudo\"]\n{more}");
+    write("policy.toml", &rule("grant", "approve = []\n"));
+    write("policy.d/10-deny.toml", &rule("deny", ""));
+    write("cases.toml", "[[case]]\nuser = \"daemon\"\nexpect = \"deny\"\n");
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (whole, alone, cases) = (name(""), name("policy.toml"), name("cases.toml"));
+    let ran = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_jit")).arg("policy").args(words).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert_eq!(ran(&["test", &cases, "--policy", &whole]), (Some(0), "1 of 1 cases came out as expected\n".to_owned()));
+    assert!(ran(&["explain", "daemon", "--policy", &whole]).1.contains("rule deny forbids it"));
+    assert!(ran(&["check", &whole]).1.ends_with("valid, 2 rules\n"));
+    for words in [&["test", &cases, "--policy", &alone][..], &["explain", "daemon", "--policy", &alone], &["check", &alone]] {
+        let said = ran(words).1;
+        assert!(said.contains(&format!("policy.d beside {alone} was not read: name the directory for both")), "{said}");
+    }
+}
+
 /// What `jit policy test` says of a case at this time, of a rule for working hours.
 fn tried_at(at: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();

@@ -116,12 +116,16 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
         let help = "before the cases there may be zone; a case has user, groups, service, as, from, at, expect (grant, request, emergency, deny, none, ignore) and rule";
         Failing::refused(format!("{shown}: {}", words::safe(&error.to_string())), help)
     })?;
+    if cases.case.is_empty() {
+        return Err(Failing::refused(format!("{shown}: there is no case in it"), "write at least one [[case]]: nothing was tried"));
+    }
     let mut around = here(clock.now());
     if let Some(zone) = &cases.zone {
         let odd = |_| Failing::refused(format!("{shown}: `zone` is no time zone"), "for example zone = \"Europe/Berlin\", or \"UTC\"");
         around.zone = Some(zone.parse().map_err(odd)?);
     }
-    let policy = match Which::needed(policy)?.loaded(around) {
+    let which = Which::needed(policy)?;
+    let policy = match which.loaded(around) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
@@ -137,6 +141,7 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
             let passed = count.saturating_sub(differences.len());
             let mut lines: Vec<_> = differences.iter().map(Difference::line).collect();
             lines.push(format!("{passed} of {count} cases came out as expected"));
+            lines.extend(which.left_out().map(|left_out| format!("{left_out}.")));
             context.out.say(&lines.join("\n"))
         }
     };
