@@ -125,6 +125,21 @@ fn a_name_whose_number_another_one_has_is_named_by_check_and_reload_as_no_rule_w
 }
 
 #[test]
+fn what_nobody_had_to_approve_is_named_by_check_where_somebody_would_have_to_now() {
+    let free = "\n[[grant]]\nname = \"own\"\nwho = [\"group:leads\"]\non = [\"su\"]\nas = [\"alice\"]\napprove = []\n";
+    let policy = format!("{POLICY}{free}");
+    let host = Host::with(|host| host.people().policy(&policy)).start();
+    host.user("carol").run("jit request su --as alice --reason INC-42").succeeds();
+    let check = |policy: &str| {
+        host.write("/tmp/new.toml", policy);
+        host.root().run("jit policy check /tmp/new.toml").succeeds()
+    };
+    assert!(!check(&policy).stdout.contains("would not give it"));
+    let strict = policy.replace("approve = []\n", "approve = [ { by = [\"group:managers\"] } ]\n").replace("starts = \"login\"\n", "");
+    check(&strict).says("lives, and this policy would not give it: carol su as alice");
+}
+
+#[test]
 fn hours_without_a_zone_are_those_of_the_host_whether_its_zone_is_a_file_of_its_own_or_none_at_all() {
     let policy = POLICY.replacen("approve = [", "hours = [\"mon-fri 08:00-19:00\"]\napprove = [", 1);
     let host = Host::with(|host| host.people().policy(&policy)).start();

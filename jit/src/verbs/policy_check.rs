@@ -60,7 +60,8 @@ fn gives(policy: &Policy, subject: &Subject, grant: &GrantView, now: WallTime) -
         "legacy" => somewhere.any(|remote| policy.standing(question, remote).is_some()),
         "repetitive" => somewhere.any(|remote| policy.repeated_by(question, remote).next().is_some()),
         _ => match policy.rule_for_request(question, Wanted { time: lasts, uses: grant.uses.max }) {
-            RequestRuling::By(_) => true,
+            // What nobody had to approve it would not give where somebody has to.
+            RequestRuling::By(rule) => grant.kind != "self-service" || rule.stages.is_empty(),
             RequestRuling::TooLong { rule } => {
                 let longer = rule.extend.map_or(0, |extend| extend.max.as_secs().saturating_mul(u64::from(extend.times)));
                 lasts.is_none_or(|lasts| lasts.as_secs() <= rule.max.as_secs().saturating_add(longer))
