@@ -4,7 +4,7 @@ use crate::id::{GrantId, RequestId};
 use crate::name::{RuleName, RunAs, Service, Uid, UserName};
 use crate::optout::BasisKey;
 use crate::policy::hours::Hours;
-use crate::policy::judge::{from_allowed, within_hours};
+use crate::policy::judge::{Mismatch, from_allowed, within_hours};
 use crate::policy::{AtExpiry, Extend, SessionRule, Stage};
 use crate::span::Span;
 use crate::subject::Entry;
@@ -196,6 +196,17 @@ impl LiveGrant {
     /// match; what is not known about the address matches nothing.
     #[must_use]
     pub fn admits(&self, entry: &Entry, now: Now) -> bool {
+        self.is_for(entry, now) && from_allowed(&self.terms.common.from, entry.remote).is_ok()
+    }
+
+    /// Whether it would if they came from another address.
+    #[must_use]
+    pub fn admits_elsewhere(&self, entry: &Entry, now: Now) -> bool {
+        self.is_for(entry, now) && from_allowed(&self.terms.common.from, entry.remote) == Err(Mismatch::From)
+    }
+
+    /// Whether it is for what this entry is, from wherever it comes.
+    fn is_for(&self, entry: &Entry, now: Now) -> bool {
         let Terms { uid, user, common, .. } = &*self.terms;
         let same_account = *uid == entry.subject.uid && *user == entry.subject.name;
         let same_target = entry.run_as.as_ref().is_none_or(|run_as| *run_as == common.run_as);
@@ -205,7 +216,6 @@ impl LiveGrant {
             && same_target
             && uses_left
             && common.service.covers(&entry.service)
-            && from_allowed(&common.from, entry.remote).is_ok()
             && within_hours(common.hours.as_ref(), now.wall).is_ok()
             && !self.validity.ends().has_passed(now)
     }

@@ -134,11 +134,50 @@ impl Service {
         matches!(self.as_str(), "sshd" | "login" | "remote") || SCREENS.contains(&self.as_str())
     }
 
-    /// Whether this is a remote log-in, where the run-as user is always oneself.
+    /// As whom people come in by it.
+    #[must_use]
+    pub fn as_whom(&self) -> AsWhom {
+        const DAEMONS: [&str; 9] = [
+            "atd",
+            "cron",
+            "crond",
+            "gdm-autologin",
+            "gdm-launch-environment",
+            "lightdm-autologin",
+            "sddm-autologin",
+            "systemd-user",
+            "vsftpd",
+        ];
+        match self.as_str() {
+            "sudo" | "sudo-i" | "su" | "su-l" | "runuser" | "runuser-l" | "doas" | "polkit-1" => AsWhom::Named,
+            name if self.is_log_in() || DAEMONS.contains(&name) => AsWhom::Oneself,
+            _ => AsWhom::Either,
+        }
+    }
+
+    /// Whether everybody comes in by it as themselves.
+    #[must_use]
+    pub fn is_as_oneself(&self) -> bool {
+        self.as_whom() == AsWhom::Oneself
+    }
+
+    /// Whether this is the log-in from elsewhere that says from which address.
     #[must_use]
     pub fn is_sshd(&self) -> bool {
         self.as_str() == "sshd"
     }
+}
+
+/// As whom people come in by a service. The module takes PAM_USER for the subject where a process of root's asks, and for whom the
+/// subject acts as where it is a user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsWhom {
+    /// As whom they name: a program that users call.
+    Named,
+    /// As themselves: a log-in, or a daemon's job for them.
+    Oneself,
+    /// As themselves where a daemon of root's asks, as whom they name where they call it: by its name it is not known which.
+    Either,
 }
 
 /// As whom the subject acts once let in.
@@ -232,6 +271,15 @@ mod tests {
         let su = Service::new("su");
         assert!(su.covers(&Service::new("su-l")) && !Service::new("su-l").covers(&su) && !su.covers(&Service::new("sudo-i")));
         assert!(Service::new("sshd").is_sshd() && !su.is_sshd());
+    }
+
+    #[test]
+    fn whoever_logs_in_or_has_a_job_done_is_oneself_and_a_program_that_users_call_is_told_as_whom() {
+        let as_whom = |names: &[&str]| -> Vec<_> { names.iter().map(|name| Service::new(*name).as_whom()).collect() };
+        assert_eq!(as_whom(&["sudo", "sudo-i", "su", "su-l", "runuser", "doas", "polkit-1"]), [AsWhom::Named; 7]);
+        assert_eq!(as_whom(&["sshd", "login", "remote", "cockpit", "gdm-password", "cron", "crond", "atd"]), [AsWhom::Oneself; 8]);
+        assert_eq!(as_whom(&["dovecot", "ksu"]), [AsWhom::Either; 2]);
+        assert!(Service::new("login").is_as_oneself() && !Service::new("sudo").is_as_oneself() && !Service::new("ksu").is_as_oneself());
     }
 
     #[test]

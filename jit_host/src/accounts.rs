@@ -115,6 +115,17 @@ pub fn group_by_name(group: &GroupName) -> Result<GroupName, AccountTrouble> {
     })
 }
 
+/// What a group of this name is called by its number, by which the groups of an account are known: of two names with one number
+/// it is the first that the name service finds.
+///
+/// # Errors
+/// There is none, or the name service failed.
+pub fn group_by_number_of(group: &GroupName) -> Result<GroupName, AccountTrouble> {
+    let failed = |errno: nix::errno::Errno| AccountTrouble::Failed(errno.desc().to_owned());
+    let found = groups::named(group).map_err(failed)?.ok_or(AccountTrouble::NoSuch)?;
+    groups::name_of(found.gid).map_err(failed)?.ok_or(AccountTrouble::NoSuch)
+}
+
 /// Who is in a group, as far as the name service lists it: its members, and local accounts whose primary group
 /// it is. For showing only; nothing is decided by it.
 #[must_use]
@@ -168,7 +179,10 @@ mod tests {
         assert!(groups.contains(&GroupName::new("root")));
         assert!(members_of(&GroupName::new("root")).contains(&UserName::new("root")));
         assert_eq!(group_by_name(&GroupName::new("root")), Ok(GroupName::new("root")));
-        assert_eq!(group_by_name(&GroupName::new("no-such-group-here")), Err(AccountTrouble::NoSuch));
+        assert_eq!(group_by_number_of(&GroupName::new("root")), Ok(GroupName::new("root")));
+        for by in [group_by_name, group_by_number_of] {
+            assert_eq!(by(&GroupName::new("no-such-group-here")), Err(AccountTrouble::NoSuch));
+        }
     }
 
     /// On a machine with libnss-systemd and without its services too: there it makes up root, and no other.

@@ -19,10 +19,10 @@ pub fn read(main: &Path) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
     let mut files = Vec::new();
     let mut mistakes = Vec::new();
     if let Some(directory) = main.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        mistakes.extend(check_directory(directory, 0o1000).err());
+        mistakes.extend(check_directory(directory, 0o1000).and_then(|()| check_links(directory)).err());
     }
     for path in std::iter::once(main.to_owned()).chain(parts(main, &mut mistakes)) {
-        match read_one(&path) {
+        match check_links(&path).and_then(|()| read_one(&path)) {
             Ok(file) => files.push(file),
             Err(mistake) => mistakes.push(mistake),
         }
@@ -100,6 +100,18 @@ fn check_directory(directory: &Path, safe: u32) -> Result<(), Mistake> {
     Err(mistaken(directory, others, "make it root's and writable by root alone: chown root, chmod 0755"))
 }
 
+/// Whether nobody else could put something in the place of what a link leads to. The kernel follows as many links.
+fn check_links(path: &Path) -> Result<(), Mistake> {
+    const MOST_LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+        path.parent().map_or(Ok(()), |folder| check_directory(folder, 0o1000))?;
+    }
+    Ok(())
+}
+
 fn parts(main: &Path, mistakes: &mut Vec<Mistake>) -> Vec<PathBuf> {
     let directory = main.with_file_name("policy.d");
     let unreadable = |error: &std::io::Error| {
@@ -107,13 +119,20 @@ fn parts(main: &Path, mistakes: &mut Vec<Mistake>) -> Vec<PathBuf> {
     };
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // A link to what is not mounted yet is there: what it leads to may hold what forbids something.
+            if std::fs::symlink_metadata(&directory).is_ok() {
+                let help = "make or mount what it leads to, or take the link away";
+                mistakes.push(mistaken(&directory, "the directory is a link to what is not there".to_owned(), help));
+            }
+            return Vec::new();
+        }
         Err(error) => {
             mistakes.push(unreadable(&error));
             return Vec::new();
         }
     };
-    mistakes.extend(check_directory(&directory, 0).err());
+    mistakes.extend(check_directory(&directory, 0).and_then(|()| check_links(&directory)).err());
     let is_part = |path: &PathBuf| {
         let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
         !hidden && path.extension().is_some_and(|extension| extension == "toml")
@@ -180,6 +199,62 @@ mod tests {
             let wrong = wrong(mode);
             assert_eq!(wrong.is_empty(), is_fine, "{name} {wrong:?}");
             assert!(wrong.iter().all(|why| why.contains("others can write to the directory: its mode is")), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_to_nowhere_is_not_one_that_is_not_there() {
+        let directory = Directory::new("nowhere");
+        let main = directory.join("policy.toml");
+        std::fs::write(&main, "version = 1\n").unwrap();
+        std::fs::set_permissions(&main, PermissionsExt::from_mode(0o644)).unwrap();
+        std::fs::remove_dir(directory.join("policy.d")).unwrap();
+        assert_eq!(read(&main).map(|files| files.len()), Ok(1), "there need not be one");
+        std::os::unix::fs::symlink("/nonexistent/jit.d", directory.join("policy.d")).unwrap();
+        let wrong = read(&main).unwrap_err();
+        assert!(wrong[0].message == "the directory is a link to what is not there", "{wrong:?}");
+        assert!(wrong[0].place.file.ends_with("/policy.d"), "{wrong:?}");
+    }
+
+    #[test]
+    fn what_a_link_leads_to_lies_where_nobody_else_could_put_another_in_its_place() {
+        let directory = Directory::new("links");
+        let folder = |name: &str, mode: u32| {
+            std::fs::create_dir_all(directory.join(name)).unwrap();
+            std::fs::set_permissions(directory.join(name), PermissionsExt::from_mode(mode)).unwrap();
+        };
+        let file = |name: &str| {
+            std::fs::write(directory.join(name), "version = 1\n").unwrap();
+            std::fs::set_permissions(directory.join(name), PermissionsExt::from_mode(0o644)).unwrap();
+        };
+        let link = |name: &str, to: &str| {
+            let _ = std::fs::remove_file(directory.join(name));
+            std::os::unix::fs::symlink(to, directory.join(name)).unwrap();
+        };
+        let main = directory.join("policy.toml");
+        let wrong = || -> Vec<String> { read(&main).err().into_iter().flatten().map(|why| why.to_string()).collect() };
+        for (name, mode) in [("open", 0o777), ("open/jit.d", 0o755), ("own", 0o755), ("own/jit.d", 0o755)] {
+            folder(name, mode);
+        }
+        for name in ["plain", "own/policy", "open/policy"] {
+            file(name);
+        }
+        std::fs::remove_dir(directory.join("policy.d")).unwrap();
+        link("open/policy-too", "../own/policy");
+        for (policy, parts, is_fine) in [
+            ("own/policy", "own/jit.d", true),
+            ("plain", "own/jit.d", true),
+            ("open/policy", "own/jit.d", false),
+            // Two links, of which anybody could turn the second elsewhere.
+            ("open/policy-too", "own/jit.d", false),
+            ("own/policy", "open/jit.d", false),
+        ] {
+            link("policy.toml", policy);
+            link("policy.d", parts);
+            let wrong = wrong();
+            assert_eq!(wrong.is_empty(), is_fine, "{policy} {parts} {wrong:?}");
+            let said = |why: &String| why.contains("/open:1:1: others can write to the directory: its mode is 0777");
+            assert!(wrong.iter().all(said), "{wrong:?}");
         }
     }
 

@@ -111,6 +111,35 @@ fn a_policy_that_is_checked_on_its_host_is_compared_with_who_is_there_and_what_l
 }
 
 #[test]
+fn a_name_whose_number_another_one_has_is_named_by_check_and_reload_as_no_rule_would_be_about_it() {
+    let host = Host::with(|host| host.people()).start();
+    host.root().run("groupadd -o -g $(getent group ops | cut -d: -f3) contractors; useradd -o -u 1002 -g 1002 svc-deploy").succeeds();
+    let deny = "\n[[deny]]\nname = \"not-them\"\nwho = [\"group:contractors\", \"user:svc-deploy\", \"group:leads\"]\non = [\"sudo\"]\n";
+    let policy = format!("{}{deny}", host.read("/etc/jit/policy.toml"));
+    host.write("/etc/jit/policy.toml", &policy);
+    for verb in ["jit policy check", "jit reload"] {
+        let said = host.root().run(verb).succeeds();
+        said.says("group:contractors has the number of group:ops, and counts as that").says("user:svc-deploy has the number of user:bob,");
+    }
+    assert!(!host.root().run("jit policy check").succeeds().stdout.contains("group:leads has"));
+}
+
+#[test]
+fn what_nobody_had_to_approve_is_named_by_check_where_somebody_would_have_to_now() {
+    let free = "\n[[grant]]\nname = \"own\"\nwho = [\"group:leads\"]\non = [\"su\"]\nas = [\"alice\"]\napprove = []\n";
+    let policy = format!("{POLICY}{free}");
+    let host = Host::with(|host| host.people().policy(&policy)).start();
+    host.user("carol").run("jit request su --as alice --reason INC-42").succeeds();
+    let check = |policy: &str| {
+        host.write("/tmp/new.toml", policy);
+        host.root().run("jit policy check /tmp/new.toml").succeeds()
+    };
+    assert!(!check(&policy).stdout.contains("would not give it"));
+    let strict = policy.replace("approve = []\n", "approve = [ { by = [\"group:managers\"] } ]\n").replace("starts = \"login\"\n", "");
+    check(&strict).says("lives, and this policy would not give it: carol su as alice");
+}
+
+#[test]
 fn hours_without_a_zone_are_those_of_the_host_whether_its_zone_is_a_file_of_its_own_or_none_at_all() {
     let policy = POLICY.replacen("approve = [", "hours = [\"mon-fri 08:00-19:00\"]\napprove = [", 1);
     let host = Host::with(|host| host.people().policy(&policy)).start();

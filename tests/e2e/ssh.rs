@@ -116,7 +116,7 @@ fn an_address_outside_the_rule_is_refused_at_login() {
         )
     };
     let host = Host::with(|host| host.people().policy(&policy("10.0.0.0/8"))).start();
-    host.ssh("bob").run("true").fails().says("jit: no rule lets bob use ssh");
+    host.ssh("bob").run("true").fails().says("jit: rule x lets bob in by ssh from other addresses alone");
     host.write("/etc/jit/policy.toml", &policy("127.0.0.0/8"));
     host.root().run("jit reload").succeeds();
     host.ssh("bob").run("true").succeeds();

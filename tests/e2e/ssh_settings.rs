@@ -67,7 +67,7 @@ fn a_lying_reverse_zone_moves_nobody() {
     // Both directions lie: the name leads back to the address, and is one that somebody might trust.
     let hosts = "127.0.0.1 10.9.9.9 trusted.example localhost testhost\n::1 localhost\n";
     let host = Host::with(|host| host.people().policy(&policy("10.9.9.9")).sshd("UseDNS yes\n").file("hosts", 0o644, hosts)).start();
-    host.ssh("bob").run("true").fails().says("jit: no rule lets bob use ssh");
+    host.ssh("bob").run("true").fails().says("jit: rule x lets bob in by ssh from other addresses alone");
     host.write("/etc/jit/policy.toml", &policy("127.0.0.1"));
     host.write("/etc/hosts", "127.0.0.1 trusted.example localhost testhost\n");
     host.root().run("jit reload").succeeds();
@@ -130,12 +130,12 @@ fn an_address_of_ip_version_6_is_one() {
     };
     let host = Host::with(|host| host.people().policy(&policy("2001:db8::/32")).sshd("ListenAddress ::1\n")).start();
     let ssh = |host: &Host| host.ssh("bob").client("ssh -p 2222 {} {user}@::1 id -un");
-    ssh(&host).fails().says("jit: no rule lets bob use ssh");
+    ssh(&host).fails().says("jit: rule x lets bob in by ssh from other addresses alone");
     host.write("/etc/jit/policy.toml", &policy("::/64"));
     host.root().run("jit reload").succeeds();
     ssh(&host).succeeds().says("bob");
     assert!(host.wait_for_log("session.opened").contains("from=::1"));
-    host.ssh("bob").run("true").fails().says("jit: no rule lets bob use ssh");
+    host.ssh("bob").run("true").fails().says("jit: rule x lets bob in by ssh from other addresses alone");
 }
 
 #[test]

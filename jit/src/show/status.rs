@@ -2,7 +2,7 @@
 
 use super::table::{rows, widest};
 use super::times::{Clock, about};
-use super::words::{any_of, approvers, emergency_command, quoted, request_command, safe, uses, what};
+use super::words::{any_of, approvers, emergency_command, is_as_oneself, quoted, request_command, safe, uses, what};
 use jit_core::text::printable;
 use jit_proto::view::{GrantView, MayView, RequestView, StatusView};
 
@@ -98,7 +98,7 @@ fn waits(clock: Clock, request: &RequestView) -> Item {
 }
 
 fn may(may: &MayView) -> Item {
-    let run_as = if may.service == "sshd" { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
+    let run_as = if is_as_oneself(&may.service) { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
     let most = if may.default_s == may.max_s { String::new() } else { format!(", at most {}", about(may.max_s)) };
     let who = if may.approvers.is_empty() { "nobody has to approve".to_owned() } else { format!("approves: {}", any_of(&may.approvers)) };
     let command = request_command(&may.service, &may.run_as, may.reason_required);
@@ -106,7 +106,7 @@ fn may(may: &MayView) -> Item {
 }
 
 fn emergency(may: &MayView) -> Item {
-    let run_as = if may.service == "sshd" { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
+    let run_as = if is_as_oneself(&may.service) { String::new() } else { format!("as {}, ", safe(&may.run_as)) };
     let most = if may.default_s == may.max_s { String::new() } else { format!(", at most {}", about(may.max_s)) };
     let command = emergency_command(&may.service, &may.run_as);
     Item { command, said: vec![format!("{run_as}{}{most}; reviewed afterwards", about(may.default_s))] }

@@ -1,7 +1,7 @@
 //! Tables that fit the terminal, and stay plain where there is none.
 
 use super::times::{Clock, about};
-use super::words::{approvers, quoted, safe, service, what};
+use super::words::{approvers, quoted, safe, what};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use jit_core::text::printable;
@@ -118,10 +118,7 @@ pub fn sessions(clock: Clock, sessions: &[SessionView], width: Option<u16>) -> S
             safe(&session.id),
             safe(&session.state),
             safe(&session.user),
-            match session.service.as_str() {
-                "sshd" => service(&session.service),
-                _ => what(&session.service, &session.run_as),
-            },
+            what(&session.service, &session.run_as),
             place.into_iter().flatten().collect::<Vec<_>>().join(" "),
             clock.short(session.opened),
             end,

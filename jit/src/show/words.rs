@@ -1,5 +1,6 @@
 //! The small phrases that all output is made of.
 
+use jit_core::name::Service;
 use jit_core::text;
 use jit_proto::view::StageView;
 
@@ -23,9 +24,14 @@ pub fn service(name: &str) -> String {
     if name == "sshd" { "ssh".to_owned() } else { safe(name) }
 }
 
+/// Whether it goes without saying as whom: everybody comes in by this service as themselves.
+pub fn is_as_oneself(service_name: &str) -> bool {
+    Service::new(service_name).is_as_oneself()
+}
+
 /// What is asked for: `sudo as root`, `ssh`.
 pub fn what(service_name: &str, run_as: &str) -> String {
-    if service_name == "sshd" { "ssh".to_owned() } else { format!("{} as {}", service(service_name), safe(run_as)) }
+    if is_as_oneself(service_name) { service(service_name) } else { format!("{} as {}", service(service_name), safe(run_as)) }
 }
 
 /// What somebody may do: `sudo as root`, `log in by ssh`.
@@ -34,6 +40,7 @@ pub fn may(service_name: &str, run_as: &str) -> String {
         "sshd" => "log in by ssh".to_owned(),
         "sudo" => format!("sudo as {}", safe(run_as)),
         "su" => format!("su to {}", safe(run_as)),
+        other if is_as_oneself(other) => format!("use {}", safe(other)),
         other => format!("use {} as {}", safe(other), safe(run_as)),
     }
 }
@@ -103,7 +110,7 @@ pub fn emergency_command(service_name: &str, run_as: &str) -> String {
 
 /// As whom, where a command has to say so.
 fn target(service_name: &str, run_as: &str) -> String {
-    if service_name == "sshd" || run_as == "root" { String::new() } else { format!(" --as {}", safe(run_as)) }
+    if is_as_oneself(service_name) || run_as == "root" { String::new() } else { format!(" --as {}", safe(run_as)) }
 }
 
 #[cfg(test)]
@@ -139,6 +146,8 @@ mod tests {
         assert_eq!(request_command("sudo", "root", true), "jit request sudo --reason \"...\"");
         assert_eq!(request_command("sudo", "postgres", false), "jit request sudo --as postgres");
         assert_eq!(request_command("sshd", "self", false), "jit request ssh");
+        assert_eq!(request_command("login", "self", false), "jit request login");
+        assert_eq!(request_command("ksu", "self", false), "jit request ksu --as self");
         assert_eq!(emergency_command("sudo", "root"), "jit emergency sudo --reason \"...\"");
         assert_eq!(emergency_command("sudo", "postgres"), "jit emergency sudo --as postgres --reason \"...\"");
     }
@@ -148,7 +157,7 @@ mod tests {
         assert_eq!(may("sudo", "root"), "sudo as root");
         assert_eq!(may("sshd", "self"), "log in by ssh");
         assert_eq!(may("su", "postgres"), "su to postgres");
-        assert_eq!(may("cockpit", "root"), "use cockpit as root");
-        assert_eq!(what("sshd", "self"), "ssh");
+        assert_eq!([may("ksu", "root"), may("cockpit", "self")], ["use ksu as root", "use cockpit"]);
+        assert_eq!([what("sshd", "self"), what("cron", "self")], ["ssh", "cron"]);
     }
 }

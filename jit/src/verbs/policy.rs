@@ -6,7 +6,7 @@ use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::paths::{self, Paths};
 use crate::show::{json, table, words};
-use jit_core::name::{RunAs, Service, UserName};
+use jit_core::name::{AsWhom, RunAs, Service, UserName};
 use jit_core::policy::Policy;
 use jit_core::policy::judge::{Answer, Question, Tested};
 use jit_core::policy::load::{self, Around, Loaded, Mistake, PolicyFile};
@@ -18,25 +18,27 @@ use jit_host::policy_files;
 use jit_host::settings::DEFAULT_FILE;
 use jit_proto::user::{Act, UserAnswer};
 use jit_proto::view::{FileView, MistakeView, RuleView};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// Which policy.
 pub enum Which {
     /// This file alone.
     File(PathBuf),
-    /// All files of the one that jitd reads; this is the main one.
-    Hosts(PathBuf),
+    /// All files of the one that jitd reads, or of a directory that is like its; this is the main one.
+    Whole(PathBuf),
 }
 
 impl Which {
-    /// That of the file that was named; else that of this host.
+    /// That of the file or the directory that was named; else that of this host.
     ///
     /// # Errors
     /// All that is wrong with the settings: where jitd's policy is, is not known then.
     fn of(file: Option<&Path>) -> Result<Self, Vec<Mistake>> {
         match file {
+            Some(directory) if directory.is_dir() => Ok(Self::Whole(directory.join("policy.toml"))),
             Some(file) => Ok(Self::File(file.to_owned())),
-            None => Paths::of_this_host().map(|paths| Self::Hosts(paths.policy)),
+            None => Paths::of_this_host().map(|paths| Self::Whole(paths.policy)),
         }
     }
 
@@ -47,14 +49,22 @@ impl Which {
 
     fn file(&self) -> &Path {
         match self {
-            Self::File(file) | Self::Hosts(file) => file,
+            Self::File(file) | Self::Whole(file) => file,
         }
+    }
+
+    /// That rules lie beside the file which were not read.
+    pub fn left_out(&self) -> Option<String> {
+        let Self::File(file) = self else { return None };
+        let parts = file.with_file_name("policy.d");
+        let is_main = file.file_name().is_some_and(|name| name == "policy.toml") && parts.is_dir();
+        is_main.then(|| format!("policy.d beside {} was not read: name the directory for both", words::safe(&file.to_string_lossy())))
     }
 
     fn read(&self) -> Result<Vec<PolicyFile>, Vec<Mistake>> {
         match self {
             Self::File(file) => policy_files::read_one(file).map(|file| vec![file]).map_err(|mistake| vec![mistake]),
-            Self::Hosts(main) => policy_files::read(main),
+            Self::Whole(main) => policy_files::read(main),
         }
     }
 
@@ -110,6 +120,13 @@ pub fn check(context: &Context, file: Option<&Path>) -> Ended {
         rules => format!("valid, {}", counted(rules, "rule")),
     });
     let mut warnings = views(&warnings);
+    warnings.extend(which.left_out().map(|message| MistakeView {
+        file: which.file().to_string_lossy().into_owned(),
+        line: 1,
+        column: 1,
+        message,
+        help: "jit policy check DIRECTORY".to_owned(),
+    }));
     match context.out.form() {
         Form::Json => {
             warnings.extend(super::policy_check::here(context, policy, which.file()));
@@ -187,7 +204,8 @@ pub fn show(context: &Context) -> Ended {
 /// Says what the policy answers somebody, and why, without jitd.
 pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
     let clock = context.out.clock();
-    let policy = match Which::needed(args.policy.as_deref())?.loaded(here(clock.now())) {
+    let which = Which::needed(args.policy.as_deref())?;
+    let policy = match which.loaded(here(clock.now())) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
@@ -199,10 +217,10 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
         )
     })?;
     let service = Service::as_typed(&args.service);
-    let run_as = if service.is_sshd() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
+    let run_as = if service.is_as_oneself() { RunAs::Oneself } else { wanted_run_as(args.run_as.as_deref(), &subject) };
     let at = args.at.map_or_else(|| clock.now(), |when| WallTime::from_millis(when.begins(clock).0));
     let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at };
-    let explanation = explained(&policy, question, Remote::from_address(args.from));
+    let explanation = explained(&policy, question, said(args.from));
     match context.out.form() {
         Form::Json => {
             let (answer, rule) = (explanation.answer, explanation.rule.as_deref());
@@ -210,6 +228,13 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
         }
         Form::Human => {
             context.out.say(&explanation.sentence(question))?;
+            if service.as_whom() == AsWhom::Either && run_as != RunAs::Oneself {
+                let service = words::safe(service.as_str());
+                context
+                    .out
+                    .say(&format!("Where {service} is a daemon of root's, everybody comes in as themselves: ask with --as self."))?;
+            }
+            which.left_out().map_or(Ok(()), |left_out| context.out.say(&format!("{left_out}.")))?;
             if !explanation.why.is_empty() {
                 context.out.heading("How each rule fared")?;
                 context.out.say(&table::rows(None, explanation.why.iter().map(row).collect(), &[4], context.out.width()))?;
@@ -217,6 +242,11 @@ pub fn explain(context: &Context, args: ExplainArgs) -> Ended {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The address, if one was said: who asks for something asks for it from anywhere.
+pub fn said(from: Option<IpAddr>) -> Option<Remote> {
+    from.map(|address| Remote::from_address(Some(address)))
 }
 
 fn wanted_run_as(typed: Option<&str>, subject: &Subject) -> RunAs {
@@ -242,10 +272,21 @@ pub struct Explanation {
     pub why: Vec<RuleView>,
 }
 
-/// Root calling sudo or su, and root on the console, are not asked about at all: see DESIGN.md 4.
-pub fn explained(policy: &Policy, question: Question<'_>, remote: Remote) -> Explanation {
+/// Whether the module asks at all: not where root calls sudo, su or runuser, nor where it logs in at the console, which is at no
+/// address.
+fn is_asked(question: Question<'_>, remote: Option<Remote>) -> bool {
+    let is_let_be = match question.service.as_str() {
+        "sudo" | "sudo-i" | "su" | "su-l" | "runuser" | "runuser-l" => true,
+        "login" => remote.is_none(),
+        _ => false,
+    };
+    !(question.subject.uid.is_root() && is_let_be)
+}
+
+/// What the policy answers, as far as it is asked: see DESIGN.md 4.
+pub fn explained(policy: &Policy, question: Question<'_>, remote: Option<Remote>) -> Explanation {
     let (answer, rule, tests) = policy.explain(question, remote);
-    let ours = !(question.subject.uid.is_root() && ["sudo", "su", "login"].contains(&question.service.family().as_str()));
+    let ours = is_asked(question, remote);
     let tested = |tested: Tested| RuleView {
         name: tested.name.to_string(),
         kind: tested.kind.to_owned(),
@@ -330,7 +371,7 @@ review = { by = ["group:leads"], within = "24h" }
         let subject = Subject { uid: Uid(uid), name: UserName::new("alice"), groups };
         let service = Service::new("sudo");
         let question = Question { subject: &subject, service: &service, run_as: Some(run_as), at: WallTime::from_millis(0) };
-        let explanation = explained(&policy(), question, Remote::Unknown);
+        let explanation = explained(&policy(), question, None);
         let sentence = explanation.sentence(question);
         (explanation, sentence)
     }
@@ -359,6 +400,20 @@ review = { by = ["group:leads"], within = "24h" }
         let (explanation, _) = self::explanation(0, "ops", &RunAs::root());
         assert_eq!(explanation.answer, "ignore");
         assert!(explanation.why.iter().all(|rule| !rule.matched));
+    }
+
+    #[test]
+    fn root_is_left_alone_by_what_it_calls_itself_and_at_the_console_and_asked_about_elsewhere() {
+        let root = Subject { uid: Uid::ROOT, name: UserName::new("root"), groups: Groups::unknown() };
+        let answer = |service: &str, from: Option<&str>| {
+            let service = Service::new(service);
+            let question = Question { subject: &root, service: &service, run_as: None, at: WallTime::from_millis(0) };
+            explained(&policy(), question, said(from.map(|from| from.parse().unwrap()))).answer
+        };
+        for left_alone in ["sudo", "sudo-i", "su", "su-l", "runuser", "runuser-l", "login"] {
+            assert_eq!(answer(left_alone, None), "ignore", "{left_alone}");
+        }
+        assert_eq!([answer("login", Some("192.0.2.1")), answer("sshd", None), answer("cron", None)], ["none"; 3]);
     }
 
     #[test]

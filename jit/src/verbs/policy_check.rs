@@ -8,7 +8,7 @@ use jit_core::policy::{AnyRule, GrantRule, Place, Policy, Principal};
 use jit_core::span::Span;
 use jit_core::subject::{Groups, Remote, Subject};
 use jit_core::time::WallTime;
-use jit_host::accounts::{AccountTrouble, group_by_name, subject_by_name};
+use jit_host::accounts::{AccountTrouble, group_by_name, group_by_number_of, subject_by_name, subject_by_uid};
 use jit_proto::user::Which;
 use jit_proto::view::{GrantView, MistakeView};
 use std::collections::BTreeSet;
@@ -82,7 +82,8 @@ fn gives(policy: &Policy, subject: &Subject, grant: &GrantView, now: WallTime) -
         "legacy" => somewhere.any(|remote| policy.standing(question, remote).is_some()),
         "repetitive" => somewhere.any(|remote| policy.repeated_by(question, remote).next().is_some()),
         _ => match policy.rule_for_request(question, Wanted { time: lasts, uses: grant.uses.max }) {
-            RequestRuling::By(_) => true,
+            // What nobody had to approve it would not give where somebody has to.
+            RequestRuling::By(rule) => grant.kind != "self-service" || rule.stages.is_empty(),
             RequestRuling::TooLong { rule } => {
                 let longer = rule.extend.map_or(0, |extend| extend.max.as_secs().saturating_mul(u64::from(extend.times)));
                 lasts.is_none_or(|lasts| lasts.as_secs() <= rule.max.as_secs().saturating_add(longer))
@@ -136,6 +137,8 @@ enum Misspelt {
     Nobody,
     /// Whoever is meant is called so, in the form in which they were named.
     Called(String),
+    /// Another name stands before theirs with the same number, in that form.
+    Numbered(String),
     /// Who knows them did not answer.
     Unanswered,
 }
@@ -145,6 +148,10 @@ impl Misspelt {
         let (message, help) = match self {
             Self::Nobody => (format!("{written} is nobody on this host"), "check the spelling".to_owned()),
             Self::Unanswered => (format!("{written} could not be looked up"), "jit doctor says which source does not answer".to_owned()),
+            Self::Numbered(first) => (
+                format!("{written} has the number of {first}, and counts as that wherever this host goes by the number"),
+                format!("give it a number of its own, or write {first} for both"),
+            ),
             Self::Called(called) => (format!("{written} means nobody: on this host it is called {called}"), format!("write {called}")),
         };
         doubt(place, message, help)
@@ -153,22 +160,35 @@ impl Misspelt {
 
 fn principal(who: &Principal) -> Option<Misspelt> {
     match who {
-        Principal::User(name) => {
-            misspelt(name, subject_by_name(name).map(|subject| subject.name), |called| Principal::User(called.clone()))
+        Principal::User(name) => user(name, |called| Principal::User(called.clone())),
+        Principal::Group(name) => {
+            misspelt(name, group_by_name(name), || group_by_number_of(name), |called: &GroupName| Principal::Group(called.clone()))
         }
-        Principal::Group(name) => misspelt(name, group_by_name(name), |called: &GroupName| Principal::Group(called.clone())),
         // A number may be that of an account to come.
         Principal::Uid(_) | Principal::Any => None,
     }
 }
 
 fn account(name: &UserName) -> Option<Misspelt> {
-    misspelt(name, subject_by_name(name).map(|subject| subject.name), UserName::clone)
+    user(name, UserName::clone)
 }
 
-fn misspelt<N: PartialEq, W: ToString>(name: &N, found: Result<N, AccountTrouble>, written: impl FnOnce(&N) -> W) -> Option<Misspelt> {
+fn user<W: ToString>(name: &UserName, written: impl FnOnce(&UserName) -> W) -> Option<Misspelt> {
+    let found = subject_by_name(name);
+    let uid = found.as_ref().map(|subject| subject.uid).map_err(Clone::clone);
+    let by_number = || uid.and_then(subject_by_uid).map(|subject| subject.name);
+    misspelt(name, found.map(|subject| subject.name), by_number, written)
+}
+
+fn misspelt<N: PartialEq, W: ToString>(
+    name: &N,
+    found: Result<N, AccountTrouble>,
+    by_number: impl FnOnce() -> Result<N, AccountTrouble>,
+    written: impl FnOnce(&N) -> W,
+) -> Option<Misspelt> {
     match found {
-        Ok(called) => (called != *name).then(|| Misspelt::Called(written(&called).to_string())),
+        Ok(called) if called != *name => Some(Misspelt::Called(written(&called).to_string())),
+        Ok(_) => by_number().ok().filter(|first| first != name).map(|first| Misspelt::Numbered(written(&first).to_string())),
         Err(AccountTrouble::NoSuch) => Some(Misspelt::Nobody),
         Err(AccountTrouble::Failed(_)) => Some(Misspelt::Unanswered),
     }

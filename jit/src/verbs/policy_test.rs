@@ -1,6 +1,6 @@
 //! `jit policy test`: cases in TOML, fit for a CI job that guards a policy.
 
-use super::policy::{Which, explained, here, not_valid};
+use super::policy::{Which, explained, here, not_valid, said};
 use super::{Context, Ended, verdict};
 use crate::failing::{Exit, Failing};
 use crate::out::Form;
@@ -9,7 +9,7 @@ use crate::show::words;
 use jit_core::name::{GroupName, RunAs, Service, Uid, UserName};
 use jit_core::policy::Policy;
 use jit_core::policy::judge::Question;
-use jit_core::subject::{Groups, Remote, Subject};
+use jit_core::subject::{Groups, Subject};
 use jit_core::time::WallTime;
 use jit_host::accounts::subject_by_name;
 use serde::{Deserialize, Serialize};
@@ -116,12 +116,16 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
         let help = "before the cases there may be zone; a case has user, groups, service, as, from, at, expect (grant, request, emergency, deny, none, ignore) and rule";
         Failing::refused(format!("{shown}: {}", words::safe(&error.to_string())), help)
     })?;
+    if cases.case.is_empty() {
+        return Err(Failing::refused(format!("{shown}: there is no case in it"), "write at least one [[case]]: nothing was tried"));
+    }
     let mut around = here(clock.now());
     if let Some(zone) = &cases.zone {
         let odd = |_| Failing::refused(format!("{shown}: `zone` is no time zone"), "for example zone = \"Europe/Berlin\", or \"UTC\"");
         around.zone = Some(zone.parse().map_err(odd)?);
     }
-    let policy = match Which::needed(policy)?.loaded(around) {
+    let which = Which::needed(policy)?;
+    let policy = match which.loaded(around) {
         Ok((policy, _)) => policy,
         Err(mistakes) => return Err(not_valid(&mistakes)),
     };
@@ -137,6 +141,7 @@ pub fn test(context: &Context, cases: &Path, policy: Option<&Path>) -> Ended {
             let passed = count.saturating_sub(differences.len());
             let mut lines: Vec<_> = differences.iter().map(Difference::line).collect();
             lines.push(format!("{passed} of {count} cases came out as expected"));
+            lines.extend(which.left_out().map(|left_out| format!("{left_out}.")));
             context.out.say(&lines.join("\n"))
         }
     };
@@ -159,7 +164,7 @@ impl Case {
         let groups: BTreeSet<_> = self.groups.iter().map(|group| GroupName::new(group.as_str())).collect();
         let subject = Subject { uid, name: name.clone(), groups: Groups::Known(groups) };
         let service = Service::as_typed(&self.service);
-        let run_as = match (&self.run_as, service.is_sshd()) {
+        let run_as = match (&self.run_as, service.is_as_oneself()) {
             (_, true) => RunAs::Oneself,
             (None, false) => RunAs::root(),
             (Some(typed), false) => match RunAs::as_typed(typed) {
@@ -168,7 +173,7 @@ impl Case {
             },
         };
         let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at };
-        let explanation = explained(policy, question, Remote::from_address(self.from));
+        let explanation = explained(policy, question, said(self.from));
         let same_rule = self.rule.is_none() || self.rule == explanation.rule;
         if explanation.answer == self.expect.word() && same_rule {
             return None;

@@ -73,7 +73,7 @@ pub(super) fn way_in<'a>(
         Some(way) => Ok(way),
         None if ways().any(|way| is_own(&way)) => Err(Denial::plain(Why::OwnApproval)),
         None if ways().next().is_some() => Err(Denial::plain(Why::Unbindable)),
-        None => Err(denial(policy, question, entry)),
+        None => Err(denial(state, policy, question, entry, now)),
     }
 }
 
@@ -115,14 +115,27 @@ fn best_grant<'a>(state: &'a State, entry: &'a Entry, arrival: Option<&Arrival>,
     })
 }
 
-fn denial(policy: &Policy, question: Question<'_>, entry: &Entry) -> Denial {
-    if let Some(remedy) = Remedy::of(policy, question, entry.remote) {
+fn denial(state: &State, policy: &Policy, question: Question<'_>, entry: &Entry, now: Now) -> Denial {
+    let remedy = Remedy::of(policy, question, entry.remote);
+    // What they hold is good, and they would ask for it in vain.
+    let mut held = state.live_of(&entry.subject).filter(|grant| grant.terms.common.kind != Kind::Legacy);
+    if let Some(grant) = held.find(|grant| grant.admits_elsewhere(entry, now)) {
+        let rule = grant.terms.common.rule.clone();
+        return Denial { why: Why::OtherAddress(rule.clone()), rule: Some(rule), remedy };
+    }
+    if let Some(remedy) = remedy {
         return Denial { why: Why::NoGrant, rule: remedy.rule().cloned(), remedy: Some(remedy) };
     }
     if !policy.names_service(&entry.service) {
         return Denial::plain(Why::NoRuleForService);
     }
-    Denial::plain(policy.unknown_at_the_door(question, entry.remote).map_or(Why::NoRule, Why::Unknown))
+    if let Some(unknown) = policy.unknown_at_the_door(question, entry.remote) {
+        return Denial::plain(Why::Unknown(unknown));
+    }
+    match policy.good_elsewhere(question, entry.remote) {
+        Some(rule) => Denial { rule: Some(rule.clone()), ..Denial::plain(Why::OtherAddress(rule.clone())) },
+        None => Denial::plain(Why::NoRule),
+    }
 }
 
 /// May this subject come in now?
@@ -173,6 +186,24 @@ mod tests {
         ] {
             assert_eq!(world.denial(who, service, run_as), format!("jit: {said}. D-7F3KQ2ZD"));
         }
+    }
+
+    #[test]
+    fn a_rule_about_a_console_lets_in_whoever_logs_in_there_as_themselves() {
+        let console = "[[grant]]\nname = \"console\"\nwho = [\"group:ops\"]\non = [\"login\"]\napprove = [ { by = [\"group:leads\"] } ]\n";
+        let jobs = "[[legacy]]\nname = \"jobs\"\nwho = [\"user:postgres\"]\non = [\"cron\"]\nowner = \"group:leads\"\nreason = \"x\"\n\
+            until = 2027-03-31\n";
+        let mut world = World::with(&format!("{POLICY}{console}{jobs}"));
+        let at = |name: &str, service: &str| entry(name, service, Some(name));
+        assert_eq!(world.check(&at("postgres", "cron")), Admission::Rule(RuleName::new("jobs")));
+        assert_eq!(
+            world.denial("alice", "login", Some("alice")),
+            "jit: no grant for login. Ask an approver (group leads) to grant it. D-7F3KQ2ZD"
+        );
+        let wish = Wish { service: Service::new("login"), run_as: RunAs::Oneself, ..wish() };
+        let request = world.request_of(&actor("alice"), wish).unwrap();
+        world.approve("carol", request).map(drop).unwrap();
+        assert!(matches!(world.check(&at("alice", "login")), Admission::Grant(_)));
     }
 
     #[test]
@@ -234,6 +265,35 @@ mod tests {
         assert_eq!(denied(&world, &entry("alice", "sudo", None)).why, Why::Unknown(Unknown::Time));
         let refused = world.request("alice").unwrap_err();
         assert_eq!(refused.to_string(), "a rule gives this at some hours, and this one runs twice, as clocks go back");
+    }
+
+    #[test]
+    fn who_comes_from_an_address_of_which_no_rule_speaks_is_told_so_and_not_to_ask() {
+        let mut world = World::new();
+        let from = |name: &str, from: &str| Entry {
+            remote: crate::subject::Remote::from_address(from.parse().ok()),
+            ..entry(name, "sshd", Some(name))
+        };
+        let said = |world: &World, entry: &Entry| denied(world, entry).line(entry, "D-7F3KQ2ZD".parse().unwrap());
+        let abroad = from("alice", "203.0.113.9");
+        let elsewhere = "jit: rule ops-ssh lets alice in by ssh from other addresses alone. D-7F3KQ2ZD";
+        assert_eq!(said(&world, &abroad), elsewhere, "a grant would be no good from there");
+        let denial = denied(&world, &abroad);
+        assert_eq!((denial.why.to_string().as_str(), denial.rule), ("other address", Some(RuleName::new("ops-ssh"))));
+        assert_eq!(denied(&world, &from("postgres", "10.9.9.9")).rule, Some(RuleName::new("db-backup")));
+        assert_eq!(denied(&world, &from("erin", "203.0.113.9")).why, Why::NoRule, "from nowhere");
+        let ssh = Wish { service: Service::new("sshd"), run_as: RunAs::Oneself, ..wish() };
+        let id = world.request_of(&actor("alice"), ssh).unwrap();
+        world.approve("carol", id).and_then(|()| world.approve("erin", id)).unwrap();
+        assert!(world.lets_in("alice", "sshd", Some("alice")));
+        // Another rule would give a grant that is good there, and what they hold is not.
+        let loose = POLICY.replacen("from = [\"10.0.0.0/8\"]\n", "", 1);
+        world.policy = World::with(&loose).policy;
+        assert_eq!(
+            said(&world, &abroad),
+            "jit: rule ops-ssh lets alice in by ssh from other addresses alone. Ask an approver (group leads) to grant it. D-7F3KQ2ZD"
+        );
+        assert_eq!(denied(&world, &from("bob", "203.0.113.9")).why, Why::NoGrant);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Why {
     NoRule,
     /// A rule could, but there is no grant.
     NoGrant,
+    /// What this rule gives, or gave, is good from other addresses alone.
+    OtherAddress(RuleName),
     /// A rule might let them in or ask, if this were known.
     Unknown(Unknown),
     /// There is no such account.
@@ -48,6 +50,7 @@ impl Why {
             | Self::NoRuleForService
             | Self::NoRule
             | Self::NoGrant
+            | Self::OtherAddress(_)
             | Self::NoAccount
             | Self::AccountUnknown
             | Self::Busy
@@ -78,6 +81,7 @@ impl fmt::Display for Why {
             Self::NoRuleForService => "no rule names the service",
             Self::NoRule => "no rule matches",
             Self::NoGrant => "no grant",
+            Self::OtherAddress(_) => "other address",
             Self::NoAccount => "no account",
             Self::AccountUnknown => "account unknown",
             Self::Busy => "busy",
@@ -137,6 +141,10 @@ impl Denial {
             Why::NoRuleForService => format!("no rule names the service {service}, so nobody may use it. Tell your administrator"),
             Why::NoRule => format!("no rule lets {user} use {service}{target}"),
             Why::NoGrant => format!("no grant for {service}{target}"),
+            Why::OtherAddress(rule) => {
+                let rule = crate::text::printable(rule.as_str(), 56);
+                format!("rule {rule} lets {user} in by {service} from other addresses alone")
+            }
             Why::Unknown(Unknown::Groups) => format!("the groups of {user} cannot be looked up"),
             Why::Unknown(Unknown::Address) => format!("the address that {user} comes from is unknown, and a rule asks for it"),
             Why::Unknown(Unknown::Time) => format!("{service} is let in at some hours; this one runs twice, as clocks go back"),

@@ -231,7 +231,7 @@ fn is_about(rule: &LegacyRule, terms: &Terms) -> bool {
     let subject = Subject { uid: terms.uid, name: terms.user.clone(), groups: Groups::unknown() };
     let Common { service, run_as, .. } = &*terms.common;
     let is_named = any_fits(&rule.scope.who, &subject) != Fit::No && any_fits(&rule.scope.not, &subject) != Fit::Yes;
-    is_named && rule.scope.on.iter().any(|on| on.covers(service)) && (service.is_sshd() || rule.run_as.contains(run_as))
+    is_named && rule.scope.on.iter().any(|on| on.covers(service)) && (service.is_as_oneself() || rule.run_as.contains(run_as))
 }
 
 /// Whether something goes on by a standing exemption that is over: a session, or what is running of these grants.

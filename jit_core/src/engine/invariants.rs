@@ -257,7 +257,7 @@ pub fn deciding_and_explaining_agree(world: &World) {
     for name in PEOPLE {
         let entry = entry(name, "sudo", Some("root"));
         let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref(), at: world.now.wall };
-        let (answer, _, tested) = policy.explain(question, Remote::Unknown);
+        let (answer, _, tested) = policy.explain(question, Some(Remote::Unknown));
         let let_in = !matches!(world.check(&entry), Admission::Denied(_));
         let holds = world.state.live_of(&entry.subject).any(|grant| grant.admits(&entry, world.now));
         let repeats = world.state.bases_of(&entry.subject).next().is_some();

@@ -2,7 +2,7 @@
 
 use super::see::approvers_in_words;
 use crate::name::{RuleName, RunAs, Service};
-use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Wanted};
+use crate::policy::judge::{EmergencyRuling, Question, RequestRuling, Wanted, from_allowed};
 use crate::policy::{Policy, Scope};
 use crate::subject::Remote;
 use std::iter::once;
@@ -31,7 +31,7 @@ impl Remedy {
     /// root when it is told nothing else, so that is looked for first, and then whomever the rules name.
     pub(super) fn of(policy: &Policy, question: Question<'_>, remote: Remote) -> Option<Self> {
         let root = RunAs::root();
-        let named = question.run_as.or_else(|| question.service.is_sshd().then_some(&RunAs::Oneself));
+        let named = question.run_as.or_else(|| question.service.is_as_oneself().then_some(&RunAs::Oneself));
         let requested = |run_as: &RunAs| request(policy, Question { run_as: Some(run_as), ..question }, remote);
         let taken = |run_as: &RunAs| emergency(policy, Question { run_as: Some(run_as), ..question }, remote);
         if let Some(run_as) = named {
@@ -56,11 +56,11 @@ impl Remedy {
         let family = service.family();
         let target = |run_as: &RunAs| if *run_as == RunAs::root() { String::new() } else { format!(" --as {run_as}") };
         match self {
-            Self::Emergency { .. } if service.is_sshd() => None,
+            Self::Emergency { .. } if service.is_as_oneself() => None,
             Self::Emergency { run_as } => {
                 Some(format!("In an emergency: jit emergency {}{} --reason \"...\"", family.as_str(), target(run_as)))
             }
-            Self::Request { approvers, .. } if service.is_sshd() => Some(if approvers.is_empty() {
+            Self::Request { approvers, .. } if service.is_as_oneself() => Some(if approvers.is_empty() {
                 format!("Request it from a log-in on this host: jit request {}", service.as_str())
             } else {
                 format!("Ask an approver ({approvers}) to grant it")
@@ -73,9 +73,9 @@ impl Remedy {
     }
 }
 
-/// Whether what such a rule gives could be used: nothing forbids it, and the address that it asks for is known.
+/// Whether what such a rule gives could be used from there: nothing forbids it, and it is good from that address.
 fn is_open(policy: &Policy, question: Question<'_>, scope: &Scope, remote: Remote) -> bool {
-    policy.denied_by(question, Some(remote)).is_none() && (scope.from.is_empty() || remote != Remote::Unknown)
+    policy.denied_by(question, Some(remote)).is_none() && from_allowed(&scope.from, remote).is_ok()
 }
 
 /// By a request as that user.

@@ -84,7 +84,7 @@ fn whoever_is_not_known_to_be_under_the_stricter_rule_is_told_so_wherever_they_a
     let may_ask = askable(&world.state, world.policy.as_ref(), &entry, &root, world.now);
     assert_eq!(may_ask, Askable::By { request: None, emergency: None });
     let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(&root), at: world.now.wall };
-    let (_, rule, tested) = world.policy.as_ref().unwrap().explain(question, Remote::Unknown);
+    let (_, rule, tested) = world.policy.as_ref().unwrap().explain(question, Some(Remote::Unknown));
     assert_eq!(rule, None);
     assert_eq!(tested[0].because, "who: the user's groups cannot be looked up");
     assert!(tested[1].because.contains("a rule before it asks for more approvals"), "{}", tested[1].because);

@@ -13,6 +13,7 @@ use crate::name::{RuleName, RunAs, Service};
 use crate::span::Span;
 use crate::subject::{Remote, Subject};
 use crate::time::WallTime;
+use ipnet::IpNet;
 use std::fmt;
 use unknown::{certain, counting};
 
@@ -31,6 +32,8 @@ pub enum Mismatch {
     RunAs(Vec<RunAs>),
     /// From another address.
     From,
+    /// It is about these addresses alone, and none was said.
+    FromUnsaid(Vec<IpNet>),
     /// It only lets people in without a request, and a request was made; or the other way round.
     StartsAtLogin,
     /// A request is needed first.
@@ -63,6 +66,10 @@ impl fmt::Display for Mismatch {
                 write!(f, "as: only {}", crate::text::any_of(&allowed))
             }
             Self::From => f.write_str("from: another address"),
+            Self::FromUnsaid(networks) => {
+                let networks = networks.iter().map(IpNet::to_string).collect();
+                write!(f, "from: only from {}, and no address was said", crate::text::any_of_first(6, networks))
+            }
             Self::StartsAtLogin => f.write_str("starts: at login, without a request"),
             Self::NeedsRequest => f.write_str("matches, once it was requested and granted"),
             Self::Hours(hours) => write!(f, "hours: only {hours}"),
@@ -147,7 +154,7 @@ fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Re
     }
     let address = match (scope.from.as_slice(), remote) {
         ([], _) => None,
-        (_, None) => return Err(Mismatch::Unknown(Unknown::Address)),
+        (from, None) => return Err(Mismatch::FromUnsaid(from.to_vec())),
         (from, Some(remote)) => counting(from_allowed(from, remote))?,
     };
     let time = counting(within_hours(scope.hours.as_ref(), question.at))?;
@@ -155,7 +162,7 @@ fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Re
 }
 
 fn as_allowed(allowed: &[RunAs], question: Question<'_>) -> Result<(), Mismatch> {
-    let oneself = question.service.is_sshd();
+    let oneself = question.service.is_as_oneself();
     match question.run_as {
         None => Ok(()),
         Some(RunAs::Oneself) if oneself => Ok(()),
@@ -168,13 +175,18 @@ fn as_allowed(allowed: &[RunAs], question: Question<'_>) -> Result<(), Mismatch>
 ///
 /// # Errors
 /// That it does not, or that it is not known.
-pub fn from_allowed(from: &[ipnet::IpNet], remote: Remote) -> Result<(), Mismatch> {
+pub fn from_allowed(from: &[IpNet], remote: Remote) -> Result<(), Mismatch> {
     match (from, remote) {
         ([], _) => Ok(()),
         (_, Remote::Unknown) => Err(Mismatch::Unknown(Unknown::Address)),
         (networks, Remote::Address(address)) if networks.iter().any(|network| network.contains(&address)) => Ok(()),
         (_, Remote::Address(_)) => Err(Mismatch::From),
     }
+}
+
+/// Whether what such a rule gives would be good from there; nothing said of it: from somewhere.
+fn good_from(scope: &Scope, remote: Option<Remote>) -> Result<(), Mismatch> {
+    remote.map_or(Ok(()), |remote| from_allowed(&scope.from, remote))
 }
 
 /// Whether one may request by this rule, that much.
@@ -232,8 +244,10 @@ fn opens_at_login(rule: &GrantRule, question: Question<'_>, remote: Remote) -> R
 fn stands(rule: &LegacyRule, question: Question<'_>, remote: Remote) -> Result<(), Mismatch> {
     in_scope(&rule.scope, question)?;
     as_allowed(&rule.run_as, question)?;
-    from_allowed(&rule.scope.from, remote)?;
-    if question.at >= rule.ends { Err(Mismatch::Ended) } else { Ok(()) }
+    if question.at >= rule.ends {
+        return Err(Mismatch::Ended);
+    }
+    from_allowed(&rule.scope.from, remote)
 }
 
 /// What the policy says to a request.
@@ -434,9 +448,10 @@ impl Policy {
         login.map(Standing::Login).or_else(|| legacy().map(Standing::Legacy))
     }
 
-    /// What the policy answers, and how each rule fared: the same tests that decide.
+    /// What the policy answers, and how each rule fared: the same tests that decide. Without a remote nothing was said of the address,
+    /// and what is asked for may be used from anywhere.
     #[must_use]
-    pub fn explain(&self, question: Question<'_>, remote: Remote) -> (Answer, Option<RuleName>, Vec<Tested>) {
+    pub fn explain(&self, question: Question<'_>, remote: Option<Remote>) -> (Answer, Option<RuleName>, Vec<Tested>) {
         let (answer, deciding) = self.answer(question, remote);
         let put_to_it = |name: &RuleName, kind, place: &Place, result: Result<Option<Unknown>, Mismatch>| {
             let matched = deciding == Some(name);
@@ -454,45 +469,52 @@ impl Policy {
             RequestRuling::Unknown(unknown) => Err(Mismatch::Behind(unknown)),
             RequestRuling::By(_) | RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::None => Ok(()),
         };
+        let here = remote.unwrap_or(Remote::Unknown);
         let grants = self.grants.iter().map(|rule| {
             let result = match rule.starts {
-                Starts::Login => opens_at_login(rule, question, remote),
-                Starts::Approval | Starts::FirstUse(_) => requestable(rule, question, Wanted::default()).and_then(|()| may_decide.clone()),
+                Starts::Login => opens_at_login(rule, question, here),
+                Starts::Approval | Starts::FirstUse(_) => {
+                    let may_decide = || may_decide.clone();
+                    requestable(rule, question, Wanted::default()).and_then(|()| may_decide()).and_then(|()| good_from(&rule.scope, remote))
+                }
             };
             tested(&rule.name, "grant", &rule.place, result)
         });
-        let emergencies = self.emergencies.iter().map(|rule| tested(&rule.name, "emergency", &rule.place, takeable(rule, question, None)));
+        let emergencies = self.emergencies.iter().map(|rule| {
+            let result = takeable(rule, question, None).and_then(|()| good_from(&rule.scope, remote));
+            tested(&rule.name, "emergency", &rule.place, result)
+        });
         let repetitive = self.repetitive.iter().map(|rule| {
-            let result = repeats(rule, question, remote).and(Err(Mismatch::NothingToRepeat));
+            let result = repeats(rule, question, here).and(Err(Mismatch::NothingToRepeat));
             tested(&rule.name, "repetitive", &rule.place, result)
         });
-        let legacy = self.legacy.iter().map(|rule| tested(&rule.name, "legacy", &rule.place, stands(rule, question, remote)));
-        let denies = self.denies.iter().map(|rule| put_to_it(&rule.name, "deny", &rule.place, denies(rule, question, Some(remote))));
+        let legacy = self.legacy.iter().map(|rule| tested(&rule.name, "legacy", &rule.place, stands(rule, question, here)));
+        let denies = self.denies.iter().map(|rule| put_to_it(&rule.name, "deny", &rule.place, denies(rule, question, remote)));
         let tests = grants.chain(emergencies).chain(repetitive).chain(legacy).chain(denies).collect();
         (answer, deciding.cloned(), tests)
     }
 
     /// The answer to somebody who has asked for nothing yet, and the rule that gives it.
-    fn answer(&self, question: Question<'_>, remote: Remote) -> (Answer, Option<&RuleName>) {
-        if let Some(forbidden) = self.denied_by(question, Some(remote)) {
+    fn answer(&self, question: Question<'_>, remote: Option<Remote>) -> (Answer, Option<&RuleName>) {
+        if let Some(forbidden) = self.denied_by(question, remote) {
             return (Answer::Deny, Some(&forbidden.rule.name));
         }
-        match self.standing(question, remote) {
+        match self.standing(question, remote.unwrap_or(Remote::Unknown)) {
             Some(Standing::Login(rule)) => return (Answer::Grant, Some(&rule.name)),
             Some(Standing::Legacy(rule)) => return (Answer::Grant, Some(&rule.name)),
             None => {}
         }
-        match (self.rule_for_request(question, Wanted::default()), self.rule_for_emergency(question, None)) {
-            (RequestRuling::By(rule), _) => (Answer::Request, Some(&rule.name)),
-            (
-                RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None,
-                EmergencyRuling::By(rule),
-            ) => (Answer::Emergency, Some(&rule.name)),
-            (
-                RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None,
-                EmergencyRuling::TooLong { .. } | EmergencyRuling::None,
-            ) => (Answer::None, None),
-        }
+        // What falls under a rule is no good from elsewhere, and falls under no other.
+        let request = match self.rule_for_request(question, Wanted::default()) {
+            RequestRuling::By(rule) => Some(rule).filter(|rule| good_from(&rule.scope, remote).is_ok()),
+            RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => None,
+        };
+        let emergency = || match self.rule_for_emergency(question, None) {
+            EmergencyRuling::By(rule) => Some(rule).filter(|rule| good_from(&rule.scope, remote).is_ok()),
+            EmergencyRuling::TooLong { .. } | EmergencyRuling::None => None,
+        };
+        let asked = request.map(|rule| (Answer::Request, Some(&rule.name)));
+        asked.or_else(|| emergency().map(|rule| (Answer::Emergency, Some(&rule.name)))).unwrap_or((Answer::None, None))
     }
 }
 

@@ -1,5 +1,7 @@
 //! From TOML to a [`Policy`], with every mistake named: file, line, column, what, and what to do.
 
+mod behind;
+mod doubts;
 mod parts;
 mod people;
 mod rules;
@@ -9,15 +11,12 @@ pub use parts::{Around, LONGEST_REASON};
 
 use super::reader::{self, Source, Table};
 use super::{AnyRule, FileDigest, Place, Policy};
-use crate::span::Span;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// The most days ahead that a legacy rule may stand.
 pub const LEGACY_DAYS: u64 = 366;
 
-/// Services that one meets; a name that is nearly one of these is questioned.
-const SERVICES: [&str; 8] = ["sudo", "sudo-i", "su", "su-l", "sshd", "login", "polkit-1", "cockpit"];
 /// One file of a policy, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFile {
@@ -63,9 +62,9 @@ pub type Loaded = Result<(Policy, Vec<Mistake>), Vec<Mistake>>;
 /// All mistakes, of all files: then nothing of it is used.
 pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
     let mut policy = Policy { texts: std::sync::Arc::new(files.to_vec()), ..Policy::default() };
-    let mut mistakes = Vec::new();
+    let (mut mistakes, mut doubts) = (Vec::new(), Vec::new());
     for file in files {
-        read_file(file, around, &mut policy, &mut mistakes);
+        read_file(file, around, &mut policy, (&mut mistakes, &mut doubts));
     }
     find_double_names(&policy, &mut mistakes);
     find_too_many_parts(&policy, &mut mistakes);
@@ -76,14 +75,14 @@ pub fn load(files: &[PolicyFile], around: Around) -> Loaded {
         people::find_too_few(&policy, &mut mistakes);
     }
     if mistakes.is_empty() {
-        let warnings = doubts(&policy, around);
-        return Ok((policy, warnings));
+        doubts.extend(doubts::doubts(&policy, around));
+        return Ok((policy, doubts));
     }
     mistakes.sort_by(|a, b| a.place.cmp(&b.place));
     Err(mistakes)
 }
 
-fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, mistakes: &mut Vec<Mistake>) {
+fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, (mistakes, doubts): (&mut Vec<Mistake>, &mut Vec<Mistake>)) {
     let source = Source::new(&file.file, &file.text);
     let (document, broken) = reader::parse(&file.text);
     // What follows the first is mostly its echo.
@@ -102,6 +101,7 @@ fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, mistakes: &
     policy.repetitive.extend(top.tables("repetitive", "[[repetitive]]", |table| rules::read_repetitive(table, around)));
     policy.legacy.extend(top.tables("legacy", "[[legacy]]", |table| rules::read_legacy(table, around)));
     policy.denies.extend(top.tables("deny", "[[deny]]", |table| rules::read_deny(table, around)));
+    doubts.append(&mut top.doubts);
     mistakes.extend(top.finish());
     policy.files.push(FileDigest { file: file.file.clone(), sha256: crate::record::hex(&Sha256::digest(file.text.as_bytes())) });
 }
@@ -141,32 +141,6 @@ fn find_too_many_parts(policy: &Policy, mistakes: &mut Vec<Mistake>) {
         );
         mistakes.push(Mistake::new(rule.place.clone(), message, "put the people into a group, and name that: \"group:ops\"".to_owned()));
     }
-}
-
-/// What is valid, and yet hardly meant.
-fn doubts(policy: &Policy, around: Around) -> Vec<Mistake> {
-    let now = around.now;
-    let mut doubts = Vec::new();
-    let month = Span::from_secs(30 * 86_400);
-    for rule in &policy.legacy {
-        if rule.ends <= now.plus(month) {
-            let ended = if rule.ends <= now { "has ended: it lets nobody in" } else { "ends within a month" };
-            let message = format!("[[legacy]] `{}` {ended}", rule.name);
-            doubts.push(Mistake::new(rule.place.clone(), message, format!("renew it or retire it; {} answers for it", rule.owner)));
-        }
-    }
-    people::doubt(policy, &mut doubts);
-    for AnyRule { place, scope, .. } in policy.every_rule() {
-        for service in &scope.on {
-            if !SERVICES.contains(&service.as_str())
-                && let Some(near) = super::suggest::nearest(service.as_str(), SERVICES)
-            {
-                let message = format!("a rule for the service `{service}`, which is unusual");
-                doubts.push(Mistake::new(place.clone(), message, format!("did you mean `{near}`?")));
-            }
-        }
-    }
-    doubts
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ pub struct Table<'a> {
     asked: Vec<&'static str>,
     /// What was wrong so far.
     pub mistakes: Vec<Mistake>,
+    /// What is valid, and without effect.
+    pub doubts: Vec<Mistake>,
 }
 
 impl<'a> Table<'a> {
@@ -129,7 +131,7 @@ impl<'a> Table<'a> {
             .iter()
             .map(|(key, value)| (key.get_ref().as_ref(), (key.span(), Value { value: value.get_ref(), span: value.span() })))
             .collect();
-        Self { source, name, span, entries, asked: Vec::new(), mistakes: Vec::new() }
+        Self { source, name, span, entries, asked: Vec::new(), mistakes: Vec::new(), doubts: Vec::new() }
     }
 
     /// The file that it stands in.
@@ -160,8 +162,19 @@ impl<'a> Table<'a> {
 
     /// Reports a value that is not as it should be.
     pub fn wrong(&mut self, span: &Range<usize>, key: &str, why: &str, help: &str) {
+        let mistake = self.about(span, key, why, help);
+        self.mistakes.push(mistake);
+    }
+
+    /// Reports a value that is as it should be, and hardly meant.
+    pub fn doubt(&mut self, span: &Range<usize>, key: &str, why: &str, help: &str) {
+        let doubt = self.about(span, key, why, help);
+        self.doubts.push(doubt);
+    }
+
+    fn about(&self, span: &Range<usize>, key: &str, why: &str, help: &str) -> Mistake {
         let message = format!("{}: `{key}` is {}: {why}", self.name, self.source.excerpt(span));
-        self.mistakes.push(Mistake::new(self.source.place(span.start), message, help.to_owned()));
+        Mistake::new(self.source.place(span.start), message, help.to_owned())
     }
 
     /// A string.
@@ -234,6 +247,7 @@ impl<'a> Table<'a> {
         };
         let mut inner = Table::new(self.source, name, table, value.span.clone());
         let result = read(&mut inner);
+        self.doubts.append(&mut inner.doubts);
         self.mistakes.extend(inner.finish());
         Some(result)
     }

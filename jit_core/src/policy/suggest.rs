@@ -59,10 +59,29 @@ pub fn somebody(text: &str) -> Option<String> {
                 "uid" if name.parse::<u32>().is_err() => "user",
                 kind => kind,
             };
-            (!name.is_empty()).then(|| format!("{kind}:{name}"))
+            named(kind, name)
         }
         None => (!text.is_empty()).then(|| format!("user:{text} or group:{text}")),
     }
+}
+
+/// The same of a name behind its kind, as sudoers and access.conf write it, or of several in one text.
+fn named(kind: &str, name: &str) -> Option<String> {
+    if name == "*" {
+        return Some("any".to_owned());
+    }
+    if name.contains(',') {
+        let one = |name: &str| if name.contains(':') { name.to_owned() } else { format!("{kind}:{name}") };
+        let several: Vec<_> = name.split(',').map(str::trim).filter(|name| !name.is_empty()).map(one).collect();
+        return (!several.is_empty()).then(|| several.join(" and "));
+    }
+    if let Some(group) = name.strip_prefix(['@', '%']) {
+        return (!group.is_empty()).then(|| format!("group:{group}"));
+    }
+    if let Some(number) = name.strip_prefix('#') {
+        return (kind == "user" && number.parse::<u32>().is_ok()).then(|| format!("uid:{number}"));
+    }
+    (!name.is_empty() && !name.contains('*')).then(|| format!("{kind}:{name}"))
 }
 
 /// What a value looks like that is a table.
@@ -142,6 +161,15 @@ mod tests {
             ("UID=1001", Some("uid:1001")),
             ("ALL", Some("any")),
             ("ops", Some("user:ops or group:ops")),
+            ("user:%wheel", Some("group:wheel")),
+            ("group:@ops", Some("group:ops")),
+            ("user:*", Some("any")),
+            ("user:adm-*", None),
+            ("user:#1001", Some("uid:1001")),
+            ("group:#1001", None),
+            ("user:alice,bob", Some("user:alice and user:bob")),
+            ("group:ops, user:carol", Some("group:ops and user:carol")),
+            ("user:,", None),
             ("host:ops", None),
             ("group:", None),
             ("", None),

@@ -21,8 +21,8 @@ const LONGEST_NAME: usize = 256;
 pub fn wish_of(wish: user::Wish) -> Wish {
     let service = Service::as_typed(&wish.service.chars().take(64).collect::<String>());
     let run_as = match wish.run_as {
-        Some(run_as) if !service.is_sshd() => RunAs::as_typed(&run_as.chars().take(LONGEST_NAME).collect::<String>()),
-        Some(_) | None if service.is_sshd() => RunAs::Oneself,
+        Some(run_as) if !service.is_as_oneself() => RunAs::as_typed(&run_as.chars().take(LONGEST_NAME).collect::<String>()),
+        Some(_) | None if service.is_as_oneself() => RunAs::Oneself,
         Some(_) | None => RunAs::root(),
     };
     Wish {

@@ -154,7 +154,8 @@ pub fn live(live: &LiveGrant, state: &State, now: Now) -> GrantView {
 }
 
 pub fn may_take(rule: &EmergencyRule, service: &str) -> impl Iterator<Item = MayView> {
-    let targets: Vec<_> = if service == "sshd" { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
+    let targets: Vec<_> =
+        if Service::new(service).is_as_oneself() { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
     let service = service.to_owned();
     targets.into_iter().map(move |run_as| MayView {
         rule: rule.name.to_string(),
@@ -197,7 +198,8 @@ pub fn session(session: &Session, state: &State) -> SessionView {
 
 pub fn may(rule: &GrantRule, service: &str) -> impl Iterator<Item = MayView> {
     let approvers: Vec<_> = rule.stages.first().map(|stage| stage.by.iter().map(Principal::to_string).collect()).unwrap_or_default();
-    let targets: Vec<_> = if service == "sshd" { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
+    let targets: Vec<_> =
+        if Service::new(service).is_as_oneself() { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
     let service = service.to_owned();
     targets.into_iter().map(move |run_as| MayView {
         rule: rule.name.to_string(),
@@ -213,7 +215,7 @@ pub fn may(rule: &GrantRule, service: &str) -> impl Iterator<Item = MayView> {
 /// What is asked for: `sudo as root`, `ssh`.
 pub fn what(service: &Service, run_as: &RunAs) -> String {
     let spoken = printable(service.spoken(), 32);
-    if service.is_sshd() { spoken } else { format!("{spoken} as {}", printable(&run_as.to_string(), 32)) }
+    if service.is_as_oneself() { spoken } else { format!("{spoken} as {}", printable(&run_as.to_string(), 32)) }
 }
 
 pub fn mistake(mistake: &Mistake) -> MistakeView {

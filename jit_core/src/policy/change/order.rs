@@ -8,7 +8,7 @@ use crate::name::RunAs;
 use crate::policy::{Policy, Scope};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Where rules compete: of one kind, for one service, as one user. To sshd it is no matter as whom.
+/// Where rules compete: of one kind, for one service, as one user. Where everybody comes in as themselves it is no matter as whom.
 type Contest = (&'static str, String, Option<String>);
 
 /// A rule's part in a contest.
@@ -63,7 +63,7 @@ fn contests(policy: &Policy) -> BTreeMap<Contest, Vec<Turn>> {
     let mut all: BTreeMap<Contest, Vec<Turn>> = BTreeMap::new();
     let mut add = |kind, scope: &Scope, run_as: &[RunAs], rule: &str, most: &str| {
         each(scope, Some(run_as), |service, target, what| {
-            let run_as = (!service.is_sshd()).then(|| target.map(RunAs::to_string)).flatten();
+            let run_as = (!service.is_as_oneself()).then(|| target.map(RunAs::to_string)).flatten();
             let turn = Turn { claim: format!("{what}, {most}"), what, rule: rule.to_owned() };
             all.entry((kind, service.family().as_str().to_owned(), run_as)).or_default().push(turn);
         });

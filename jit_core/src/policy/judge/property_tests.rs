@@ -13,7 +13,9 @@ use proptest::prelude::*;
 use std::fmt::Write as _;
 
 const WHO: [&str; 7] = ["group:a", "group:b", "group:far", "user:alice", "user:bob", "uid:1001", "any"];
-const SERVICES: [&str; 3] = ["sudo", "sshd", "su"];
+const SERVICES: [&str; 4] = ["sudo", "sshd", "su", "login"];
+/// By which of them everybody comes in as themselves.
+const AS_ONESELF: [usize; 2] = [1, 3];
 const TARGETS: [&str; 3] = ["root", "postgres", "self"];
 const NETWORKS: [&str; 2] = ["10.0.0.0/8", "192.0.2.0/24"];
 const ADDRESSES: [Option<&str>; 4] = [None, Some("10.1.2.3"), Some("192.0.2.9"), Some("2001:db8::1")];
@@ -58,6 +60,10 @@ impl Rule {
         self.on == [1]
     }
 
+    fn is_as_oneself_alone(&self) -> bool {
+        self.on.iter().all(|service| AS_ONESELF.contains(service))
+    }
+
     fn text(&self, number: usize) -> String {
         let listed = |from: &[&str], which: &[usize]| {
             let quoted: Vec<_> = which.iter().map(|place| format!("\"{}\"", from[*place])).collect();
@@ -75,7 +81,7 @@ impl Rule {
         };
         let (who, not, on) = (listed(&WHO, &self.who), listed(&WHO, &self.not), listed(&SERVICES, &self.on));
         let mut text = format!("[[{kind}]]\nname = \"r{number}\"\nwho = [{who}]\nnot = [{not}]\non = [{on}]\n{own}\n");
-        if let (Some(targets), false) = (&self.targets, self.is_sshd_alone()) {
+        if let (Some(targets), false) = (&self.targets, self.is_as_oneself_alone()) {
             let _ = writeln!(text, "as = [{}]", listed(&TARGETS, targets));
         }
         if let (Some(from), true) = (self.from, self.is_sshd_alone()) {
@@ -121,9 +127,10 @@ impl Facts {
     /// The same, where what cannot be known counts so.
     fn matches_with(&self, rule: &Rule, comes_in: bool, unknown: bool) -> bool {
         let deny = rule.made == Made::Deny;
-        let target = if self.service == 1 { 2 } else { self.target };
+        let at_oneself = AS_ONESELF.contains(&self.service);
+        let target = if at_oneself { 2 } else { self.target };
         let as_named = match (&rule.targets, rule.made) {
-            _ if self.service == 1 && (rule.is_sshd_alone() || !deny) => true,
+            _ if at_oneself && (rule.is_as_oneself_alone() || !deny) => true,
             (Some(targets), _) => targets.contains(&target),
             (None, Made::Deny | Made::Repetitive) => true,
             (None, Made::Grant | Made::Login | Made::Emergency | Made::Legacy) => target == 0,
@@ -166,8 +173,20 @@ impl Facts {
         rules.iter().any(|rule| rule.made == Made::Deny && self.matches_with(rule, true, false))
     }
 
+    /// Whether what the first such rule gives would be good from where they are.
+    fn is_good_here(&self, rules: &[Rule], made: Made) -> bool {
+        let first = rules.iter().find(|rule| rule.made == made && self.matches(rule, true));
+        let from = first.and_then(|rule| rule.from.filter(|_| rule.is_sshd_alone()));
+        let lies_in = |address: &str, network: usize| address.starts_with(["10.", "192.0.2."][network]);
+        from.is_none_or(|network| ADDRESSES[self.address].is_some_and(|address| lies_in(address, network)))
+    }
+
     fn answer(&self, rules: &[Rule]) -> (Answer, Option<RuleName>) {
-        let by = |made, answer| self.first(rules, made, true).map(|rule| (answer, Some(rule)));
+        let asked_for = |made| matches!(made, Made::Grant | Made::Emergency);
+        let by = |made, answer| {
+            let rule = self.first(rules, made, true).filter(|_| !asked_for(made) || self.is_good_here(rules, made));
+            rule.map(|rule| (answer, Some(rule)))
+        };
         by(Made::Deny, Answer::Deny)
             .or_else(|| by(Made::Login, Answer::Grant))
             .or_else(|| by(Made::Legacy, Answer::Grant))
@@ -186,7 +205,7 @@ impl Facts {
     }
 
     fn run_as(&self) -> RunAs {
-        if self.service == 1 { RunAs::Oneself } else { RunAs::as_typed(TARGETS[self.target]) }
+        if AS_ONESELF.contains(&self.service) { RunAs::Oneself } else { RunAs::as_typed(TARGETS[self.target]) }
     }
 
     fn wish(&self) -> Wish {
@@ -207,13 +226,14 @@ fn rule() -> impl Strategy<Value = Rule> {
     ];
     let whom = || proptest::sample::subsequence((0..WHO.len()).collect::<Vec<_>>(), 1..4);
     let not = proptest::option::weighted(0.3, proptest::sample::subsequence((0..WHO.len() - 1).collect::<Vec<_>>(), 1..2));
-    let on = proptest::sample::subsequence(vec![0, 1, 2], 1..3);
+    let on = proptest::sample::subsequence(vec![0, 1, 2, 3], 1..3);
     let targets = proptest::option::of(proptest::sample::subsequence(vec![0, 1, 2], 1..3));
     let (from, hours) = (proptest::option::of(0..2_usize), proptest::option::weighted(0.4, 0..HOURS.len()));
     (made, whom(), not, on, targets, from, hours, 0..3_u64).prop_map(|(made, who, not, on, targets, from, hours, approvals)| {
         let not = not.unwrap_or_default();
         // A deny of log-ins as somebody is a mistake: they are as oneself.
-        let is_void = |targets: &Vec<usize>| made == Made::Deny && on.contains(&1) && !targets.contains(&2);
+        let is_at_oneself = on.iter().any(|service| AS_ONESELF.contains(service));
+        let is_void = |targets: &Vec<usize>| made == Made::Deny && is_at_oneself && !targets.contains(&2);
         let targets = targets.filter(|targets| !is_void(targets));
         Rule { made, who, not, on, targets, from, hours, approvals }
     })
@@ -230,13 +250,8 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
 
 fn facts() -> impl Strategy<Value = Facts> {
     let groups = (any::<bool>(), any::<bool>(), proptest::option::of(any::<bool>()));
-    (groups, 0..3_usize, 0..3_usize, 0..ADDRESSES.len(), 0..MOMENTS.len()).prop_map(|(groups, service, target, address, moment)| Facts {
-        groups,
-        service,
-        target,
-        address,
-        moment,
-    })
+    (groups, 0..SERVICES.len(), 0..3_usize, 0..ADDRESSES.len(), 0..MOMENTS.len())
+        .prop_map(|(groups, service, target, address, moment)| Facts { groups, service, target, address, moment })
 }
 
 fn world(rules: &[Rule], facts: &Facts) -> World {
@@ -257,7 +272,7 @@ fn agrees(rules: &[Rule], facts: &Facts) {
     let (answer, deciding) = facts.answer(rules);
     let entry = facts.entry();
     let question = Question { subject: &entry.subject, service: &entry.service, run_as: entry.run_as.as_ref(), at: world.now.wall };
-    let (explained, by, tested) = world.policy.as_ref().unwrap().explain(question, entry.remote);
+    let (explained, by, tested) = world.policy.as_ref().unwrap().explain(question, Some(entry.remote));
     assert_eq!((explained, &by), (answer, &deciding));
     let marked: Vec<_> = tested.iter().filter(|rule| rule.matched).map(|rule| &rule.name).collect();
     assert_eq!(marked, deciding.iter().collect::<Vec<_>>(), "the rule that decides, and no other, is marked");

@@ -15,7 +15,7 @@ fn explain(name: &str, service: &str, run_as: RunAs, from: Option<&str>) -> (Ans
     let service = Service::new(service);
     let question = Question { subject: &subject, service: &service, run_as: Some(&run_as), at: WallTime::parse(NOON).unwrap() };
     let remote = Remote::from_address(from.and_then(|text| text.parse().ok()));
-    policy().explain(question, remote)
+    policy().explain(question, Some(remote))
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn an_explanation_says_of_each_kind_of_rule_why_it_does_not_decide() {
     let explain = |name: &str, service: &str, run_as: Option<RunAs>, remote: &str| {
         let (subject, service) = (subject(name), Service::new(service));
         let question = Question { subject: &subject, service: &service, run_as: run_as.as_ref(), at: WallTime::parse(NOON).unwrap() };
-        let (answer, rule, tests) = policy.explain(question, Remote::from_address(remote.parse().ok()));
+        let (answer, rule, tests) = policy.explain(question, Some(Remote::from_address(remote.parse().ok())));
         let rule = rule.map(|rule| rule.to_string()).unwrap_or_default();
         (answer.word(), rule, tests.into_iter().map(|test| format!("{} {}: {}", test.kind, test.name, test.because)).collect::<Vec<_>>())
     };
@@ -155,7 +155,7 @@ fn an_explanation_says_of_each_kind_of_rule_why_it_does_not_decide() {
     let again = read(&format!("{EVERY_KIND}[[grant]]\nname = \"second\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\n"));
     let (alice, sudo, root) = (subject("alice"), Service::new("sudo"), RunAs::root());
     let question = Question { subject: &alice, service: &sudo, run_as: Some(&root), at: WallTime::parse(NOON).unwrap() };
-    let second = again.explain(question, Remote::Unknown).2.into_iter().find(|test| test.name.as_str() == "second").unwrap();
+    let second = again.explain(question, Some(Remote::Unknown)).2.into_iter().find(|test| test.name.as_str() == "second").unwrap();
     assert_eq!((second.matched, second.because.as_str()), (false, "matches, after another one"));
     assert_eq!(explain("alice", "sshd", None, "192.0.2.1").2[1], "grant at-login: from: another address");
     assert_eq!(explain("alice", "sshd", None, "a.name").2[1], "grant at-login: from: the address is not known");
@@ -165,12 +165,37 @@ fn an_explanation_says_of_each_kind_of_rule_why_it_does_not_decide() {
 }
 
 #[test]
+fn an_explanation_asks_for_the_address_that_was_said_of_requests_too_and_without_one_leaves_open_from_where() {
+    let rules = "[[grant]]\nname = \"office\"\nwho = [\"any\"]\non = [\"sshd\"]\nfrom = [\"10.0.0.0/8\"]\napprove = []\n\
+        [[grant]]\nname = \"behind\"\nwho = [\"any\"]\non = [\"sshd\"]\napprove = []\n\
+        [[emergency]]\nname = \"oncall\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nfrom = [\"203.0.113.0/24\"]\n\
+        limit = { times = 3, per = \"7d\" }\nreview = { by = [\"group:leads\"], within = \"24h\" }\n\
+        [[deny]]\nname = \"abroad\"\nwho = [\"any\"]\non = [\"sshd\"]\nfrom = [\"192.0.2.0/24\"]\n";
+    let policy = read(rules);
+    let explain = |name: &str, from: Option<&str>| {
+        let (subject, service, oneself) = (subject(name), Service::new("sshd"), RunAs::Oneself);
+        let question = Question { subject: &subject, service: &service, run_as: Some(&oneself), at: WallTime::parse(NOON).unwrap() };
+        let remote = from.map(|from| Remote::from_address(from.parse().ok()));
+        let (answer, _, tests) = policy.explain(question, remote);
+        (answer.word(), tests.into_iter().map(|test| test.because).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        ["10.1.2.3", "203.0.113.9", "192.0.2.9", "a.name"].map(|from| explain("alice", Some(from)).0),
+        ["request", "none", "deny", "deny"]
+    );
+    assert_eq!(explain("alice", Some("203.0.113.9")).1[0], "from: another address");
+    assert_eq!(explain("bob", Some("203.0.113.9")).0, "emergency");
+    let (answer, because) = explain("alice", None);
+    assert_eq!((answer, because[3].as_str()), ("request", "from: only from 192.0.2.0/24, and no address was said"));
+}
+
+#[test]
 fn an_explanation_says_of_a_deny_what_it_holds_for_as_it_cannot_be_known() {
     let policy = read(&format!("{EVERY_KIND}[[deny]]\nname = \"no\"\nwho = [\"group:far\"]\non = [\"sudo\"]\n"));
     let (mut alice, sudo, root) = (subject("alice"), Service::new("sudo"), RunAs::root());
     alice.groups = Groups::unknown();
     let question = Question { subject: &alice, service: &sudo, run_as: Some(&root), at: WallTime::parse(NOON).unwrap() };
-    let (answer, _, tests) = policy.explain(question, Remote::Unknown);
+    let (answer, _, tests) = policy.explain(question, Some(Remote::Unknown));
     let last = tests.last().map(|test| (test.matched, test.because.as_str()));
     let because = "who: the user's groups cannot be looked up, which counts against the user";
     assert_eq!((answer, last), (Answer::Deny, Some((true, because))));
@@ -275,8 +300,9 @@ fn of_rules_that_allow_the_same_most_the_first_is_named() {
 }
 
 #[test]
-fn as_oneself_is_a_run_as_user_that_a_rule_names_but_for_sshd_where_there_is_no_other() {
+fn as_oneself_is_a_run_as_user_that_a_rule_names_but_where_there_is_no_other() {
     let rule = |line: &str, on: &str| read(&format!("[[grant]]\nname = \"a\"\nwho = [\"any\"]\non = [\"{on}\"]\napprove = []\n{line}\n"));
+    let mixed = rule("as = [\"postgres\"]", "sudo\", \"login");
     let fits = |policy: &Policy, on: &str, run_as: RunAs| {
         let (alice, service) = (subject("alice"), Service::new(on));
         let question = Question { subject: &alice, service: &service, run_as: Some(&run_as), at: WallTime::parse(NOON).unwrap() };
@@ -286,8 +312,13 @@ fn as_oneself_is_a_run_as_user_that_a_rule_names_but_for_sshd_where_there_is_no_
     assert!(fits(&root_alone, "sudo", RunAs::root()) && !fits(&root_alone, "sudo", RunAs::Oneself));
     let self_alone = rule("as = [\"self\"]", "sudo");
     assert!(!fits(&self_alone, "sudo", RunAs::root()) && fits(&self_alone, "sudo", RunAs::Oneself));
-    let ssh = rule("", "sshd");
-    assert!(fits(&ssh, "sshd", RunAs::Oneself) && !fits(&ssh, "sshd", RunAs::root()));
+    for service in ["sshd", "login", "cron", "cockpit"] {
+        let rule = rule("", service);
+        assert!(fits(&rule, service, RunAs::Oneself) && !fits(&rule, service, RunAs::root()), "{service}");
+    }
+    assert!(fits(&mixed, "login", RunAs::Oneself) && !fits(&mixed, "sudo", RunAs::Oneself), "`as` is about sudo alone");
+    let unknown = rule("", "ksu");
+    assert!(fits(&unknown, "ksu", RunAs::root()) && !fits(&unknown, "ksu", RunAs::Oneself));
 }
 
 #[test]

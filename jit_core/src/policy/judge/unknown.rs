@@ -2,6 +2,7 @@
 //! answer, or the record, is told so.
 
 use super::{Mismatch, Question, Wanted, from_allowed, opens_at_login, requestable, stands, takeable};
+use crate::name::RuleName;
 use crate::policy::{DenyRule, Policy, Starts};
 use crate::subject::Remote;
 use std::fmt;
@@ -77,16 +78,31 @@ impl Policy {
     /// The same of somebody at the door, whom no rule lets in or ask there.
     #[must_use]
     pub fn unknown_at_the_door(&self, question: Question<'_>, remote: Remote) -> Option<Unknown> {
-        let grants = self.grants.about(question.subject).map(|rule| match rule.starts {
-            Starts::Login => opens_at_login(rule, question, remote),
-            Starts::Approval | Starts::FirstUse(_) => {
-                requestable(rule, question, Wanted::default()).and_then(|()| from_allowed(&rule.scope.from, remote))
-            }
+        first(self.at_the_door(question, remote).map(|(_, tested)| tested))
+    }
+
+    /// The first rule that would let them in, or ask there, but for the address that they come from.
+    #[must_use]
+    pub fn good_elsewhere<'a>(&'a self, question: Question<'a>, remote: Remote) -> Option<&'a RuleName> {
+        self.at_the_door(question, remote).find(|(_, tested)| *tested == Err(Mismatch::From)).map(|(name, _)| name)
+    }
+
+    /// How each rule fares that could let them in, or ask there.
+    fn at_the_door<'a>(&'a self, question: Question<'a>, remote: Remote) -> impl Iterator<Item = (&'a RuleName, Result<(), Mismatch>)> {
+        let grants = self.grants.about(question.subject).map(move |rule| {
+            let tested = match rule.starts {
+                Starts::Login => opens_at_login(rule, question, remote),
+                Starts::Approval | Starts::FirstUse(_) => {
+                    requestable(rule, question, Wanted::default()).and_then(|()| from_allowed(&rule.scope.from, remote))
+                }
+            };
+            (&rule.name, tested)
         });
-        let emergencies = self.emergencies.about(question.subject).map(|rule| {
-            takeable(rule, question, None)?;
-            from_allowed(&rule.scope.from, remote)
+        let emergencies = self.emergencies.about(question.subject).map(move |rule| {
+            let tested = takeable(rule, question, None).and_then(|()| from_allowed(&rule.scope.from, remote));
+            (&rule.name, tested)
         });
-        first(grants.chain(emergencies).chain(self.legacy.about(question.subject).map(|rule| stands(rule, question, remote))))
+        let legacy = self.legacy.about(question.subject).map(move |rule| (&rule.name, stands(rule, question, remote)));
+        grants.chain(emergencies).chain(legacy)
     }
 }

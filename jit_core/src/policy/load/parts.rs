@@ -157,9 +157,15 @@ fn unmapped(net: IpNet) -> IpNet {
     plain.map_or(net, IpNet::V4)
 }
 
+/// Whether a name stands for several, or for somebody as other tools write them: nobody is called so, and a rule about that is about
+/// nobody.
+fn is_pattern(name: &str) -> bool {
+    name.starts_with(['@', '%', '#']) || name.contains([',', '*'])
+}
+
 /// The name of an account, as it stands in passwd.
 pub fn account(text: &str) -> Result<UserName, String> {
-    if is_name(text) && !text.starts_with(['@', '%', '#']) { Ok(UserName::new(text)) } else { Err("not the name of an account".to_owned()) }
+    if is_name(text) && !is_pattern(text) { Ok(UserName::new(text)) } else { Err("not the name of an account".to_owned()) }
 }
 
 fn run_as(text: &str) -> Result<RunAs, String> {
@@ -171,14 +177,28 @@ fn run_as(text: &str) -> Result<RunAs, String> {
 
 const RUN_AS: &str = "write account names without user:, or \"self\"";
 
+/// A service at which everybody comes in as themselves, if all of these are such; sshd, if it is all.
+fn alone_as_oneself(on: &[Service]) -> Option<&Service> {
+    let first = on.first().filter(|_| on.iter().all(Service::is_as_oneself))?;
+    Some(on.iter().find(|service| !service.is_sshd()).unwrap_or(first))
+}
+
+/// Where everybody comes in as themselves, a rule cannot be about another.
+fn oneself_at(table: &mut Table<'_>, value: &Value<'_>, service: &Service, run_as: &[RunAs]) {
+    if service.is_sshd() || !run_as.contains(&RunAs::Oneself) {
+        let why = format!("not possible for {}, where it is always oneself", service.as_str());
+        table.wrong(&value.span, "as", &why, "leave it out");
+    }
+}
+
 pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
-    let sshd_alone = !on.is_empty() && on.iter().all(Service::is_sshd);
+    let alone = alone_as_oneself(on);
     let Some(value) = table.take("as") else {
-        return if sshd_alone { vec![RunAs::Oneself] } else { vec![RunAs::root()] };
+        return vec![if alone.is_some() { RunAs::Oneself } else { RunAs::root() }];
     };
     let run_as = table.list("as", &value, run_as, RUN_AS);
-    if sshd_alone {
-        table.wrong(&value.span, "as", "not possible for sshd, where it is always oneself", "leave it out");
+    if let Some(service) = alone {
+        oneself_at(table, &value, service, &run_as);
     } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "for example [\"root\"], the default");
     }
@@ -189,9 +209,10 @@ pub fn read_run_as(table: &mut Table<'_>, on: &[Service]) -> Vec<RunAs> {
 pub fn read_denied_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<RunAs>> {
     let value = table.take("as")?;
     let run_as = table.list("as", &value, run_as, RUN_AS);
-    if on.iter().any(Service::is_sshd) && !run_as.contains(&RunAs::Oneself) {
-        let why = "not possible for sshd, where it is always oneself: no log-in would be denied";
-        table.wrong(&value.span, "as", why, "give sshd a [[deny]] of its own, without `as`");
+    let void = on.iter().find(|service| service.is_as_oneself() && !run_as.contains(&RunAs::Oneself));
+    if let Some(service) = void.map(Service::as_str) {
+        let why = format!("not possible for {service}, where it is always oneself: nobody would be denied there");
+        table.wrong(&value.span, "as", &why, &format!("give {service} a [[deny]] of its own, without `as`"));
     } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "leave it out for anybody");
     }
@@ -202,28 +223,48 @@ pub fn read_denied_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<R
 pub fn read_any_run_as(table: &mut Table<'_>, on: &[Service]) -> Option<Vec<RunAs>> {
     let value = table.take("as")?;
     let run_as = table.list("as", &value, run_as, RUN_AS);
-    if !on.is_empty() && on.iter().all(Service::is_sshd) {
-        table.wrong(&value.span, "as", "not possible for sshd, where it is always oneself", "leave it out");
+    if let Some(service) = alone_as_oneself(on) {
+        oneself_at(table, &value, service, &run_as);
     } else if value.is_empty_list() {
         table.wrong(&value.span, "as", "empty: as nobody", "leave it out for anybody");
     }
     Some(run_as)
 }
 
-pub fn read_for(table: &mut Table<'_>) -> (Span, Span) {
-    let Some(value) = table.take("for") else { return (DEFAULT_FOR, DEFAULT_MAX) };
+/// `for`.
+pub struct Time {
+    /// `default`.
+    pub default: Span,
+    /// `max`.
+    pub max: Span,
+    /// Where `max` stands, if it does.
+    max_at: Option<std::ops::Range<usize>>,
+}
+
+impl Time {
+    /// Its default, where nobody can ask for more: whoever wrote a longer `max` meant something by it.
+    pub fn default_alone(self, table: &mut Table<'_>, why: &str) -> Self {
+        if let Some(at) = self.max_at.as_ref().filter(|_| self.max > self.default) {
+            table.doubt(at, "max", why, "leave it out, or write the time that is meant as `default`");
+        }
+        self
+    }
+}
+
+pub fn read_for(table: &mut Table<'_>) -> Time {
+    let Some(value) = table.take("for") else { return Time { default: DEFAULT_FOR, max: DEFAULT_MAX, max_at: None } };
     let spans = table.table("for", "`for`", &value, |inner| {
         let default = read_span(inner, "default");
-        let max = read_span(inner, "max");
-        (default, max)
+        let max = inner.take("max");
+        (default, max.as_ref().and_then(|max| span(inner, "max", max)), max.map(|max| max.span))
     });
-    let (default, max) = spans.unwrap_or_default();
+    let (default, max, max_at) = spans.unwrap_or_default();
     let max = max.unwrap_or_else(|| DEFAULT_MAX.max(default.unwrap_or(DEFAULT_MAX)));
     let default_or = default.unwrap_or(DEFAULT_FOR.min(max));
     if default_or > max {
         table.wrong(&value.span, "for", "its default is longer than its max", "raise max or lower default");
     }
-    (default_or, max)
+    Time { default: default_or, max, max_at }
 }
 
 pub fn read_starts(table: &mut Table<'_>) -> Starts {
@@ -280,7 +321,7 @@ pub fn read_reason(table: &mut Table<'_>, starts: Starts) -> ReasonRule {
 }
 
 /// That a key says nothing where grants are given at log-in, each for as many sessions as its time lets in.
-const AT_LOGIN: &str = "without effect here: a grant that starts at login is not requested";
+pub const AT_LOGIN: &str = "without effect here: a grant that starts at login is not requested";
 
 pub fn read_uses(table: &mut Table<'_>, starts: Starts) -> Option<u32> {
     let value = table.take("uses")?;
@@ -331,7 +372,12 @@ pub fn read_session(table: &mut Table<'_>) -> SessionRule {
         let at_expiry =
             inner.take("at_expiry").and_then(|value| inner.parsed("at_expiry", &value, at_expiry, "write \"end\", \"warn\" or \"keep\""));
         let moment = |text: &str| text.parse().map_err(|why: crate::span::NotASpan| why.to_string());
-        let warn = inner.take("warn").map(|value| inner.list("warn", &value, moment, "for example [\"5m\", \"1m\"]"));
+        let warn = inner.take("warn").map(|value| {
+            if at_expiry == Some(AtExpiry::Keep) && !value.is_empty_list() {
+                inner.doubt(&value.span, "warn", "without effect here: of a session that is kept nothing is said", "leave it out");
+            }
+            inner.list("warn", &value, moment, "for example [\"5m\", \"1m\"]")
+        });
         let require = |text: &str| match text {
             "any" => Ok(Require::Any),
             "cgroup" => Ok(Require::Cgroup),
@@ -395,7 +441,12 @@ pub fn span<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>) -> 
 }
 
 pub fn principal(text: &str) -> Result<Principal, String> {
-    Principal::parse(text).ok_or_else(|| {
+    let is_one = |named: &Principal| match named {
+        Principal::User(name) => !is_pattern(name.as_str()),
+        Principal::Group(name) => !is_pattern(name.as_str()),
+        Principal::Uid(_) | Principal::Any => true,
+    };
+    Principal::parse(text).filter(is_one).ok_or_else(|| {
         let meant = suggest::somebody(text).map(|meant| format!("; did you mean {meant}?"));
         format!("nobody that a policy can name{}", crate::text::printable(&meant.unwrap_or_default(), 90))
     })

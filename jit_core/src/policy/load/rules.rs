@@ -1,8 +1,8 @@
 //! Each kind of rule, as it is read from TOML.
 
 use super::parts::{
-    Around, PRINCIPALS, account, deciders, principal, principals, read_any_run_as, read_denied_run_as, read_escalate, read_extend,
-    read_for, read_name, read_reason, read_run_as, read_scope, read_scope_of_deny, read_session, read_span, read_stages, read_starts,
+    AT_LOGIN, Around, PRINCIPALS, Time, account, deciders, principal, principals, read_any_run_as, read_denied_run_as, read_escalate,
+    read_extend, read_for, read_name, read_reason, read_run_as, read_scope, read_scope_of_deny, read_session, read_stages, read_starts,
     read_until, read_uses, span,
 };
 use crate::optout::REPEATABLE;
@@ -29,13 +29,22 @@ pub fn read_grant(table: &mut Table<'_>, around: Around) -> Option<GrantRule> {
     let name = read_name(table);
     let scope = read_scope(table, around);
     let run_as = read_run_as(table, &scope.on);
-    let (default, max) = read_for(table);
+    let time = read_for(table);
     let starts = read_starts(table);
     let max_uses = read_uses(table, starts);
     let approve = table.require("approve", "approve = [ { by = [\"group:leads\"], count = 1 } ], or [] for self-service");
     let approve_span = approve.as_ref().map(|value| value.span.clone());
     let stages = approve.map(|value| read_stages(table, &value)).unwrap_or_default();
-    let lapse = read_span(table, "lapse").unwrap_or(DEFAULT_LAPSE);
+    let Time { default, max, .. } = match starts {
+        Starts::Login => time.default_alone(table, AT_LOGIN),
+        Starts::Approval | Starts::FirstUse(_) => time,
+    };
+    let lapse = table.take("lapse");
+    let is_free = approve_span.is_some() && stages.is_empty();
+    if let Some(value) = lapse.as_ref().filter(|_| is_free) {
+        table.doubt(&value.span, "lapse", "without effect here: nobody has to approve", "leave it out, or name approvers");
+    }
+    let lapse = lapse.and_then(|value| span(table, "lapse", &value)).unwrap_or(DEFAULT_LAPSE);
     let escalate = read_escalate(table, lapse);
     let reason = read_reason(table, starts);
     let extend = read_extend(table, starts);
@@ -51,7 +60,7 @@ pub fn read_emergency(table: &mut Table<'_>, around: Around) -> Option<Emergency
     let name = read_name(table);
     let scope = read_scope(table, around);
     let run_as = read_run_as(table, &scope.on);
-    let (default, max) = read_for(table);
+    let Time { default, max, .. } = read_for(table);
     let limit = table.require("limit", "limit = { times = 3, per = \"7d\" }");
     let limit = limit.and_then(|value| {
         table.table("limit", "`limit`", &value, |inner| {
@@ -93,7 +102,7 @@ pub fn read_repetitive(table: &mut Table<'_>, around: Around) -> Option<Repetiti
             Some(After { within: within?, times: times? })
         })?
     });
-    let (default, _) = read_for(table);
+    let Time { default, .. } = read_for(table).default_alone(table, "without effect here: each repetition is for the default");
     let session = read_session(table);
     Some(RepetitiveRule { name: name?, place, scope, run_as, after: after?, default, session })
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::name::RunAs;
 use crate::policy::{ReasonRule, Starts};
+use crate::span::Span;
 use crate::time::WallTime;
 
 fn now() -> WallTime {
@@ -105,12 +106,22 @@ fn each_kind_of_mistake_is_named_with_line_column_and_what_to_do() {
         ("on = [\"sshd\"]\nfrom = [\"here\"]", "neither an address nor a network"),
         ("on = [\"sshd\"]\nfrom = []", "empty: nobody could come from there"),
         ("on = [\"sshd\"]\nas = [\"root\"]", "not possible for sshd, where it is always oneself"),
+        ("on = [\"sshd\"]\nas = [\"self\"]", "not possible for sshd, where it is always oneself"),
+        ("on = [\"login\"]\nas = [\"root\"]", "not possible for login, where it is always oneself (leave it out)"),
+        ("on = [\"sshd\", \"cron\"]\nas = [\"root\"]", "not possible for cron, where it is always oneself (leave it out)"),
         ("on = [\"sudo-i\"]", "covered by sudo, and cannot be asked for by itself: write sudo"),
         ("on = [\"su-l\"]", "covered by su, and cannot be asked for by itself: write su"),
         ("approve = []\nstarts = \"login\"\nreason = { min = 3 }", "`reason` is { min = 3 }: without effect here"),
         ("session = { require = \"chains\" }", "write \"any\" or \"cgroup\""),
         ("session = { warn = [\"soon\"] }", "for example [\"5m\", \"1m\"]"),
-        ("who = [\"user:a, b\"]", "nobody that a policy can name"),
+        ("who = [\"user:a, b\"]", "nobody that a policy can name; did you mean user:a and user:b? (write user:NAME"),
+        ("who = [\"user:%wheel\"]", "nobody that a policy can name; did you mean group:wheel? (write user:NAME"),
+        ("who = [\"group:@ops\"]", "did you mean group:ops?"),
+        ("who = [\"user:*\"]", "did you mean any?"),
+        ("who = [\"group:ops,leads\"]", "did you mean group:ops and group:leads?"),
+        ("who = [\"user:#1001\"]", "did you mean uid:1001?"),
+        ("not = [\"user:adm-*\"]", "nobody that a policy can name (write user:NAME"),
+        ("as = [\"alice,bob\"]", "not the name of an account"),
         ("name = \"\"", "use letters, digits, - _ and ., at most 64"),
         ("max = \"1h\"", "unknown key `max` (it goes into for = { ... }, uses = { ... } or extend = { ... })"),
         ("version = 1", "unknown key `version` (version = 1 stands on the first line of the file"),
@@ -447,7 +458,12 @@ fn what_is_wrong_in_a_rule_of_another_kind_is_named_too() {
         (rule("legacy", "sshd", "owner = \"any\"\nuntil = 2026-12-31"), "[[legacy]] has no `reason`"),
         (rule("legacy", "sshd", "owner = \"any\"\nreason = \"x\""), "[[legacy]] has no `until`"),
         (rule("deny", "sshd", "as = [\"root\"]"), "not possible for sshd, where it is always oneself"),
-        (rule("deny", "sshd\", \"sudo", "as = [\"root\"]"), "no log-in would be denied (give sshd a [[deny]] of its own, without `as`)"),
+        (rule("deny", "sshd\", \"sudo", "as = [\"root\"]"), "nobody would be denied there (give sshd a [[deny]] of its own, without `as`)"),
+        (
+            rule("deny", "sudo\", \"login", "as = [\"root\"]"),
+            "nobody would be denied there (give login a [[deny]] of its own, without `as`)",
+        ),
+        (rule("repetitive", "login", "as = [\"root\"]\nafter = { within = \"8h\", times = 1 }"), "not possible for login"),
         (rule("deny", "sudo", "as = []"), "empty: as nobody (leave it out for anybody)"),
         ("version = 1\n[[person]]\n".to_owned(), "[[person]] has no `accounts`"),
     ] {
