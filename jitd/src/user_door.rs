@@ -3,6 +3,7 @@
 mod acts;
 mod archive;
 mod events;
+mod kind;
 mod line;
 mod list;
 mod looks;
@@ -19,7 +20,7 @@ use crate::clock::KernelEntropy;
 use crate::directory::{Directory, MOST_THREADS};
 use crate::engine::Handle;
 use crate::keeper::Keeper;
-use crate::limits::{ACTS_A_MINUTE, Acts, Begins, Door, Slot, Slots, Standing};
+use crate::limits::{ACTS_A_MINUTE, Acts, Door, Slot, Slots, Standing};
 use crate::meter::Meter;
 use crate::notices::Notices;
 use crate::reload::Reloader;
@@ -32,6 +33,7 @@ use jit_core::refusal::{Code, Refusal};
 use jit_proto::frame;
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk};
 use jit_proto::view::{Failure, FailureCode};
+use kind::{begins_something, changes_something, shows_the_record};
 use nix::sys::socket::{MsgFlags, send};
 use peer::Peer;
 use std::os::fd::AsRawFd;
@@ -304,99 +306,7 @@ impl Service {
     }
 }
 
-/// What begins something that is on record, and its reason.
-fn begins_something(act: &Act) -> Option<(Begins, Option<&str>)> {
-    match act {
-        Act::Request(wish) | Act::GrantTo { wish, .. } => Some((Begins::Request, wish.reason.as_deref())),
-        Act::Extend { reason, .. } => Some((Begins::Request, reason.as_deref())),
-        Act::Emergency(wish) => Some((Begins::Emergency, wish.reason.as_deref())),
-        Act::Approve { .. }
-        | Act::Deny { .. }
-        | Act::Cancel(_)
-        | Act::Drop(_)
-        | Act::Revoke { .. }
-        | Act::Review { .. }
-        | Act::Reload
-        | Act::NotifyFailed(_)
-        | Act::Prune { .. }
-        | Act::Optouts
-        | Act::Status
-        | Act::Wait(_)
-        | Act::List(_)
-        | Act::Show(_)
-        | Act::Events(_)
-        | Act::Follow { .. }
-        | Act::PolicyShow
-        | Act::Version
-        | Act::Archive { .. }
-        | Act::Watch
-        | Act::Metrics
-        | Act::MayEnter { .. } => None,
-    }
-}
-
-/// What shows requests, grants and opt-outs. Without a record there are none to be seen, and nobody must take that for an answer.
-fn shows_the_record(act: &Act) -> bool {
-    match act {
-        Act::Wait(_) | Act::List(_) | Act::Show(_) | Act::Optouts => true,
-        // These say by themselves that there is none, or have nothing to do with it.
-        Act::Status
-        | Act::Metrics
-        | Act::Events(_)
-        | Act::Follow { .. }
-        | Act::Watch
-        | Act::PolicyShow
-        | Act::Version
-        | Act::MayEnter { .. }
-        | Act::Archive { .. }
-        | Act::Request(_)
-        | Act::GrantTo { .. }
-        | Act::Approve { .. }
-        | Act::Deny { .. }
-        | Act::Cancel(_)
-        | Act::Drop(_)
-        | Act::Revoke { .. }
-        | Act::Emergency(_)
-        | Act::Review { .. }
-        | Act::Extend { .. }
-        | Act::Reload
-        | Act::NotifyFailed(_)
-        | Act::Prune { .. } => false,
-    }
-}
-
 /// Who somebody is before it was looked up.
 fn standing(uid: Uid) -> Standing {
     if uid.is_root() { Standing::Root } else { Standing::Common }
-}
-
-fn changes_something(act: &Act) -> bool {
-    match act {
-        Act::Request(_)
-        | Act::GrantTo { .. }
-        | Act::Approve { .. }
-        | Act::Deny { .. }
-        | Act::Cancel(_)
-        | Act::Drop(_)
-        | Act::Revoke { .. }
-        | Act::Emergency(_)
-        | Act::Review { .. }
-        | Act::Extend { .. }
-        | Act::Reload
-        | Act::NotifyFailed(_)
-        | Act::Prune { .. } => true,
-        Act::Optouts
-        | Act::Status
-        | Act::Wait(_)
-        | Act::List(_)
-        | Act::Show(_)
-        | Act::Events(_)
-        | Act::Follow { .. }
-        | Act::PolicyShow
-        | Act::Version
-        | Act::Archive { .. }
-        | Act::Watch
-        | Act::Metrics
-        | Act::MayEnter { .. } => false,
-    }
 }

@@ -6,6 +6,7 @@ mod parts;
 mod people;
 mod rules;
 mod syntax;
+mod who;
 
 pub use parts::{Around, LONGEST_REASON};
 
@@ -93,7 +94,7 @@ fn read_file(file: &PolicyFile, around: Around, policy: &mut Policy, (mistakes, 
     let mut top = Table::new(&source, "the policy", document.get_ref(), 0..0);
     read_version(&mut top);
     if let Some(value) = top.take("auditors") {
-        policy.auditors.extend(parts::principals(&mut top, "auditors", &value));
+        policy.auditors.extend(who::principals(&mut top, "auditors", &value));
     }
     policy.persons.extend(top.tables("person", "[[person]]", rules::read_person));
     policy.grants.extend(top.tables("grant", "[[grant]]", |table| rules::read_grant(table, around)));

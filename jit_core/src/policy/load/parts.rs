@@ -1,19 +1,17 @@
 //! The parts that rules are made of, as they are read from TOML.
 
 use super::LEGACY_DAYS;
-use crate::name::{RuleName, RunAs, Service, UserName};
+use super::who::{PRINCIPALS, account, deciders, principals};
+use crate::name::{RuleName, RunAs, Service};
 use crate::policy::hours::Hours;
-use crate::policy::is_name;
 use crate::policy::reader::{Table, Value};
-use crate::policy::suggest;
-use crate::policy::{AtExpiry, Escalate, Extend, Principal, ReasonRule, Require, Scope, SessionRule, Stage, Starts};
+use crate::policy::{AtExpiry, Escalate, Extend, ReasonRule, Require, Scope, SessionRule, Stage, Starts};
 use crate::span::Span;
 use crate::time::WallTime;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use ipnet::{IpNet, Ipv4Net};
 
-pub const PRINCIPALS: &str = "write user:NAME, group:NAME, uid:NUMBER or any";
 const DEFAULT_FOR: Span = Span::from_secs(1800);
 const DEFAULT_MAX: Span = Span::from_secs(4 * 3600);
 const DEFAULT_USE_WITHIN: Span = Span::from_secs(3600);
@@ -155,17 +153,6 @@ fn unmapped(net: IpNet) -> IpNet {
     let prefix = mapped.prefix_len().checked_sub(96);
     let plain = mapped.addr().to_ipv4_mapped().zip(prefix).and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
     plain.map_or(net, IpNet::V4)
-}
-
-/// Whether a name stands for several, or for somebody as other tools write them: nobody is called so, and a rule about that is about
-/// nobody.
-fn is_pattern(name: &str) -> bool {
-    name.starts_with(['@', '%', '#']) || name.contains([',', '*'])
-}
-
-/// The name of an account, as it stands in passwd.
-pub fn account(text: &str) -> Result<UserName, String> {
-    if is_name(text) && !is_pattern(text) { Ok(UserName::new(text)) } else { Err("not the name of an account".to_owned()) }
 }
 
 fn run_as(text: &str) -> Result<RunAs, String> {
@@ -438,35 +425,4 @@ pub fn span<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>) -> 
         |text| text.parse().map_err(|why: crate::span::NotASpan| why.to_string()),
         "for example \"30m\", \"2h30m\" or \"7d\"",
     )
-}
-
-pub fn principal(text: &str) -> Result<Principal, String> {
-    let is_one = |named: &Principal| match named {
-        Principal::User(name) => !is_pattern(name.as_str()),
-        Principal::Group(name) => !is_pattern(name.as_str()),
-        Principal::Uid(_) | Principal::Any => true,
-    };
-    Principal::parse(text).filter(is_one).ok_or_else(|| {
-        let meant = suggest::somebody(text).map(|meant| format!("; did you mean {meant}?"));
-        format!("nobody that a policy can name{}", crate::text::printable(&meant.unwrap_or_default(), 90))
-    })
-}
-
-pub fn principals<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>) -> Vec<Principal> {
-    table.list(key, value, principal, PRINCIPALS)
-}
-
-/// How many may be named where somebody decides: all of them are shown to whoever waits for one.
-const MOST_DECIDERS: usize = 100;
-
-/// Those who decide something: at least one, and not too many to be shown. `empty` says what none would mean.
-pub fn deciders<'a>(table: &mut Table<'a>, key: &'static str, value: &Value<'a>, empty: &str) -> Vec<Principal> {
-    let named = principals(table, key, value);
-    if value.is_empty_list() {
-        table.wrong(&value.span, key, empty, PRINCIPALS);
-    } else if named.len() > MOST_DECIDERS {
-        let why = format!("too long: it names {}, and {MOST_DECIDERS} is the most", named.len());
-        table.wrong(&value.span, key, &why, "put them into a group, and name that: \"group:leads\"");
-    }
-    named
 }

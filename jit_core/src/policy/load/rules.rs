@@ -1,10 +1,10 @@
 //! Each kind of rule, as it is read from TOML.
 
 use super::parts::{
-    AT_LOGIN, Around, PRINCIPALS, Time, account, deciders, principal, principals, read_any_run_as, read_denied_run_as, read_escalate,
-    read_extend, read_for, read_name, read_reason, read_run_as, read_scope, read_scope_of_deny, read_session, read_stages, read_starts,
-    read_until, read_uses, span,
+    AT_LOGIN, Around, Time, read_any_run_as, read_denied_run_as, read_escalate, read_extend, read_for, read_name, read_reason, read_run_as,
+    read_scope, read_scope_of_deny, read_session, read_stages, read_starts, read_until, read_uses, span,
 };
+use super::who::{PRINCIPALS, account, deciders, principal, principals};
 use crate::optout::REPEATABLE;
 use crate::policy::reader::Table;
 use crate::policy::{After, DenyRule, EmergencyRule, GrantRule, LegacyRule, Limit, Person, RepetitiveRule, Review, Starts};
