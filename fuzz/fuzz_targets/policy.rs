@@ -50,7 +50,7 @@ fn is_judged(policy: &Policy, at: WallTime) {
         for service in policy.every_rule().flat_map(|rule| &rule.scope.on).chain([&Service::new("sudo"), &Service::new("sshd")]) {
             for (run_as, remote) in [(RunAs::root(), Remote::Unknown), (RunAs::Oneself, Remote::from_address("10.1.2.3".parse().ok()))] {
                 let question = Question { subject: &subject, service, run_as: Some(&run_as), at };
-                let (answer, rule, tested) = policy.explain(question, remote);
+                let (answer, rule, tested) = policy.explain(question, Some(remote));
                 let denied = policy.denied_by(question, Some(remote)).is_some();
                 assert_eq!(denied, answer == Answer::Deny, "{rule:?}");
                 let stands = policy.standing(question, remote).is_some();

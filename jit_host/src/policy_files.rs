@@ -100,16 +100,30 @@ fn check_directory(directory: &Path, safe: u32) -> Result<(), Mistake> {
     Err(mistaken(directory, others, "make it root's and writable by root alone: chown root, chmod 0755"))
 }
 
-/// Whether nobody else could put something in the place of what a link leads to. The kernel follows as many links.
+/// Whether nobody else could put something in the place of what a link leads to: wherever in the path it stands, each folder on the way
+/// from it on is looked at, as the kernel goes through them. It follows as many links.
 fn check_links(path: &Path) -> Result<(), Mistake> {
     const MOST_LINKS: usize = 40;
-    let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        let Ok(target) = std::fs::read_link(&path) else { break };
-        path = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
-        path.parent().map_or(Ok(()), |folder| check_directory(folder, 0o1000))?;
+    let (mut done, mut links) = (PathBuf::new(), 0_usize);
+    let mut to_go: Vec<PathBuf> = steps(path);
+    while let Some(step) = to_go.pop() {
+        // What follows more links is not opened by anybody.
+        let target = std::fs::read_link(done.join(&step)).ok().filter(|_| links < MOST_LINKS);
+        links = links.saturating_add(usize::from(target.is_some()));
+        if links > 0 {
+            check_directory(&done, 0o1000)?;
+        }
+        match target {
+            Some(target) => to_go.extend(steps(&target)),
+            None => done.push(step),
+        }
     }
     Ok(())
+}
+
+/// The steps of a path, the last one first. `..` is one: it leads on from where a link has led.
+fn steps(path: &Path) -> Vec<PathBuf> {
+    path.components().rev().map(|step| PathBuf::from(step.as_os_str())).collect()
 }
 
 fn parts(main: &Path, mistakes: &mut Vec<Mistake>) -> Vec<PathBuf> {
@@ -233,14 +247,18 @@ mod tests {
         };
         let main = directory.join("policy.toml");
         let wrong = || -> Vec<String> { read(&main).err().into_iter().flatten().map(|why| why.to_string()).collect() };
-        for (name, mode) in [("open", 0o777), ("open/jit.d", 0o755), ("own", 0o755), ("own/jit.d", 0o755)] {
+        for (name, mode) in
+            [("open", 0o777), ("open/jit.d", 0o755), ("open/within", 0o755), ("own", 0o755), ("own/jit.d", 0o755), ("own/within", 0o755)]
+        {
             folder(name, mode);
         }
-        for name in ["plain", "own/policy", "open/policy"] {
+        for name in ["plain", "own/policy", "open/policy", "open/within/policy", "own/within/policy"] {
             file(name);
         }
         std::fs::remove_dir(directory.join("policy.d")).unwrap();
         link("open/policy-too", "../own/policy");
+        link("open/current", "../own/within");
+        link("own/current", "../own/within/../within");
         for (policy, parts, is_fine) in [
             ("own/policy", "own/jit.d", true),
             ("plain", "own/jit.d", true),
@@ -248,6 +266,10 @@ mod tests {
             // Two links, of which anybody could turn the second elsewhere.
             ("open/policy-too", "own/jit.d", false),
             ("own/policy", "open/jit.d", false),
+            ("own/current/policy", "own/jit.d", true),
+            // A link in the middle of the path, and a folder that anybody could move away.
+            ("open/current/policy", "own/jit.d", false),
+            ("open/within/policy", "own/jit.d", false),
         ] {
             link("policy.toml", policy);
             link("policy.d", parts);

@@ -22,12 +22,14 @@ const LONGEST: u64 = 256;
 /// The state directory cannot be looked at. That a name cannot be kept is said, and holds nobody up.
 pub fn of_this_boot(own: &Path, state: &Path, boot: &BootId) -> io::Result<String> {
     let file = own.join("folder");
-    if let Some(kept) = read(&file).as_deref().and_then(|text| kept(text, boot)) {
+    let number = |place: &Path| fs::metadata(place).map(|about| fingerprint(&[about.dev(), about.ino()]));
+    // A copy of an image in which it lies is another jitd, also in the same boot.
+    let of = number(own).map_or_else(|_| String::new(), |own| format!("{} {own:016x}", boot.0));
+    if let Some(kept) = read(&file).as_deref().and_then(|text| kept(text, &of)) {
         return Ok(kept);
     }
-    let state = fs::metadata(state)?;
-    let folder = format!("{FOLDER}{:016x}", fingerprint(&[state.dev(), state.ino()]));
-    if let Err(error) = put(&file, &format!("{} {folder}\n", boot.0)) {
+    let folder = format!("{FOLDER}{:016x}", number(state)?);
+    if let Err(error) = put(&file, &format!("{of} {folder}\n")) {
         eprintln!(
             "jitd: warning: what the cgroups of sessions are called cannot be kept: {}: {error}; while any of them runs, leave the state directory where it is",
             file.display()
@@ -36,10 +38,10 @@ pub fn of_this_boot(own: &Path, state: &Path, boot: &BootId) -> io::Result<Strin
     Ok(folder)
 }
 
-/// What such a file says, if it is of this boot.
-fn kept(text: &str, boot: &BootId) -> Option<String> {
-    let (of, folder) = text.trim_end().split_once(' ')?;
-    (of == boot.0 && !of.is_empty() && is_folder(folder)).then(|| folder.to_owned())
+/// What such a file says, if it is of this boot and this place.
+fn kept(text: &str, of: &str) -> Option<String> {
+    let (said, folder) = text.trim_end().rsplit_once(' ')?;
+    (said == of && !of.is_empty() && is_folder(folder)).then(|| folder.to_owned())
 }
 
 /// Its text, if nobody else can have written it.
@@ -85,11 +87,13 @@ mod tests {
         let boot = |id: &str| BootId(id.to_owned());
         let name = |own: &str, state: &str, of: &str| of_this_boot(&place(own), &place(state), &boot(of)).unwrap();
         let first = name("own", "state", "a");
-        assert!(kept(&format!("a {first}"), &boot("a")).is_some(), "{first}");
+        assert!(is_folder(&first), "{first}");
         assert_eq!(name("own", "moved", "a"), first);
         assert_eq!(name("own", "state", "a"), first);
         let second = name("other", "moved", "a");
         assert_ne!(second, first, "two jitds of one host");
+        fs::copy(places.path().join("own/folder"), places.path().join("other/folder")).unwrap();
+        assert_eq!(name("other", "moved", "a"), second, "a copy of the first one's place is another's");
         assert_eq!(name("own", "moved", "b"), second, "of another boot nothing runs");
     }
 
@@ -99,12 +103,13 @@ mod tests {
         let (own, boot) = (places.path(), BootId("a".to_owned()));
         let name = || of_this_boot(own, own, &boot).unwrap();
         let (file, first) = (own.join("folder"), name());
-        let forged = "a jit-0000000000000007\n";
-        for text in ["", "a", "a other-0000000000000007", "a jit-000000000000000/", "b jit-0000000000000007"] {
+        let of_here = fs::read_to_string(&file).unwrap().strip_suffix(&format!(" {first}\n")).unwrap().to_owned();
+        let forged = format!("{of_here} jit-0000000000000007\n");
+        for text in ["", &of_here, &forged.replace("jit-", "other-"), &forged.replace("7\n", "/"), &forged.replacen('a', "b", 1)] {
             fs::write(&file, text).unwrap();
             assert_eq!(name(), first, "{text:?}");
         }
-        fs::write(&file, forged).unwrap();
+        fs::write(&file, &forged).unwrap();
         assert_eq!(name(), "jit-0000000000000007", "it is read");
         fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
         assert_eq!(name(), first);

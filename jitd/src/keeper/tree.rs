@@ -7,11 +7,13 @@ use jit_host::kernel;
 use jit_host::process::{Pinned, Stat, is_running, stat};
 use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// How often all processes are looked at for those that were started meanwhile, at most.
 const STOPS: usize = 32;
-/// How often a process that was stopped is looked at, at most, until it stands still: some microseconds each.
-const STILL: usize = 100;
+/// How long it may take until all stand still, and so until those that do are killed: on a busy machine one that waits for its turn
+/// stops when that comes.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A process and those that it started. None is held open: they are as many as somebody likes, and our descriptors are for
 /// those who are at the door.
@@ -58,22 +60,35 @@ impl Tree {
     }
 
     /// Kills all of it. They are stopped before: none can start another one then, which nobody would know of once its parent has gone.
-    /// Of each that stands still it is asked whom it had started, and those are stopped next: so whoever starts one after the other is
-    /// caught up with, which looks at all processes are too slow for.
+    /// Of each it is asked whom it has started, and those are stopped too, until all stand still: so whoever starts one after the
+    /// other is caught up with, which looks at all processes are too slow for. What does not stand still for long is killed as it is.
     pub fn kill(&mut self) {
+        let began = Instant::now();
         let mut stopped = BTreeSet::new();
         for _ in 0..STOPS {
-            let mut new: Vec<_> = self.alive.values().copied().filter(|process| !stopped.contains(process)).collect();
-            if new.is_empty() {
+            let mut moving: Vec<_> = self.alive.values().copied().filter(|process| stopped.insert(*process)).collect();
+            if moving.is_empty() || began.elapsed() > PATIENCE {
                 break;
             }
-            while let Some(process) = new.pop() {
-                if stopped.insert(process) {
-                    hold_still(process);
-                    let children = children_of(process);
-                    children.iter().for_each(|child| self.add(*child));
-                    new.extend(children);
+            moving.iter().for_each(|process| signal(*process, &[Signal::SIGSTOP]));
+            while !moving.is_empty() && began.elapsed() <= PATIENCE {
+                let still = moving.len();
+                let mut children = Vec::new();
+                // One that stands still has all its children by then.
+                moving.retain(|process| {
+                    let moves = moves(*process);
+                    children.extend(children_of(*process));
+                    moves
+                });
+                children.retain(|child| stopped.insert(*child));
+                children.iter().for_each(|child| {
+                    signal(*child, &[Signal::SIGSTOP]);
+                    self.add(*child);
+                });
+                if moving.len() == still && children.is_empty() {
+                    std::thread::yield_now();
                 }
+                moving.extend(children);
             }
             self.grow();
         }
@@ -105,24 +120,19 @@ fn signal(process: Process, signals: &[Signal]) {
     }
 }
 
-/// Stops a process, and waits until it stands still: on another processor it may be in the middle of starting one. One that waits for
-/// a disk takes longer than is waited for.
-fn hold_still(process: Process) {
-    signal(process, &[Signal::SIGSTOP]);
-    for _ in 0..STILL {
-        match stat(process.pid) {
-            Some(found) if found.process == process && !found.has_ended && !found.stands_still => std::thread::yield_now(),
-            Some(_) | None => return,
-        }
-    }
+/// Whether a process that was told to stop goes on: on another processor it may be in the middle of starting one.
+fn moves(process: Process) -> bool {
+    stat(process.pid).is_some_and(|found| found.process == process && !found.has_ended && !found.stands_still)
 }
 
-/// Whom a process has started, as the kernel lists them (proc(5), `children`): none where it does not, and they are looked for.
+/// Whom a process has started, as the kernel lists them (proc(5), `children`): none where it does not, and they are looked for. Where
+/// its number has passed to another, that one's are nobody's here.
 fn children_of(process: Process) -> Vec<Process> {
     let threads = std::fs::read_dir(format!("/proc/{}/task", process.pid)).into_iter().flatten().flatten();
     let listed = threads.filter_map(|thread| kernel::read_text(thread.path().join("children")).ok()).collect::<String>();
     let found = listed.split_ascii_whitespace().filter_map(|child| stat(child.parse().ok()?));
-    found.filter(|found| found.parent == process.pid && !found.has_ended).map(|found| found.process).collect()
+    let children = found.filter(|found| found.parent == process.pid && !found.has_ended).map(|found| found.process).collect();
+    if stat(process.pid).is_some_and(|found| found.process == process) { children } else { Vec::new() }
 }
 
 /// All processes, by their numbers.
