@@ -116,7 +116,7 @@ pub struct BootTime(u64);
 impl BootTime {
     /// That many milliseconds after boot.
     #[must_use]
-    pub fn from_millis(millis: u64) -> Self {
+    pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 

@@ -80,7 +80,10 @@ fn gives(policy: &Policy, subject: &Subject, grant: &GrantView, now: WallTime) -
         "emergency" => matches!(policy.rule_for_emergency(question, lasts), EmergencyRuling::By(_)),
         "login" => somewhere.any(|remote| matches!(policy.standing(question, remote), Some(Standing::Login(_)))),
         "legacy" => somewhere.any(|remote| policy.standing(question, remote).is_some()),
-        "repetitive" => somewhere.any(|remote| policy.repeated_by(question, remote).next().is_some()),
+        // How many approved what it repeats is not said of it.
+        "repetitive" => somewhere.any(|remote| {
+            policy.repeated_by(question, remote).next().is_some() && policy.gives_again(question, remote, u64::MAX).is_some()
+        }),
         _ => match policy.rule_for_request(question, Wanted { time: lasts, uses: grant.uses.max }) {
             // What nobody had to approve it would not give where somebody has to.
             RequestRuling::By(rule) => grant.kind != "self-service" || rule.stages.is_empty(),

@@ -16,7 +16,7 @@ use crate::span::Span;
 use crate::state::State;
 use crate::state::deadlines::Due;
 use crate::subject::{Groups, Subject};
-use crate::time::{Deadline, Now, WallTime};
+use crate::time::{BootTime, Deadline, Now, WallTime};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes a request of one's own back.
@@ -336,21 +336,27 @@ pub fn is_stale(state: &State, rule: &LegacyRule, now: WallTime) -> bool {
 
 /// Whether there is one of which it is to be said now.
 #[must_use]
-pub fn has_stale(state: &State, policy: Option<&Policy>, now: WallTime) -> bool {
+pub fn has_stale(state: &State, policy: Option<&Policy>, now: Now) -> bool {
     stale_rules(state, policy, now).next().is_some()
 }
 
+/// How long after the start of the machine its clock is no longer taken for one that the network has yet to put right.
+const SETTLED: BootTime = BootTime::from_millis(3_600_000);
+
 /// Standing exemptions that end within a month, or have ended, of which it was not said today; and those of which it was said that
-/// they have, by a clock that is right again.
-fn stale_rules<'a>(state: &'a State, policy: Option<&'a Policy>, now: WallTime) -> impl Iterator<Item = &'a LegacyRule> {
+/// they have, by a clock that is right again. Whether it is that, or was and is behind now, nobody can tell who has just started.
+fn stale_rules<'a>(state: &'a State, policy: Option<&'a Policy>, now: Now) -> impl Iterator<Item = &'a LegacyRule> {
     let rules = policy.into_iter().flat_map(|policy| &policy.legacy);
-    let due = rules.filter(move |rule| is_stale(state, rule, now) || state.said_over(rule) > 0);
-    due.filter(move |rule| state.stale_said(&rule.name).is_none_or(|said| said > now || said.until(now) >= DAY))
+    let due = rules.filter(move |rule| {
+        let takes_back = state.said_over(rule) > 0 && !state.is_over(rule, now.wall);
+        if takes_back { now.boot >= SETTLED } else { is_stale(state, rule, now.wall) }
+    });
+    due.filter(move |rule| state.stale_said(&rule.name).is_none_or(|said| said > now.wall || said.until(now.wall) >= DAY))
 }
 
 fn stale<'a>(state: &'a State, context: &'a Context<'_>) -> impl Iterator<Item = Event> + 'a {
     let now = context.now.wall;
-    stale_rules(state, context.policy, now).map(move |rule| {
+    stale_rules(state, context.policy, context.now).map(move |rule| {
         let (days_left, over) = (state.days_left(rule, now), days_over(state, rule, now));
         event::OptoutStale { rule: rule.name.clone(), owner: rule.owner.clone(), until: rule.until(), days_left, over }.into()
     })

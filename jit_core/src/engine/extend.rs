@@ -1,7 +1,7 @@
 //! Making a grant longer: a request of its own, with a fresh reason, approved like the first.
 
 use super::end::not_live;
-use super::request::{reason_within, submit_extension};
+use super::request::{not_known, reason_within, submit_extension};
 use super::{Context, Handled, Reply, humans_behind};
 use crate::actor::Actor;
 use crate::event::Event;
@@ -47,16 +47,6 @@ pub(super) fn extend(
     if let Some(forbidden) = policy.denied_by(question, None) {
         return Err(forbidden.into());
     }
-    // Where nobody else says yes, the policy must: the subject may have left the group since.
-    if terms.common.stages.is_empty() && !is_self_service(policy, question) {
-        let (user, service, run_as) = (terms.user.clone(), terms.common.service.clone(), terms.common.run_as.clone());
-        return Err(Refusal::NoRule { user, service, run_as });
-    }
-    until(grant, by, context.now)?;
-    if let Some(request) = state.extension_of(terms) {
-        return Err(Refusal::AlreadyPending { id: request.ask.id });
-    }
-    let humans = humans_behind(state, actor, policy)?;
     let wish = super::Wish {
         service: terms.common.service.clone(),
         run_as: terms.common.run_as.clone(),
@@ -65,6 +55,15 @@ pub(super) fn extend(
         start: None,
         reason,
     };
+    // Where nobody else says yes, the policy must: the subject may have left the group since.
+    if terms.common.stages.is_empty() {
+        is_self_service(policy, question, &wish)?;
+    }
+    until(grant, by, context.now)?;
+    if let Some(request) = state.extension_of(terms) {
+        return Err(Refusal::AlreadyPending { id: request.ask.id });
+    }
+    let humans = humans_behind(state, actor, policy)?;
     let words = reason_within(&terms.common.rule, true, 1, None, &wish)?;
     let request = RequestId::random(context.entropy);
     let mut submitted = submit_extension(request, grant, humans, by, words, context.now);
@@ -77,11 +76,14 @@ pub(super) fn extend(
     Ok((Reply::Request(request), events))
 }
 
-fn is_self_service(policy: &Policy, question: Question<'_>) -> bool {
-    match policy.rule_for_request(question, Wanted::default()) {
-        RequestRuling::By(rule) => rule.stages.is_empty(),
-        RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } | RequestRuling::Unknown(_) | RequestRuling::None => false,
-    }
+fn is_self_service(policy: &Policy, question: Question<'_>, wish: &super::Wish) -> Result<(), Refusal> {
+    let unknown = match policy.rule_for_request(question, Wanted::default()) {
+        RequestRuling::By(rule) if rule.stages.is_empty() => return Ok(()),
+        RequestRuling::By(_) | RequestRuling::TooLong { .. } | RequestRuling::TooManyUses { .. } => None,
+        RequestRuling::Unknown(unknown) => Some(unknown),
+        RequestRuling::None => policy.unknown_of_request(question),
+    };
+    Err(not_known(question.subject, wish, unknown))
 }
 
 /// The moment whose window a grant lies in: of one for later, that at which it begins.

@@ -9,7 +9,7 @@ use crate::name::{RuleName, RunAs, Service, UserName};
 use crate::optout::Verdict;
 use crate::refusal::Refusal;
 use crate::span::Span;
-use crate::time::WallTime;
+use crate::time::{BootTime, Now, WallTime};
 
 const POLICY: &str = r#"
 version = 1
@@ -559,10 +559,10 @@ fn that_a_standing_exemption_ends_is_said_each_day_of_its_last_thirty_and_after_
         });
         days.collect::<Vec<_>>()
     };
-    let is_due = |world: &World| super::has_stale(&world.state, world.policy.as_ref(), world.now.wall);
+    let is_due = |world: &World| super::has_stale(&world.state, world.policy.as_ref(), world.now);
     let moment = Span::from_millis(1);
     let ends = WallTime::parse("2027-01-01T00:00:00Z").unwrap();
-    let is_due_at = |world: &World, at: WallTime| super::has_stale(&world.state, world.policy.as_ref(), at);
+    let is_due_at = |world: &World, at: WallTime| super::has_stale(&world.state, world.policy.as_ref(), Now { wall: at, ..world.now });
     assert!(is_due_at(&world, ends.minus(super::end::STALE)) && !is_due_at(&world, ends.minus(super::end::STALE).minus(moment)));
     world.pass(world.now.wall.until(ends.minus(super::end::STALE)));
     assert_eq!(said(&world), [30], "a month before its end");
@@ -636,16 +636,57 @@ fn clocks_that_are_ahead_again_and_again_close_no_standing_exemption() {
         world.log.iter().rev().find_map(|(_, event)| if let Event::OptoutStale(stale) = event { Some(stale.over) } else { None })
     };
     // At each start the clock is where it stops without a battery, until the network's time comes.
-    for _ in 0..3 {
-        world.step_wall(400 * day);
+    for boot in 2..5 {
+        boots(&mut world, boot, 400 * day);
         assert_eq!((backup(&world), over(&world)), (false, Some(1)));
         world.step_wall(-day);
         assert_eq!((backup(&world), over(&world)), (false, Some(1)), "two moments in which it is wrong are no two days");
         world.step_wall(-399 * day);
+        assert_eq!(
+            (backup(&world), over(&world)),
+            (true, Some(1)),
+            "once closes nothing, and a clock that has just been set may be behind"
+        );
+        world.pass(hours(1));
         assert_eq!((backup(&world), over(&world)), (true, Some(0)));
         world.pass(hours(5 * 24));
     }
     assert!(backup(&world));
     world.state = world.replayed();
     assert!(backup(&world));
+}
+
+#[test]
+fn clocks_that_are_behind_at_each_start_open_no_standing_exemption_for_good() {
+    let day = 86_400;
+    let ends = WallTime::parse("2027-01-01T00:00:00Z").unwrap();
+    // Far from its end, and so near to it that this is said each day.
+    for behind in [300 * day, 10 * day] {
+        let mut world = World::new();
+        let backup = |world: &World| world.lets_in("postgres", "sshd", Some("postgres"));
+        let over = |world: &World| {
+            world.log.iter().rev().find_map(|(_, event)| if let Event::OptoutStale(stale) = event { Some(stale.over) } else { None })
+        };
+        world.pass(world.now.wall.until(ends.plus(hours(1))));
+        assert_eq!((backup(&world), over(&world)), (false, Some(1)));
+        boots(&mut world, 2, -behind);
+        assert!(backup(&world), "it was said once only that it is over");
+        world.pass(Span::from_secs(60));
+        assert_eq!(over(&world), Some(1), "and a clock that is not right yet does not take it back");
+        world.step_wall(behind);
+        world.pass(hours(24));
+        assert_eq!((backup(&world), over(&world)), (false, Some(2)));
+        boots(&mut world, 3, -behind);
+        assert!(!backup(&world));
+        world.pass(hours(24));
+        assert!(!backup(&world), "however long it is so");
+    }
+}
+
+/// The machine starts, with a clock that is so many seconds off from the one before.
+fn boots(world: &mut World, boot: u32, by_s: i64) {
+    let wall = WallTime::from_millis(world.now.wall.as_millis() + by_s * 1000);
+    world.now = Now { wall, boot: BootTime::from_millis(10_000) };
+    world.start(&format!("boot-{boot}"));
+    world.pass(Span::from_secs(1));
 }

@@ -1,10 +1,10 @@
 //! The same again, without asking again: what was approved, by which rule it is repeated, and from where. It is given anew, so the
-//! policy must still give the same, if somebody approves it.
+//! policy must still give the same, if no more people approve it.
 
 use crate::grant::Common;
 use crate::optout::Basis;
 use crate::policy::judge::Question;
-use crate::policy::{Policy, RepetitiveRule, Require};
+use crate::policy::{GrantRule, Policy, RepetitiveRule, Require, approvals};
 use crate::state::State;
 use crate::subject::Entry;
 use crate::time::Now;
@@ -16,9 +16,8 @@ pub(super) struct Repetition<'a> {
     pub rule: &'a RepetitiveRule,
     /// Of this approval.
     pub basis: &'a Basis,
-    /// From where: from where both of them let in, and the rule by which it could be requested. Its grant is good for longer than
-    /// this moment.
-    pub from: Vec<IpNet>,
+    /// The rule by which it could be requested now. It is good for longer than this moment.
+    pub given: &'a GrantRule,
 }
 
 impl<'a> Repetition<'a> {
@@ -30,15 +29,22 @@ impl<'a> Repetition<'a> {
             let question = Question { subject: &entry.subject, service: &entry.service, run_as: Some(run_as), at: now.wall };
             let mut rules = policy.repeated_by(question, entry.remote).filter(|rule| basis.is_good(rule.after, entry.remote, now));
             let rule = rules.next().filter(|_| same)?;
-            let given = policy.requested_from(question, entry.remote)?;
-            let from = in_both(&rule.scope.from, &basis.terms.common.from).and_then(|from| in_both(&from, &given.scope.from))?;
-            Some(Self { rule, basis, from })
+            let given = policy.gives_again(question, entry.remote, approvals(&basis.terms.common.stages))?;
+            Some(Self { rule, basis, given })
         })
     }
 
-    /// How surely its sessions must be bound: as surely as those of what it repeats, at least.
+    /// How surely its sessions must be bound: as surely as those of what it repeats, and of what could be requested, at least.
     pub fn require(&self) -> Require {
-        self.rule.session.require.max(self.basis.terms.common.session.require)
+        let Self { rule, basis, given } = self;
+        rule.session.require.max(basis.terms.common.session.require).max(given.session.require)
+    }
+
+    /// From where its grant lets in: from where all three do. That is somewhere, as somebody comes from there.
+    pub fn from(&self) -> Option<Vec<IpNet>> {
+        let Self { rule, basis, given } = self;
+        let from = in_both(&rule.scope.from, &basis.terms.common.from)?;
+        in_both(&from, &given.scope.from)
     }
 }
 
@@ -46,6 +52,8 @@ impl<'a> Repetition<'a> {
 fn in_both(ones: &[IpNet], others: &[IpNet]) -> Option<Vec<IpNet>> {
     match (ones, others) {
         ([], either) | (either, []) => Some(either.to_vec()),
+        // Mostly it is the list of the same rule, and each with each of thousands would take the engine a second.
+        (ones, others) if ones == others => Some(ones.to_vec()),
         (ones, others) => {
             let inner = |one: &IpNet, other: &IpNet| match (one.contains(other), other.contains(one)) {
                 (true, _) => Some(*other),
@@ -63,6 +71,12 @@ mod tests {
     use super::in_both;
     use ipnet::IpNet;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_same_networks_are_that_list_with_nothing_said_twice() {
+        let networks: Vec<IpNet> = ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.0/24"].map(|network| network.parse().unwrap()).to_vec();
+        assert_eq!(in_both(&networks, &networks), Some(networks));
+    }
 
     fn network() -> impl Strategy<Value = IpNet> {
         (any::<[u8; 2]>(), 0..=12_u8).prop_map(|([high, low], length)| format!("{}.{}.0.0/{length}", high & 3, low).parse().unwrap())

@@ -8,7 +8,7 @@ use crate::policy::Require;
 use crate::refusal::Refusal;
 use crate::session::{Bound, Process};
 use crate::span::Span;
-use crate::subject::{Entry, Remote};
+use crate::subject::{Entry, Groups, Remote};
 
 const POLICY: &str = r#"
 version = 1
@@ -147,4 +147,67 @@ fn what_the_policy_gives_nobody_any_more_is_not_repeated() {
     assert!(!comes_in(&world, &from("10.1.2.3")) && comes_in(&world, &from("192.0.2.1")));
     world.open(from("192.0.2.1"), 7).unwrap();
     assert!(!comes_in(&world, &from("10.1.2.3")));
+}
+
+#[test]
+fn what_takes_more_to_get_now_than_was_approved_is_not_repeated() {
+    let policy = root_again("");
+    let root = entry("alice", "sudo", Some("root"));
+    let mut world = approved(&policy, wish());
+    let mut repeats = |policy: &str| {
+        world.policy = World::with(policy).policy;
+        comes_in(&world, &root)
+    };
+    let two = "[ { by = [\"group:leads\", \"group:managers\"], count = 2 } ]";
+    let stages = "[ { by = [\"group:leads\"] }, { by = [\"group:managers\"] } ]";
+    let one = "approve = [ { by = [\"group:leads\"] } ]";
+    let before = |more: &str| {
+        policy.replacen("[[grant]]", &format!("[[grant]]\nname = \"first\"\nwho = [\"any\"]\non = [\"sudo\"]\n{more}\n[[grant]]"), 1)
+    };
+    for stricter in [two, stages] {
+        let stricter = format!("approve = {stricter}");
+        assert!(!repeats(&policy.replacen(one, &stricter, 1)), "{stricter}");
+        assert!(!repeats(&before(&stricter)), "before it: {stricter}");
+        assert!(
+            repeats(&before(&format!("{stricter}\nfor = {{ default = \"5m\", max = \"10m\" }}"))),
+            "who asks for an hour comes to the other"
+        );
+        assert!(repeats(&before(&stricter).replace("[\"any\"]", "[\"user:bob\"]")), "it is not theirs");
+    }
+    assert!(!repeats(&policy.replacen(one, &format!("uses = {{ max = 1 }}\n{one}"), 1)));
+    assert!(!repeats(&before(&format!("uses = {{ max = 9 }}\n{one}"))));
+    assert!(repeats(&policy.replacen(one, &one.replace("leads", "managers"), 1)), "who must approve is not compared");
+    assert!(repeats(&policy.replacen(one, "approve = []", 1)));
+}
+
+#[test]
+fn a_rule_that_wants_more_and_cannot_be_known_is_in_the_way_of_a_repetition() {
+    let mut root = entry("alice", "sudo", Some("root"));
+    root.subject.groups = match root.subject.groups {
+        Groups::Known(groups) => Groups::Partly(groups),
+        other => other,
+    };
+    let contractors = |approve: &str| {
+        let rule = format!(
+            "[[grant]]\nname = \"far\"\nwho = [\"group:contractors\"]\non = [\"sudo\"]\napprove = [ {{ by = [\"group:leads\"]{approve} }} ]"
+        );
+        root_again("").replacen("[[grant]]", &format!("{rule}\n[[grant]]"), 1)
+    };
+    for (approve, repeats) in [("", true), (", count = 2", false)] {
+        let world = approved(&contractors(approve), wish());
+        assert_eq!(comes_in(&world, &root), repeats, "{approve}");
+        assert!(comes_in(&world, &entry("alice", "sudo", Some("root"))), "whose groups are known");
+    }
+}
+
+#[test]
+fn what_is_repeated_is_bound_and_ends_as_the_policy_in_force_has_it() {
+    let policy = root_again("for = { default = \"8h\" }");
+    let mut world = approved(&policy, wish());
+    let stricter = "session = { require = \"cgroup\" }\nhours = [\"08:00-14:00\"]\nzone = \"UTC\"\napprove =";
+    world.policy = World::with(&policy.replacen("approve =", stricter, 1)).policy;
+    assert_eq!(arrives(&mut world, Bound::Tree), None);
+    assert_eq!(arrives(&mut world, Bound::Cgroup), Some(Require::Cgroup));
+    let ends: Vec<_> = world.state.live().map(|grant| grant.validity.ends().wall.to_string()).collect();
+    assert_eq!(ends, ["2026-11-23T14:00:00Z"], "and not hours behind its window");
 }

@@ -122,7 +122,7 @@ fn ruling<'a>(policy: &'a Policy, subject: &Subject, wish: &Wish, now: Now) -> R
 }
 
 /// Why no rule gives it: something cannot be known, or it is none.
-fn not_known(subject: &Subject, wish: &Wish, unknown: Option<Unknown>) -> Refusal {
+pub(super) fn not_known(subject: &Subject, wish: &Wish, unknown: Option<Unknown>) -> Refusal {
     match unknown {
         Some(Unknown::Groups) => Refusal::GroupsUnknown { user: subject.name.clone() },
         Some(Unknown::Time) => Refusal::HourTwice,

@@ -75,9 +75,11 @@ pub(super) fn open(state: &State, arrival: &Arrival, context: &mut Context<'_>) 
         },
         Way::Repetitive(again) => {
             let session = SessionRule { require: again.require(), ..again.rule.session.clone() };
-            let Repetition { rule, basis, from } = again;
+            let Some(from) = again.from() else { return Ok((Reply::Denied(Denial::plain(Why::NoRule)), Vec::new())) };
+            let Repetition { rule, basis, given } = again;
             let until = super::cut(Deadline::after(now, rule.default), rule.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let until = super::cut(until, basis.terms.common.hours.as_ref(), now, now.wall, &rule.name)?;
+            let until = super::cut(until, given.scope.hours.as_ref(), now, now.wall, &rule.name)?;
             let minted = Minted {
                 kind: Kind::Repetitive,
                 rule: &rule.name,

@@ -94,6 +94,16 @@ fn whoever_is_not_known_to_be_under_the_stricter_rule_is_told_so_wherever_they_a
 }
 
 #[test]
+fn who_may_be_under_the_stricter_rule_is_told_so_when_they_want_longer_too() {
+    let staff = rule("staff", "group:ops", &format!("{}\nextend = {{ times = 1, max = \"30m\" }}", LAX[0]));
+    let mut world = world(&[rule("contractors", "group:contractors", STRICT), staff]);
+    world.request("alice").unwrap();
+    let longer = |actor| Command::Extend { actor, id: None, by: crate::span::Span::from_secs(600), reason: wish().reason };
+    assert_eq!(world.command(longer(alice())).map(drop), Err(Refusal::GroupsUnknown { user: subject("alice").name }));
+    assert!(world.command(longer(actor("alice"))).is_ok(), "once the directory answers");
+}
+
+#[test]
 fn at_night_the_rule_of_the_night_decides_also_while_an_hour_runs_twice() {
     let at_once = |night: &str, at: &str| {
         let rules = [rule("night", "group:ops", &format!("{}\n{}", LAX[1], hours(night))), rule("day", "group:ops", LAX[0])];

@@ -385,12 +385,21 @@ impl Policy {
         }
     }
 
-    /// A rule under which the subject may request something, and what it gives is good from there.
+    /// A rule by which the subject would be given now what so many approved, if they asked for it: for some time, with no more
+    /// approvals, for any number of sessions, and good from there. What a rule before it takes, or might take that is not known
+    /// and wants more, never comes to it.
     #[must_use]
-    pub fn requested_from(&self, question: Question<'_>, remote: Remote) -> Option<&GrantRule> {
-        let gives =
-            |rule: &&GrantRule| requestable(rule, question, Wanted::default()).and_then(|()| from_allowed(&rule.scope.from, remote));
-        self.grants.about(question.subject).find(|rule| gives(rule).is_ok())
+    pub fn gives_again(&self, question: Question<'_>, remote: Remote, approvals: u64) -> Option<&GrantRule> {
+        let mut taken: Option<Span> = None;
+        self.grants.about(question.subject).find(|rule| {
+            let Ok(unknown) = may_request(rule, question) else { return false };
+            let is_reached = taken.is_none_or(|taken| taken < rule.max);
+            let wants_more = rule.max_uses.is_some() || rule.approvals() > approvals;
+            if unknown.is_none() || wants_more {
+                taken = taken.max(Some(rule.max));
+            }
+            is_reached && unknown.is_none() && !wants_more && from_allowed(&rule.scope.from, remote).is_ok()
+        })
     }
 
     /// Which rule an emergency falls under: the first that matches and whose maximum covers what is wanted.

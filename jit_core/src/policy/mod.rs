@@ -14,7 +14,7 @@ pub mod suggest;
 pub use rulebook::{Rules, Scoped};
 pub use rules::{
     After, AtExpiry, DenyRule, EmergencyRule, Escalate, Extend, GrantRule, LegacyRule, Limit, Pattern, ReasonRule, RepetitiveRule, Require,
-    Review, Scope, SessionRule, Stage, Starts,
+    Review, Scope, SessionRule, Stage, Starts, approvals,
 };
 
 use crate::name::{GroupName, RuleName, RunAs, Service, Uid, UserName};

@@ -205,8 +205,14 @@ impl GrantRule {
     /// How many people must approve, in all stages together.
     #[must_use]
     pub fn approvals(&self) -> u64 {
-        self.stages.iter().map(|stage| u64::from(stage.count)).fold(0, u64::saturating_add)
+        approvals(&self.stages)
     }
+}
+
+/// How many people must approve, in all these stages together.
+#[must_use]
+pub fn approvals(stages: &[Stage]) -> u64 {
+    stages.iter().map(|stage| u64::from(stage.count)).fold(0, u64::saturating_add)
 }
 
 /// `limit`: how often one person may take an opt-out, in how long a time.

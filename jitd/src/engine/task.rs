@@ -192,7 +192,7 @@ impl<C: Clock> Task<C> {
         // Whatever else fails to be stored meanwhile: that is as often as somebody likes.
         let retry = self.store_fails.is_none() || self.ticked.is_none_or(|at| at.boot.until(now.boot) >= BACK_OFF);
         let ended = self.state.next_deadline_in(now) == Some(Span::from_millis(0));
-        let due = ended || has_stale(&self.state, self.policy.as_deref(), now.wall);
+        let due = ended || has_stale(&self.state, self.policy.as_deref(), now);
         let hanging = self.is_hanging();
         if due && (retry || hanging) && (self.flight.is_none() || self.is_late(now)) {
             self.ticked = Some(now);
