@@ -30,8 +30,6 @@ pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
         host::processes(),
         another_way(service),
     ];
-    let places = Places::default();
-    checks.extend(last_door(&|name: &str| std::fs::read(places.pam.join(name)).ok()));
     if service == "sshd" {
         checks.push(use_pam());
     }
@@ -224,6 +222,15 @@ pub fn reservation() -> Option<String> {
             "Root has no password: {BREAKGLASS} lets in while jitd is away, and not while it is up without a valid policy or a record. Then a rescue image is the only way."
         )
     })
+}
+
+/// What is wrong with root's last door. It is no worse by another service's lines, which whoever took them out must be able to put back.
+#[must_use]
+pub fn door_that_shuts() -> Option<String> {
+    let places = Places::default();
+    let shut = last_door(&|name: &str| std::fs::read(places.pam.join(name)).ok()).filter(|check| !check.ok)?;
+    let remedy = shut.remedy.map(|remedy| format!(" Do this: {remedy}")).unwrap_or_default();
+    Some(format!("Warning: {}: {}.{remedy}", shut.name, shut.found))
 }
 
 /// Whether this name is an account's, and the one that the module would find for whoever comes: sudo and su are called by a
