@@ -74,7 +74,7 @@ fn policy_on_disk(now: WallTime) -> Check {
             Ok(true) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
             Ok(false) => Check::wrong(
                 NAME,
-                "it is valid for root, and not for the user jitd: at its next start jitd would let nobody in".to_owned(),
+                "it is valid for root, and not for the user jitd: at its next start jitd would let nobody in, unless it is in a group that only a directory knows".to_owned(),
                 &format!("{AS_JITD} # says why: root's alone to write, and open to jitd or to a group that it is in"),
             ),
             Err(why) => Check::wrong(
