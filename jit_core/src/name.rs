@@ -130,7 +130,21 @@ impl Service {
     /// user units, doas) may have been set up by whoever acted as it before.
     #[must_use]
     pub fn is_log_in(&self) -> bool {
-        const SCREENS: [&str; 8] = ["cockpit", "gdm-fingerprint", "gdm-password", "gdm-smartcard", "lightdm", "sddm", "xdm", "xrdp-sesman"];
+        const SCREENS: [&str; 13] = [
+            "cockpit",
+            "gdm-fingerprint",
+            "gdm-password",
+            "gdm-smartcard",
+            "greetd",
+            "lightdm",
+            "lxdm",
+            "ly",
+            "plasmalogin",
+            "sddm",
+            "slim",
+            "xdm",
+            "xrdp-sesman",
+        ];
         matches!(self.as_str(), "sshd" | "login" | "remote") || SCREENS.contains(&self.as_str())
     }
 
@@ -149,7 +163,7 @@ impl Service {
             "vsftpd",
         ];
         match self.as_str() {
-            "sudo" | "sudo-i" | "su" | "su-l" | "runuser" | "runuser-l" | "doas" | "polkit-1" => AsWhom::Named,
+            "sudo" | "sudo-i" | "su" | "su-l" | "runuser" | "runuser-l" | "doas" => AsWhom::Named,
             name if self.is_log_in() || DAEMONS.contains(&name) => AsWhom::Oneself,
             _ => AsWhom::Either,
         }
@@ -276,9 +290,10 @@ mod tests {
     #[test]
     fn whoever_logs_in_or_has_a_job_done_is_oneself_and_a_program_that_users_call_is_told_as_whom() {
         let as_whom = |names: &[&str]| -> Vec<_> { names.iter().map(|name| Service::new(*name).as_whom()).collect() };
-        assert_eq!(as_whom(&["sudo", "sudo-i", "su", "su-l", "runuser", "doas", "polkit-1"]), [AsWhom::Named; 7]);
+        assert_eq!(as_whom(&["sudo", "sudo-i", "su", "su-l", "runuser", "doas"]), [AsWhom::Named; 6]);
         assert_eq!(as_whom(&["sshd", "login", "remote", "cockpit", "gdm-password", "cron", "crond", "atd"]), [AsWhom::Oneself; 8]);
-        assert_eq!(as_whom(&["dovecot", "ksu"]), [AsWhom::Either; 2]);
+        assert_eq!(as_whom(&["lxdm", "greetd", "ly", "slim", "plasmalogin"]), [AsWhom::Oneself; 5]);
+        assert_eq!(as_whom(&["dovecot", "ksu", "polkit-1"]), [AsWhom::Either; 3]);
         assert!(Service::new("login").is_as_oneself() && !Service::new("sudo").is_as_oneself() && !Service::new("ksu").is_as_oneself());
     }
 

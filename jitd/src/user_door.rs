@@ -265,7 +265,9 @@ impl Service {
             && let Some(why) = self.about.engine.query(|snapshot| snapshot.no_record.map(ToOwned::to_owned)).await.ok().flatten()
         {
             let help = "try again in a moment; jit status says when it is there, and root's jit doctor what to do".to_owned();
-            return line.fail(FailureCode::Refused, format!("there is no record to look at: {why}"), Some(help)).await;
+            // Whoever waits looks again: a restart ends no wait, and least of all with the code of a denial.
+            let code = if matches!(ask.act, Act::Wait(_)) { FailureCode::Unreachable } else { FailureCode::Refused };
+            return line.fail(code, format!("there is no record to look at: {why}"), Some(help)).await;
         }
         self.act(line, actor, ask.act).await
     }

@@ -9,12 +9,12 @@ if [ "$1" = 1 ]; then
     # Whatever the presets say: a gate whose sockets are not there after a boot lets nobody in.
     systemctl enable jitd.socket jitd-user.socket jitd.service jit-rollback.path >/dev/null || :
 fi
-# As jitd reads it, who is not root, with the groups that systemd gives it. Nobody else is looked up; and where the name service does
-# not answer of jitd, a jitd that was started now would wait for it too.
+# As jitd reads it, who is not root, with the groups that systemd gives it. setpriv takes each number for a name first, which
+# the name service is asked for too; where it does not answer, a jitd that was started now would wait for it as well.
 valid() {
     groups=$(timeout 20 id -G jitd) || return 1
     groups="$groups $(systemctl show --property=SupplementaryGroups --value jitd.service 2>/dev/null)"
-    setpriv --reuid jitd --regid jitd --groups "$(echo $groups | tr ' ' ,)" env JIT_SOCKET=/nonexistent jit policy check >/dev/null 2>&1
+    timeout 20 setpriv --reuid jitd --regid jitd --groups "$(echo $groups | tr ' ' ,)" env JIT_SOCKET=/nonexistent jit policy check >/dev/null 2>&1
 }
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :

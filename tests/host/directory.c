@@ -4,7 +4,7 @@
  *   /run/directory/down        it cannot be asked, and says so, or finds nobody (-DDOWN)
  *   /run/directory/hold-NAME   it does not answer about this user while the file is there
  *   /run/directory/hold-groups it does not answer about any group while the file is there
- *   /run/directory/hold-jit    it answers the command jit nothing while the file is there
+ *   /run/directory/hold-jit    it answers the command jit, or whichever is named, nothing while the file is there
  *   /run/directory/cached      whose groups these are it knows all the same, and no names of groups (with -DDOWN=NSS_STATUS_NOTFOUND)
  * Everybody whose name is in /run/directory/contractors is in the group contractors, 4242. */
 #define _GNU_SOURCE
@@ -31,11 +31,11 @@ static int in_jitd(void) { return strcmp(program_invocation_short_name, "jitd") 
 
 static int down(void) { return in_jitd() && access("/run/directory/down", F_OK) == 0; }
 
-static int holds(const char *program)
+static int holds(void)
 {
     char line[256];
-    snprintf(line, sizeof line, "/run/directory/hold-%s", program);
-    return strcmp(program_invocation_short_name, program) == 0 && access(line, F_OK) == 0;
+    snprintf(line, sizeof line, "/run/directory/hold-%s", program_invocation_short_name);
+    return access(line, F_OK) == 0;
 }
 
 static enum nss_status found(struct group *group, char *buffer, size_t length)
@@ -55,7 +55,7 @@ enum nss_status FUNCTION(initgroups_dyn)(const char *user, gid_t gid, long *star
     enum nss_status known = NSS_STATUS_NOTFOUND;
     (void)gid;
     (void)limit;
-    while (holds("jit"))
+    while (holds())
         usleep(10000);
     if (in_jitd()) {
         snprintf(line, sizeof line, "/run/directory/hold-%s", user);
@@ -94,7 +94,7 @@ enum nss_status FUNCTION(getgrgid_r)(gid_t gid, struct group *group, char *buffe
 
 enum nss_status FUNCTION(getgrnam_r)(const char *name, struct group *group, char *buffer, size_t length, int *errnop)
 {
-    while (holds("jit") || (in_jitd() && access("/run/directory/hold-groups", F_OK) == 0))
+    while (holds() || (in_jitd() && access("/run/directory/hold-groups", F_OK) == 0))
         usleep(10000);
     if (strcasecmp(name, "contractors") == 0)
         return found(group, buffer, length);

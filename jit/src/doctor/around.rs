@@ -15,7 +15,7 @@ const PROGRAMS: [&str; 5] = ["/usr/bin/pkexec", "/usr/bin/run0", "/usr/bin/machi
 const SU: [&str; 2] = ["/usr/bin/su", "/bin/su"];
 
 /// Services by which people log in at the host itself.
-const CONSOLES: [&str; 6] = ["login", "gdm-password", "lightdm", "sddm", "lxdm", "xdm"];
+const CONSOLES: [&str; 10] = ["login", "gdm-password", "lightdm", "sddm", "lxdm", "xdm", "greetd", "ly", "slim", "plasmalogin"];
 
 /// What is said of these groups.
 pub const GROUPS_OF_ROOT: &str = "groups that are root";

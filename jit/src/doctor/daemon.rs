@@ -4,6 +4,7 @@ use super::{Check, health};
 use crate::chain::Chain;
 use crate::gate::sound;
 use crate::paths::{self, Paths};
+use crate::soon;
 use crate::talk::{Pace, Talk};
 use jit_core::policy::{Policy, load};
 use jit_core::time::WallTime;
@@ -11,8 +12,8 @@ use jit_proto::time::Moment;
 use jit_proto::user::{Act, EventFilter, UserAnswer};
 use nix::unistd::User;
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::process::{Command, Stdio};
+use std::io::{self, ErrorKind};
+use std::process::Command;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -58,6 +59,9 @@ pub fn policy(now: WallTime) -> Result<Policy, Vec<load::Mistake>> {
     paths::policy().and_then(|files| load::load(&files, around)).map(|(policy, _)| policy)
 }
 
+/// How the policy is looked at as jitd reads it.
+const AS_JITD: &str = "setpriv --reuid jitd --regid jitd --init-groups jit policy check";
+
 fn policy_on_disk(now: WallTime) -> Check {
     const NAME: &str = "policy";
     match policy(now) {
@@ -66,30 +70,41 @@ fn policy_on_disk(now: WallTime) -> Check {
             let remedy = format!("write a rule in {}; then jit reload", file.display());
             Check::wrong(NAME, "it is valid, and lets nobody in".to_owned(), &remedy)
         }
-        Ok(_) if !jitd_finds_it_valid() => Check::wrong(
-            NAME,
-            "it is valid for root, and not for the user jitd: at its next start jitd would let nobody in".to_owned(),
-            "setpriv --reuid jitd --regid jitd --init-groups jit policy check # says why: root's alone to write, and open to jitd or to a group that it is in",
-        ),
-        Ok(policy) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
+        Ok(policy) => match jitd_finds_it_valid() {
+            Ok(true) => Check::fine(NAME, &format!("it is valid, with {} rules", policy.rules())),
+            Ok(false) => Check::wrong(
+                NAME,
+                "it is valid for root, and not for the user jitd: at its next start jitd would let nobody in, unless it is in a group that only a directory knows".to_owned(),
+                &format!("{AS_JITD} # says why: root's alone to write, and open to jitd or to a group that it is in"),
+            ),
+            Err(why) => Check::wrong(
+                NAME,
+                format!("it is valid for root; whether it is for the user jitd, could not be found out: setpriv: {why}"),
+                &format!("{AS_JITD} # once the name service answers, which setpriv asks too"),
+            ),
+        },
         Err(mistakes) => Check::wrong(NAME, format!("it is not valid: {} to mend", mistakes.len()), "jit policy check"),
     }
 }
 
 /// Whether it is for whom it is read by: a mode may keep it from jitd, which runs by what it read before. Where there is no such
 /// user jitd is somebody else's to start.
-fn jitd_finds_it_valid() -> bool {
-    let Ok(Some(jitd)) = User::from_name("jitd") else { return true };
-    let (Ok(jit), groups) = (std::env::current_exe(), groups_of_jitd()) else { return true };
+///
+/// # Errors
+/// setpriv did not end, or not start.
+fn jitd_finds_it_valid() -> io::Result<bool> {
+    let Ok(Some(jitd)) = User::from_name("jitd") else { return Ok(true) };
+    let (Ok(jit), groups) = (std::env::current_exe(), groups_of_jitd()) else { return Ok(true) };
     let mut check = Command::new("setpriv");
     check.arg(format!("--reuid={}", jitd.uid)).arg(format!("--regid={}", jitd.gid));
     check.arg(if groups.is_empty() { "--clear-groups".to_owned() } else { format!("--groups={}", groups.join(",")) });
-    // Nobody is looked up, which could take its time.
-    check.arg(jit).args(["policy", "check"]).env("JIT_SOCKET", "/nonexistent").stdin(Stdio::null());
-    match check.output() {
-        Ok(output) => output.status.success(),
+    check.arg(jit).args(["policy", "check"]).env("JIT_SOCKET", "/nonexistent");
+    // It takes a number for a name first, and asks every source for that.
+    match soon::output(&mut check) {
+        Ok(output) => Ok(output.status.success()),
         // Without that program nobody can say.
-        Err(error) => error.kind() == ErrorKind::NotFound,
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

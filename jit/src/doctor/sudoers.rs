@@ -3,6 +3,7 @@
 //! sudo's own cvtsudoers(1) reads the file, includes and aliases too. What LDAP or SSSD add to it is not seen.
 
 use super::Check;
+use crate::soon;
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::process::Command;
@@ -15,13 +16,14 @@ const REMEDY: &str = "take it out of sudoers (visudo): with it sudo skips the ga
 
 /// Looks at the sudoers of this host.
 pub fn check() -> Check {
-    let sudo = Command::new("sudo").arg("--version").output();
+    // Both may ask the name service: sudo who is in root's groups, cvtsudoers for whom a line is.
+    let sudo = soon::output(Command::new("sudo").arg("--version"));
     let sudo_rs = sudo.as_ref().ok().and_then(|output| String::from_utf8_lossy(&output.stdout).strip_prefix("sudo-rs ").map(of_sudo_rs));
     let sudo_rs = match sudo_rs {
         Some(old) if !old.ok => return old,
         new_or_none => new_or_none,
     };
-    let read = Command::new("cvtsudoers").args(["-e", "-f", "json", "-s", "privileges", FILE]).output();
+    let read = soon::output(Command::new("cvtsudoers").args(["-e", "-f", "json", "-s", "privileges", FILE]));
     let settings = match read {
         Ok(output) if output.status.success() => serde_json::from_slice::<Value>(&output.stdout).map_err(|error| error.to_string()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),

@@ -4,8 +4,8 @@ use crate::doctor::{Check, host, last_door, policy_in_force};
 use crate::gate::Places;
 use crate::paths::{self, Paths};
 use crate::talk::Talk;
-use jit_core::name::Service;
-use jit_core::policy::{GrantRule, Policy, Principal, load};
+use jit_core::name::{AsWhom, RunAs, Service};
+use jit_core::policy::{GrantRule, Policy, Principal, Scope, load};
 use jit_core::time::WallTime;
 use jit_host::accounts;
 use jit_proto::breakglass;
@@ -30,8 +30,6 @@ pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
         host::processes(),
         another_way(service),
     ];
-    let places = Places::default();
-    checks.extend(last_door(&|name: &str| std::fs::read(places.pam.join(name)).ok()));
     if service == "sshd" {
         checks.push(use_pam());
     }
@@ -165,19 +163,27 @@ fn policy(service: &str, now: WallTime) -> Check {
     if lets_somebody_in(&policy, &Service::new(service)) {
         return Check::fine(NAME, "it is valid, and lets somebody in");
     }
-    let found = format!("no rule for {service} that somebody can ask under and somebody can approve");
     let file = Paths::of_this_host().unwrap_or_default().policy;
+    if rules_for(&policy, &Service::new(service)).next().is_some() {
+        let found =
+            format!("no rule for {service} lets anybody in as themselves, as whom everybody comes in where a daemon of root's asks");
+        return Check::wrong(NAME, found, &format!("write \"self\" into `as` of one in {}; then jit reload", file.display()));
+    }
+    let found = format!("no rule for {service} that somebody can ask under and somebody can approve");
     Check::wrong(NAME, found, &format!("write one in {}, or name existing users and groups in it; then jit reload", file.display()))
 }
 
-/// Whether there is a rule for this service, with people behind every name that it needs.
+/// Whether somebody comes in under a rule for this service. Where it may be a daemon of root's, everybody comes in as themselves.
 fn lets_somebody_in(policy: &Policy, service: &Service) -> bool {
-    let usable = |rule: &GrantRule| {
-        let covers = rule.scope.on.iter().any(|on| on.covers(service));
-        covers && somebody(&rule.scope.who) && rule.stages.iter().all(|stage| somebody(&stage.by))
-    };
-    policy.grants.iter().any(usable)
-        || policy.legacy.iter().any(|rule| rule.scope.on.iter().any(|on| on.covers(service)) && somebody(&rule.scope.who))
+    rules_for(policy, service).any(|run_as| service.as_whom() != AsWhom::Either || run_as.contains(&RunAs::Oneself))
+}
+
+/// The rules for this service with people behind every name that they need: as whom each lets in.
+fn rules_for<'a>(policy: &'a Policy, service: &'a Service) -> impl Iterator<Item = &'a [RunAs]> {
+    let is_for = |scope: &Scope| scope.on.iter().any(|on| on.covers(service)) && somebody(&scope.who);
+    let usable = move |rule: &&GrantRule| is_for(&rule.scope) && rule.stages.iter().all(|stage| somebody(&stage.by));
+    let granted = policy.grants.iter().filter(usable).map(|rule| rule.run_as.as_slice());
+    granted.chain(policy.legacy.iter().filter(move |rule| is_for(&rule.scope)).map(|rule| rule.run_as.as_slice()))
 }
 
 fn somebody(principals: &[Principal]) -> bool {
@@ -224,6 +230,15 @@ pub fn reservation() -> Option<String> {
             "Root has no password: {BREAKGLASS} lets in while jitd is away, and not while it is up without a valid policy or a record. Then a rescue image is the only way."
         )
     })
+}
+
+/// What is wrong with root's last door. It is no worse by another service's lines, which whoever took them out must be able to put back.
+#[must_use]
+pub fn door_that_shuts() -> Option<String> {
+    let places = Places::default();
+    let shut = last_door(&|name: &str| std::fs::read(places.pam.join(name)).ok()).filter(|check| !check.ok)?;
+    let remedy = shut.remedy.map(|remedy| format!(" Do this: {remedy}")).unwrap_or_default();
+    Some(format!("Warning: {}: {}.{remedy}", shut.name, shut.found))
 }
 
 /// Whether this name is an account's, and the one that the module would find for whoever comes: sudo and su are called by a
@@ -283,5 +298,23 @@ pub fn asks_pam(options: &[String]) -> Result<(), NotAsked> {
             let trial = ["sshd -T"].into_iter().chain(options.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
             not(format!("{trial} does not say how it is set"), format!("{trial} # as root, says why"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_a_service_that_may_be_a_daemons_only_a_rule_with_self_lets_somebody_in() {
+        let lets_in = |service: &str, run_as: &str| {
+            let rule = format!("name = \"all\"\nwho = [\"any\"]\non = [\"{service}\"]\n{run_as}\napprove = []\n");
+            let file = load::PolicyFile { file: "policy.toml".to_owned(), text: format!("version = 1\n[[grant]]\n{rule}") };
+            let around = load::Around { now: WallTime::parse("2026-11-23T12:00:00Z").unwrap(), zone: None };
+            lets_somebody_in(&load::load(&[file], around).unwrap().0, &Service::new(service))
+        };
+        assert_eq!(["dovecot", "polkit-1", "ksu"].map(|service| lets_in(service, "")), [false; 3]);
+        assert!(lets_in("dovecot", "as = [\"self\"]") && lets_in("dovecot", "as = [\"root\", \"self\"]"));
+        assert_eq!(["sudo", "sshd", "lxdm", "greetd"].map(|service| lets_in(service, "")), [true; 4]);
     }
 }

@@ -72,8 +72,11 @@ pub fn granted(clock: Clock, reader: Reader, request: &RequestView, grant: Optio
 /// What was granted is over already, whoever hears of it.
 fn over(clock: Clock, reader: Reader, request: &RequestView, ended: &EndView) -> String {
     let id = request.grant_id.as_deref().map_or_else(|| "G-...".to_owned(), safe);
+    // By the same clock, jitd's.
+    let too_late = request.decided.as_ref().is_none_or(|decided| ended.at <= decided.at);
     let said = match request.extends {
-        Some(_) => format!("{id} ended before this was on record, and stays ended."),
+        Some(_) if too_late => format!("{id} ended before this was on record, and stays ended."),
+        Some(_) => format!("{id} was made longer, and ended at {}.", clock.short(ended.at)),
         None => format!("{id} was granted, and ended at {}.", clock.short(ended.at)),
     };
     match reader {
@@ -254,6 +257,16 @@ mod tests {
         // Whoever waits for it, and whoever approves it, hears the same.
         assert_eq!(granted(clock(), Reader::Holder, &request, Some(&ended())), format!("{said} Ask anew: jit request sudo"));
         assert_eq!(granted(clock(), Reader::Other, &request, Some(&ended())), said);
+    }
+
+    #[test]
+    fn an_extension_that_did_its_work_is_told_as_such_once_the_grant_has_ended() {
+        let request = RequestView { for_s: 3600, extends: Some("G-0123ABCD".to_owned()), ..sample::granted() };
+        let at = |at| GrantView { ended: Some(EndView { at, by: None, note: None }), ..sample::grant() };
+        let later = at(sample::grant().until);
+        assert_eq!(granted(clock(), Reader::Other, &request, Some(&later)), "G-0123ABCD was made longer, and ended at 15:00.");
+        let just_then = at(request.decided.as_ref().unwrap().at);
+        assert!(granted(clock(), Reader::Other, &request, Some(&just_then)).starts_with("G-0123ABCD ended before this was on record"));
     }
 
     fn ended() -> GrantView {

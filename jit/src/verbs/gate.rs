@@ -123,8 +123,8 @@ pub fn enable(context: &Context, args: &EnableArgs) -> Ended {
             if !sound::has_systemd() {
                 context.out.say(NO_SYSTEMD)?;
             }
-            if let Some(reservation) = sound::reservation() {
-                context.out.say(&reservation)?;
+            for said in [sound::door_that_shuts(), sound::reservation()].into_iter().flatten() {
+                context.out.say(&said)?;
             }
         }
     }
