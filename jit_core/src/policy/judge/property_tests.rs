@@ -190,7 +190,7 @@ impl Facts {
         by(Made::Deny, Answer::Deny)
             .or_else(|| by(Made::Login, Answer::Grant))
             .or_else(|| by(Made::Legacy, Answer::Grant))
-            .or_else(|| self.asks(rules).map(|rule| (Answer::Request, Some(rule))))
+            .or_else(|| self.asks(rules).filter(|_| self.is_good_here(rules, Made::Grant)).map(|rule| (Answer::Request, Some(rule))))
             .or_else(|| by(Made::Emergency, Answer::Emergency))
             .unwrap_or((Answer::None, None))
     }
