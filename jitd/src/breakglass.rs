@@ -98,15 +98,16 @@ impl Log {
 impl Log {
     /// Says why nothing of it reaches the record, once, and again when that changes. One that is not there has nothing in it.
     async fn say(&self, error: Option<&io::Error>, engine: &Handle) {
+        let path = self.path.display();
+        let why = error.filter(|error| error.kind() != io::ErrorKind::NotFound).map(|error| format!("{path}: {error}"));
+        if self.meter.breakglass_unread() == why {
+            return;
+        }
         // Said where it can be recorded: what is said to no record is not said again.
         if engine.query(|snapshot| snapshot.no_record.is_some()).await.unwrap_or(true) {
             return;
         }
-        let path = self.path.display();
-        let why = error.filter(|error| error.kind() != io::ErrorKind::NotFound).map(|error| format!("{path}: {error}"));
-        if self.meter.breakglass_is(why.clone()) == why {
-            return;
-        }
+        self.meter.breakglass_is(why.clone());
         let Some(why) = why else {
             eprintln!("jitd: {path} is read again");
             return engine.record(back()).await;

@@ -127,9 +127,9 @@ impl Meter {
         }
     }
 
-    /// Notes why the log of break-glass entries cannot be read, if it cannot, and answers what was noted before.
-    pub fn breakglass_is(&self, unread: Option<String>) -> Option<String> {
-        std::mem::replace(&mut *self.breakglass_unread.lock().unwrap_or_else(PoisonError::into_inner), unread)
+    /// Notes why the log of break-glass entries cannot be read, if it cannot.
+    pub fn breakglass_is(&self, unread: Option<String>) {
+        *self.breakglass_unread.lock().unwrap_or_else(PoisonError::into_inner) = unread;
     }
 
     /// Why the log of break-glass entries cannot be read, if it cannot.

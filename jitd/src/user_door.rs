@@ -33,7 +33,7 @@ use jit_core::refusal::{Code, Refusal};
 use jit_proto::frame;
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk};
 use jit_proto::view::{Failure, FailureCode};
-use kind::{begins_something, changes_something, shows_the_record};
+use kind::Kind;
 use nix::sys::socket::{MsgFlags, send};
 use peer::Peer;
 use std::os::fd::AsRawFd;
@@ -192,6 +192,14 @@ fn failure_of(refusal: &Refusal) -> Failure {
     Failure { code, message: refusal.to_string(), help: refusal.help(), rule: refusal.rule().map(ToString::to_string) }
 }
 
+/// Says that there is nothing to be shown. Whoever waits looks again: a restart ends no wait, and least of all with the code of a
+/// denial.
+async fn no_record(line: &mut Line, act: &Act, why: &str) -> Result<(), Gone> {
+    let code = if matches!(act, Act::Wait(_)) { FailureCode::Unreachable } else { FailureCode::Refused };
+    let help = "try again in a moment; jit status says when it is there, and root's jit doctor what to do".to_owned();
+    line.fail(code, format!("there is no record to look at: {why}"), Some(help)).await
+}
+
 /// Nobody is known to act, on the wire.
 fn unknown(why: &peer::Unknown) -> Failure {
     Failure { code: FailureCode::Refused, message: why.to_string(), help: None, rule: None }
@@ -253,21 +261,22 @@ impl Service {
             Ok(actor) => actor,
             Err(why) => return line.send(&UserAnswer::Failed(unknown(&why))).await,
         };
-        if changes_something(&ask.act) && !self.about.acts.allow(actor.subject.uid, Instant::now()) {
+        let kind = Kind::of(&ask.act);
+        if kind.changes_something() && !self.about.acts.allow(actor.subject.uid, Instant::now()) {
             return line.refuse(&Refusal::TooOften { most: ACTS_A_MINUTE }).await;
         }
-        if let Some((begins, reason)) = begins_something(&ask.act)
-            && let Err(refusal) = self.about.acts.begin(actor.subject.uid, begins, reason, Instant::now())
-        {
-            return line.refuse(&refusal).await;
-        }
-        if shows_the_record(&ask.act)
-            && let Some(why) = self.about.engine.query(|snapshot| snapshot.no_record.map(ToOwned::to_owned)).await.ok().flatten()
-        {
-            let help = "try again in a moment; jit status says when it is there, and root's jit doctor what to do".to_owned();
-            // Whoever waits looks again: a restart ends no wait, and least of all with the code of a denial.
-            let code = if matches!(ask.act, Act::Wait(_)) { FailureCode::Unreachable } else { FailureCode::Refused };
-            return line.fail(code, format!("there is no record to look at: {why}"), Some(help)).await;
+        match kind {
+            Kind::Begins(begins, reason) => {
+                if let Err(refusal) = self.about.acts.begin(actor.subject.uid, begins, reason, Instant::now()) {
+                    return line.refuse(&refusal).await;
+                }
+            }
+            Kind::ShowsTheRecord => {
+                if let Some(why) = self.about.engine.query(|snapshot| snapshot.no_record.map(ToOwned::to_owned)).await.ok().flatten() {
+                    return no_record(line, &ask.act, &why).await;
+                }
+            }
+            Kind::Changes | Kind::Shows => {}
         }
         self.act(line, actor, ask.act).await
     }

@@ -6,7 +6,7 @@ use crate::actor::Actor;
 use crate::engine::fixture::{World, actor, wish};
 use crate::engine::{Admission, Command, Reply, Why, Wish};
 use crate::id::RequestId;
-use crate::name::{GroupName, UserName};
+use crate::name::{GroupName, RuleName, UserName};
 use crate::request::Request;
 use crate::subject::{Entry, Groups, Phase};
 use proptest::prelude::*;

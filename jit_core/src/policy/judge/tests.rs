@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::fixture::{POLICY, subject};
+use crate::name::RuleName;
 use crate::policy::load::{Around, PolicyFile, load};
 use crate::subject::Groups;
 
