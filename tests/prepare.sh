@@ -20,6 +20,8 @@ need script bsdutils
 need hostname hostname
 need /usr/include/security/pam_modules.h libpam0g-dev
 if [ "${with_tests:-}" = yes ]; then
+    need c++ build-essential
+    need systemd-analyze systemd
     need valgrind valgrind
     need cron cron
     need sqlite3 sqlite3
@@ -44,8 +46,8 @@ if [ -n "$missing" ]; then
     # No service may start on this machine because of us.
     policy=/usr/sbin/policy-rc.d
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; ours=yes; }
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/dev/null
-    installed=$?
+    installed=0 # Whoever sources this has set -e: what fails must not end it before that file is gone again.
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/dev/null || installed=$?
     [ "${ours:-}" = yes ] && rm -f $policy
     [ $installed = 0 ] || { echo "apt-get could not install:$missing" >&2; exit 1; }
 fi
@@ -54,8 +56,8 @@ fi
 sudo_rs=0.2.15
 if [ "${with_tests:-}" = yes ] && [ "$(target/host-programs/bin/sudo --version 2>/dev/null)" != "sudo-rs $sudo_rs" ]; then
     echo "building sudo-rs $sudo_rs, for the tests"
-    cargo install --quiet --locked --root target/host-programs sudo-rs@$sudo_rs 2>/dev/null || {
-        echo "sudo-rs cannot be built" >&2
+    said=$(cargo install --quiet --locked --root target/host-programs sudo-rs@$sudo_rs 2>&1) || {
+        printf '%s\nsudo-rs cannot be built\n' "$said" >&2
         exit 1
     }
 fi
