@@ -37,10 +37,10 @@ impl Remedy {
         if let Some(run_as) = named {
             return requested(run_as).or_else(|| taken(run_as));
         }
-        let requestable = policy.requestable_by(question.subject, question.at).filter(|(_, service)| service.covers(question.service));
-        let takeable = policy.takeable_by(question.subject, question.at).filter(|(_, service)| service.covers(question.service));
-        let request = once(&root).chain(requestable.flat_map(|(rule, _)| &rule.run_as)).find_map(requested);
-        request.or_else(|| once(&root).chain(takeable.flat_map(|(rule, _)| &rule.run_as)).find_map(taken))
+        let requestable = policy.requestable_by(question.subject, question.at).filter(|(_, service, _)| service.covers(question.service));
+        let takeable = policy.takeable_by(question.subject, question.at).filter(|(_, service, _)| service.covers(question.service));
+        let request = once(&root).chain(requestable.map(|(_, _, run_as)| run_as)).find_map(requested);
+        request.or_else(|| once(&root).chain(takeable.map(|(_, _, run_as)| run_as)).find_map(taken))
     }
 
     /// The rule under which they may ask; an emergency is nobody's to approve.

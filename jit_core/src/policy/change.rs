@@ -1,25 +1,23 @@
 //! What a new policy makes possible, and what ceases to be: for the record, and for an alert.
 //!
 //! A policy is taken apart into sentences, one for each principal, service and run-as user of a rule, with every
-//! condition in it. A sentence that is new is something that became possible. So every change that could widen access
-//! is found, also one that only loosens a condition; one that only tightens it is named on both sides. A rule that comes
-//! to decide where another one decided before it is found by the order of both.
+//! condition in it. A sentence that is new is something that became possible, and so is one of a `[[deny]]` that went. So
+//! every change that could widen access is found, also one that only loosens a condition; one that only tightens a condition
+//! is named on both sides. A rule that comes to decide where another one decided before it is found by the order of both.
 
 mod order;
 
-use super::{AtExpiry, GrantRule, Policy, Principal, Require, Scope, SessionRule, Stage, Starts};
+use super::{AtExpiry, GrantRule, Person, Policy, Principal, Require, Scope, SessionRule, Stage, Starts};
 use crate::name::{RunAs, Service};
 use crate::text;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// The most sentences that are recorded of each side.
 const MOST: usize = 40;
 /// The longest list in a sentence, in bytes, and how many names of a longer one are in it.
 const LONGEST_LIST: usize = 400;
 const FIRST_NAMES: usize = 5;
-/// The longest list of what is not possible, in bytes: who was taken out of a usual one can be seen by both sides.
-const LONGEST_EXCEPTION: usize = 32 * 1024;
 
 /// What became possible, and what ceased to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,17 +29,23 @@ pub struct Change {
 }
 
 impl Change {
-    /// From one policy to another; from none, everything is new.
+    /// From one policy to another; from none, everything is new that is possible.
     #[must_use]
     pub fn between(old: Option<&Policy>, new: &Policy) -> Self {
-        let (before, after) = (old.map(sentences).unwrap_or_default(), sentences(new));
-        let uncovered = old.map(|old| order::uncovered(old, new)).unwrap_or_default();
-        Self { became: cut(after.difference(&before).chain(&uncovered)), ceased: cut(before.difference(&after)) }
+        let after = allowed(new);
+        let Some(old) = old else { return Self { became: cut(after), ceased: Vec::new() } };
+        let before = allowed(old);
+        let (denied_before, denied_after) = (denied(old), denied(new));
+        let freed = denied_before.difference(&denied_after).map(|what| format!("{what}, no longer denied"));
+        let bound = denied_after.difference(&denied_before).map(|what| format!("{what}, now denied"));
+        let became = freed.chain(apart(old, new)).chain(after.difference(&before).cloned()).chain(order::uncovered(old, new));
+        let ceased = bound.chain(apart(new, old)).chain(before.difference(&after).cloned());
+        Self { became: cut(became), ceased: cut(ceased) }
     }
 }
 
-fn cut<'a>(sentences: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut all: Vec<_> = sentences.cloned().collect();
+fn cut(sentences: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<_> = sentences.into_iter().collect();
     let more = all.len().saturating_sub(MOST);
     all.truncate(MOST);
     if more > 0 {
@@ -50,22 +54,41 @@ fn cut<'a>(sentences: impl Iterator<Item = &'a String>) -> Vec<String> {
     all
 }
 
-/// Everything that a policy makes possible.
-fn sentences(policy: &Policy) -> BTreeSet<String> {
+/// Everything that a policy denies: `group:x may sshd as anybody by contractors-weekend`.
+fn denied(policy: &Policy) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for rule in &policy.denies {
+        each(&rule.scope, rule.run_as.as_deref(), |_, _, what| {
+            all.insert(format!("{what} by {}", rule.name));
+        });
+    }
+    all
+}
+
+/// Whose accounts are one human's in the one policy and not in the other: there they may approve for one another, as far as rules
+/// name them.
+fn apart(one: &Policy, other: &Policy) -> impl Iterator<Item = String> {
+    let place =
+        |(place, person): (usize, &'_ Person)| person.accounts.iter().map(move |account| (account.clone(), place)).collect::<Vec<_>>();
+    let places: HashMap<_, _> = other.persons.iter().enumerate().flat_map(place).collect();
+    let are_apart = move |person: &&Person| {
+        let mut there = person.accounts.iter().map(|account| places.get(account));
+        let first = there.next().flatten();
+        first.is_none() || there.any(|place| place != first)
+    };
+    one.persons.iter().filter(are_apart).map(|person| {
+        let accounts: Vec<_> = person.accounts.iter().map(ToString::to_string).collect();
+        format!("{} may approve for one another", in_few(&accounts))
+    })
+}
+
+/// Everything that a policy makes possible, but for what it denies.
+fn allowed(policy: &Policy) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let mut say = |sentence: String| {
         all.insert(sentence);
     };
     policy.auditors.iter().for_each(|who| say(format!("{who} sees everything")));
-    // Who is known to be one human cannot approve for the other: that two are not is what becomes possible.
-    let persons: BTreeSet<_> =
-        policy.persons.iter().map(|person| person.accounts.iter().map(ToString::to_string).collect::<Vec<_>>()).collect();
-    if persons.is_empty() {
-        say("any two accounts may approve for one another, as far as rules name them".to_owned());
-    } else {
-        let known: Vec<_> = persons.iter().map(|accounts| accounts.join("=")).collect();
-        say(format!("any two accounts may approve for one another, as far as rules name them, but for {}", exceptions(&known, ", ")));
-    }
     for rule in &policy.grants {
         let how = format!("by {}: {}", rule.name, conditions(rule));
         each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
@@ -93,14 +116,6 @@ fn sentences(policy: &Policy) -> BTreeSet<String> {
         let how = format!("without asking by {}, until {}", rule.name, rule.until().day());
         each(&rule.scope, Some(&rule.run_as), |_, _, what| say(format!("{what} {how}")));
     }
-    // What a deny takes away is possible where there is none: its absence is named by its presence on the other side.
-    let denies = policy.denies.iter().map(|rule| {
-        let mut whom = Vec::new();
-        each(&rule.scope, rule.run_as.as_deref(), |_, _, what| whom.push(what));
-        format!("{} ({})", rule.name, exceptions(&whom, "; "))
-    });
-    let denies: Vec<_> = denies.collect();
-    say(if denies.is_empty() { "nothing is denied".to_owned() } else { format!("nothing is denied but {}", exceptions(&denies, ", ")) });
     all
 }
 
@@ -117,16 +132,6 @@ fn in_few(names: &[String]) -> String {
         return all;
     }
     format!("{} ({})", text::any_of_first(FIRST_NAMES, names.to_vec()), digest(&all))
-}
-
-/// The same of what a sentence excepts, which is all of that in the whole policy.
-fn exceptions(parts: &[String], between: &str) -> String {
-    let all = parts.join(between);
-    if all.len() <= LONGEST_EXCEPTION {
-        return all;
-    }
-    let (first, more) = parts.split_at_checked(FIRST_NAMES).unwrap_or((parts, &[]));
-    format!("{}{between}and {} more ({})", first.join(between), more.len(), digest(&all))
 }
 
 fn digest(all: &str) -> String {

@@ -163,6 +163,13 @@ fn denies(rule: &DenyRule, question: Question<'_>, remote: Option<Remote>) -> Re
     Ok(groups.or(address).or(time))
 }
 
+/// For which services a rule gives something, and as whom at each.
+fn parts<'a>(scope: &'a Scope, run_as: &'a [RunAs]) -> impl Iterator<Item = (&'a Service, &'a RunAs)> {
+    let oneself = || std::slice::from_ref(&RunAs::Oneself);
+    let targets = move |service: &Service| if service.is_as_oneself() { oneself() } else { run_as };
+    scope.on.iter().flat_map(move |service| targets(service).iter().map(move |target| (service, target)))
+}
+
 fn as_allowed(allowed: &[RunAs], question: Question<'_>) -> Result<(), Mismatch> {
     let oneself = question.service.is_as_oneself();
     match question.run_as {
@@ -373,24 +380,32 @@ impl Policy {
         self.repetitive.about(question.subject).filter(move |rule| repeats(rule, question, remote).is_ok())
     }
 
-    /// All rules under which the subject may request something now.
-    pub fn requestable_by<'a>(&'a self, subject: &'a Subject, at: WallTime) -> impl Iterator<Item = (&'a GrantRule, &'a Service)> {
+    /// What the subject may request now: by which rule, for which service, as whom.
+    pub fn requestable_by<'a>(
+        &'a self,
+        subject: &'a Subject,
+        at: WallTime,
+    ) -> impl Iterator<Item = (&'a GrantRule, &'a Service, &'a RunAs)> {
         self.grants.about(subject).flat_map(move |rule| {
-            rule.scope.on.iter().filter_map(move |service| {
-                let question = Question { subject, service, run_as: None, at };
+            parts(&rule.scope, &rule.run_as).filter_map(move |(service, run_as)| {
+                let question = Question { subject, service, run_as: Some(run_as), at };
                 let free = self.denied_by(question, None).is_none();
-                (free && requestable(rule, question, Wanted::default()).is_ok()).then_some((rule, service))
+                (free && requestable(rule, question, Wanted::default()).is_ok()).then_some((rule, service, run_as))
             })
         })
     }
 
-    /// All rules under which the subject may take an emergency now.
-    pub fn takeable_by<'a>(&'a self, subject: &'a Subject, at: WallTime) -> impl Iterator<Item = (&'a EmergencyRule, &'a Service)> {
+    /// The emergencies that the subject may take now: by which rule, for which service, as whom.
+    pub fn takeable_by<'a>(
+        &'a self,
+        subject: &'a Subject,
+        at: WallTime,
+    ) -> impl Iterator<Item = (&'a EmergencyRule, &'a Service, &'a RunAs)> {
         self.emergencies.about(subject).flat_map(move |rule| {
-            rule.scope.on.iter().filter_map(move |service| {
-                let question = Question { subject, service, run_as: None, at };
+            parts(&rule.scope, &rule.run_as).filter_map(move |(service, run_as)| {
+                let question = Question { subject, service, run_as: Some(run_as), at };
                 let free = self.denied_by(question, None).is_none();
-                (free && takeable(rule, question, None).is_ok()).then_some((rule, service))
+                (free && takeable(rule, question, None).is_ok()).then_some((rule, service, run_as))
             })
         })
     }

@@ -29,7 +29,7 @@ fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {
     let me = &actor.subject;
     let viewer = views::viewer(me, policy);
     let may_request: Vec<MayView> =
-        policy.requestable_by(me, snapshot.now.wall).flat_map(|(rule, service)| views::may(rule, service.as_str())).collect();
+        policy.requestable_by(me, snapshot.now.wall).map(|(rule, service, run_as)| views::may(rule, service, run_as)).collect();
     let waits_for_me = snapshot.state.pending().filter(|pending| viewer.may_approve_now(pending));
     StatusView {
         user: me.name.to_string(),
@@ -39,7 +39,7 @@ fn status_of(snapshot: &Snapshot<'_>, actor: &Actor) -> StatusView {
         may_request,
         may_emergency: policy
             .takeable_by(me, snapshot.now.wall)
-            .flat_map(|(rule, service)| views::may_take(rule, service.as_str()))
+            .map(|(rule, service, run_as)| views::may_take(rule, service, run_as))
             .collect(),
         to_approve: waits_for_me.map(|pending| pending.ask.id.to_string()).collect(),
         to_review: snapshot.state.emergencies().filter(|taken| viewer.may_review_now(taken)).map(|taken| taken.grant.to_string()).collect(),

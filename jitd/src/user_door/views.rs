@@ -153,19 +153,16 @@ pub fn live(live: &LiveGrant, state: &State, now: Now) -> GrantView {
     grant_in(&Grant::Live(live.clone()), state, now)
 }
 
-pub fn may_take(rule: &EmergencyRule, service: &str) -> impl Iterator<Item = MayView> {
-    let targets: Vec<_> =
-        if Service::new(service).is_as_oneself() { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
-    let service = service.to_owned();
-    targets.into_iter().map(move |run_as| MayView {
+pub fn may_take(rule: &EmergencyRule, service: &Service, run_as: &RunAs) -> MayView {
+    MayView {
         rule: rule.name.to_string(),
-        service: service.clone(),
-        run_as,
+        service: service.as_str().to_owned(),
+        run_as: run_as.to_string(),
         default_s: rule.default.as_secs(),
         max_s: rule.max.as_secs(),
         reason_required: true,
         approvers: Vec::new(),
-    })
+    }
 }
 
 pub fn session(session: &Session, state: &State) -> SessionView {
@@ -196,20 +193,16 @@ pub fn session(session: &Session, state: &State) -> SessionView {
     }
 }
 
-pub fn may(rule: &GrantRule, service: &str) -> impl Iterator<Item = MayView> {
-    let approvers: Vec<_> = rule.stages.first().map(|stage| stage.by.iter().map(Principal::to_string).collect()).unwrap_or_default();
-    let targets: Vec<_> =
-        if Service::new(service).is_as_oneself() { vec!["self".to_owned()] } else { rule.run_as.iter().map(ToString::to_string).collect() };
-    let service = service.to_owned();
-    targets.into_iter().map(move |run_as| MayView {
+pub fn may(rule: &GrantRule, service: &Service, run_as: &RunAs) -> MayView {
+    MayView {
         rule: rule.name.to_string(),
-        service: service.clone(),
-        run_as,
+        service: service.as_str().to_owned(),
+        run_as: run_as.to_string(),
         default_s: rule.default.as_secs(),
         max_s: rule.max.as_secs(),
         reason_required: rule.reason.required,
-        approvers: approvers.clone(),
-    })
+        approvers: rule.stages.first().map(|stage| stage.by.iter().map(Principal::to_string).collect()).unwrap_or_default(),
+    }
 }
 
 /// What is asked for: `sudo as root`, `ssh`.

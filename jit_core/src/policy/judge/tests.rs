@@ -220,24 +220,26 @@ fn what_an_explanation_says_of_a_maximum_a_time_and_a_way_to_start_is_what_the_r
 
 #[test]
 fn what_one_may_ask_for_now_is_listed_by_rule_and_service_without_what_is_forbidden() {
-    let text =
-        format!("{EVERY_KIND}[[deny]]\nname = \"no-su\"\nwho = [\"user:alice\"]\non = [\"su\"]\n").replace("not = [\"user:bob\"]\n", "");
+    let text = format!("{EVERY_KIND}[[deny]]\nname = \"no-su\"\nwho = [\"user:alice\"]\non = [\"su\"]\n")
+        .replace("not = [\"user:bob\"]\n", "as = [\"root\", \"mail\"]\n");
     let policy = read(&text);
     let at = |name: &str, time: &str| {
         let (subject, time) = (subject(name), WallTime::parse(time).unwrap());
-        let requests = policy.requestable_by(&subject, time).map(|(rule, service)| format!("{} {}", rule.name, service.as_str()));
-        let emergencies = policy.takeable_by(&subject, time).map(|(rule, service)| format!("{} {}", rule.name, service.as_str()));
+        let said = |rule: &RuleName, service: &Service, run_as: &RunAs| format!("{rule} {} as {run_as}", service.as_str());
+        let requests = policy.requestable_by(&subject, time).map(|(rule, service, run_as)| said(&rule.name, service, run_as));
+        let emergencies = policy.takeable_by(&subject, time).map(|(rule, service, run_as)| said(&rule.name, service, run_as));
         requests.chain(emergencies).collect::<Vec<_>>()
     };
-    assert_eq!(at("alice", NOON), ["short sudo"]);
-    assert_eq!(at("bob", NOON), ["short sudo", "short su"], "and nothing that starts at login");
-    assert_eq!(at("bob", "2026-11-23T09:00:00Z"), ["short sudo", "short su", "oncall sudo"]);
-    assert_eq!(at("erin", "2026-11-23T09:00:00Z"), ["oncall sudo"]);
+    assert_eq!(at("alice", NOON), ["short sudo as root"], "another rule forbids it as mail");
+    assert_eq!(at("bob", NOON), ["short sudo as root", "short su as root", "short su as mail"], "and nothing that starts at login");
+    let early = ["short sudo as root", "short su as root", "short su as mail", "oncall sudo as root"];
+    assert_eq!(at("bob", "2026-11-23T09:00:00Z"), early);
+    assert_eq!(at("erin", "2026-11-23T09:00:00Z"), ["oncall sudo as root"]);
     assert_eq!(at("postgres", NOON), [""; 0]);
-    let denied = read(&text.replace("as = [\"mail\"]\n", ""));
+    let denied = read(&text.replace("\nas = [\"mail\"]\n", "\n"));
     let bob = subject("bob");
     let time = WallTime::parse("2026-11-23T09:00:00Z").unwrap();
-    assert_eq!(denied.requestable_by(&bob, time).map(|(_, service)| service.as_str()).collect::<Vec<_>>(), ["su"]);
+    assert_eq!(denied.requestable_by(&bob, time).map(|(_, service, _)| service.as_str()).collect::<Vec<_>>(), ["su", "su"]);
     assert_eq!(denied.takeable_by(&bob, time).count(), 0);
 }
 
