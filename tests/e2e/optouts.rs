@@ -91,6 +91,10 @@ fn a_review_that_nobody_does_is_overdue_and_said_and_an_exit_code() {
     let optouts = host.root().run("jit optouts --json").exits(1).json();
     assert_eq!(optouts["optouts"][0]["reviews_due"], 1);
     host.user("bob").run("jit optouts").exits(1).says("only auditors and root");
+    // It waits for its review also where no policy is in force.
+    host.write("/etc/jit/policy.toml", "nonsense\n");
+    host.jitd().restart();
+    host.root().run("jit optouts").exits(1).says("1 overdue");
 }
 
 #[test]
