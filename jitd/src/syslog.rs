@@ -1,13 +1,15 @@
 //! Lines to syslog, over a socket of our own.
 //!
-//! The syslog crate writes the lines; it does not send them: it never reconnects after syslogd restarts,
+//! The syslog crate says what priorities are; it does not send: it never reconnects after syslogd restarts,
 //! and blocks when the reader stalls. Here nothing blocks. What cannot be delivered waits in a queue; what
 //! the queue cannot hold is counted, and said once syslog is back. The record has all of it anyway.
 
+use chrono::{DateTime, Local, TimeZone};
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use syslog::{Facility, Formatter3164, LogFormat, Severity};
+use syslog::{Facility, Severity};
 
 /// The most lines that wait.
 const MOST_WAITING: usize = 10_000;
@@ -118,19 +120,20 @@ impl Syslog {
     }
 
     fn written(&self, urgency: Urgency, line: &str) -> Vec<u8> {
-        let formatter = Formatter3164 { facility: Facility::LOG_AUTHPRIV, hostname: None, process: "jitd".to_owned(), pid: self.pid };
         let severity = match urgency {
             Urgency::Alert => Severity::LOG_ALERT,
             Urgency::Warning => Severity::LOG_WARNING,
             Urgency::Notice => Severity::LOG_NOTICE,
             Urgency::Info => Severity::LOG_INFO,
         };
-        let mut bytes = Vec::with_capacity(line.len().saturating_add(64));
-        if formatter.format(&mut bytes, severity, line).is_err() {
-            bytes = format!("<86>jitd[{}]: {line}", self.pid).into_bytes();
-        }
-        bytes
+        format!("{} jitd[{}]: {line}", header(severity, &Local::now()), self.pid).into_bytes()
     }
+}
+
+/// What syslog(3) begins a line with, and RFC 3164: the priority, and the host's own time, whose day has a blank where it has one
+/// digit. (The crate's formatters have UTC there, hours beside sshd's lines.)
+fn header<Zone: TimeZone<Offset: Display>>(severity: Severity, at: &DateTime<Zone>) -> String {
+    format!("<{}>{}", Facility::LOG_AUTHPRIV as u8 | severity as u8, at.format("%b %e %H:%M:%S"))
 }
 
 fn deliver(socket: &mut Option<UnixDatagram>, path: &std::path::Path, line: &[u8]) -> std::io::Result<()> {
@@ -190,6 +193,13 @@ mod tests {
         let line = next(&listener);
         assert!(line.starts_with("<85>"), "authpriv.notice: {line}");
         assert!(line.contains(&format!("jitd[{}]: grant.issued id=G-1", std::process::id())), "{line}");
+    }
+
+    #[test]
+    fn a_line_has_the_hosts_own_time_as_those_of_other_programs_have() {
+        let at = DateTime::parse_from_rfc3339("2026-11-03T15:04:05+01:00").unwrap();
+        assert_eq!(header(Severity::LOG_ALERT, &at), "<81>Nov  3 15:04:05");
+        assert_eq!(header(Severity::LOG_INFO, &at), "<86>Nov  3 15:04:05");
     }
 
     #[test]
