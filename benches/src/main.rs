@@ -26,6 +26,7 @@ mod echo;
 mod ending;
 mod expiries;
 mod favoured;
+mod floods;
 mod grants;
 mod host;
 mod instructions;
@@ -50,7 +51,7 @@ use std::process::Command;
 type Benchmark = (&'static str, &'static str, fn(&Path));
 
 /// All of them.
-const BENCHMARKS: [Benchmark; 12] = [
+const BENCHMARKS: [Benchmark; 13] = [
     ("check", "/run", check::run),
     ("clients", "/run", clients::run),
     ("policy", "/run", policy::run),
@@ -58,6 +59,7 @@ const BENCHMARKS: [Benchmark; 12] = [
     ("sudo", "/var/tmp", sudo::run),
     ("ssh", "/var/tmp", ssh::run),
     ("ending", "/var/tmp", ending::run),
+    ("floods", "/var/tmp", floods::run),
     ("requests", "/var/tmp", requests::run),
     ("crowd", "/var/tmp", crowd::run),
     ("expiries", "/var/tmp", expiries::run),

@@ -2,8 +2,9 @@
 
 use jit_tests::{Host, wait_until};
 
-/// Those are the figures of docs/operations.md, in MB a day.
+/// The most that the figures of docs/operations.md may be, in MB a day.
 const DENIED: f64 = 2.0;
+const DENIED_BY_SSH: f64 = 30.0;
 const ASKED: f64 = 2.5;
 const SESSIONS: f64 = 180.0;
 /// So many requests with a short reason may one person have at once.
@@ -32,6 +33,34 @@ fn a_day(bytes: f64, minutes: u32) -> f64 {
     bytes / f64::from(minutes) * 1440.0 / 1e6
 }
 
+/// The events of so many denials.
+fn denied(host: &Host, knocks: u32) -> Vec<serde_json::Value> {
+    // What is counted is recorded when the minute is over.
+    host.clock().advance(61);
+    wait_until("all of them to be counted", || {
+        let events = host.root().run("jit audit log --kind access.denied --json").succeeds().json()["events"].as_array().unwrap().clone();
+        let counted: u64 = events.iter().map(|event| event["data"]["count"].as_u64().unwrap()).sum();
+        (counted == u64::from(knocks)).then_some(events)
+    })
+}
+
+#[test]
+fn a_loop_of_denied_log_ins_from_any_number_of_addresses_is_seventeen_events_a_minute() {
+    let host = host();
+    let before = size(&host);
+    let addresses = 20;
+    for _ in 0..MINUTES {
+        let line = format!("sh -c 'for n in $(seq {addresses}); do ssh -b 127.0.1.$n -p 2222 {{}} {{user}}@127.0.0.1 true; done'");
+        host.ssh("bob").client(&line).fails().says("jit: no grant for ssh");
+        host.clock().advance(61);
+    }
+    let events = denied(&host, MINUTES * addresses);
+    assert_eq!(events.len() as u32, MINUTES * 17 + 1, "of those that are counted together, the first is said at once too");
+    let day = a_day(size(&host) - before, MINUTES);
+    eprintln!("denied by ssh: {day:.1} MB a day");
+    assert!(day < DENIED_BY_SSH, "{day} MB");
+}
+
 #[test]
 fn a_loop_of_denied_sudos_is_one_event_a_minute() {
     let host = host();
@@ -41,14 +70,7 @@ fn a_loop_of_denied_sudos_is_one_event_a_minute() {
         host.clock().advance(61);
         host.user("bob").run("sudo -n true").fails();
     }
-    // What is counted is recorded when the minute is over.
-    host.clock().advance(61);
-    let knocks = u64::from(MINUTES * 4 * 21);
-    let events = wait_until("all of them to be counted", || {
-        let events = host.root().run("jit audit log --kind access.denied --json").succeeds().json()["events"].as_array().unwrap().clone();
-        let counted: u64 = events.iter().map(|event| event["data"]["count"].as_u64().unwrap()).sum();
-        (counted == knocks).then_some(events)
-    });
+    let events = denied(&host, MINUTES * 4 * 21);
     let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event["data"]["id"].as_str().unwrap()).collect();
     assert!(events.len() as u32 <= MINUTES * 4 + 2, "{} events", events.len());
     assert_eq!(ids.len(), 1, "the whole loop has one number to quote");
@@ -85,6 +107,7 @@ fn asked_in_a_day(times: u32, each: f64) -> f64 {
     f64::from(times) * 2.0 * each / 1e6
 }
 
+/// How many that are takes half an hour: a short run takes the number of a full one, and measures what each comes to.
 #[test]
 fn a_loop_of_requests_is_held_to_thirty_acts_a_minute_and_to_some_hundred_requests_a_day() {
     let host = host();

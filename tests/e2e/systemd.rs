@@ -1,6 +1,6 @@
 //! A host with systemd as its first process: jitd as a service, logind's sessions, the journal, systemd-run.
 
-use jit_tests::{Host, wait_until};
+use jit_tests::{Host, Output, wait_until};
 use std::process::Command;
 
 fn booted() -> Host {
@@ -78,18 +78,21 @@ fn the_service_is_confined_as_far_as_its_work_allows() {
         .says("/run/jit root 755\n/run/jit/own jitd 700\n/run/jit/pam.sock root 600\n/run/jit/user.sock root 666\n/var/lib/jit jitd 700");
 }
 
-#[test]
-fn what_the_service_may_not_do_it_cannot_and_what_its_work_needs_it_can() {
-    let host = booted();
-    // As the service is, by the lines of its own unit.
-    let unit = include_str!("../../packaging/jitd.service");
-    let confined = |line: &&str| {
+/// Runs a line as the service of that unit is run, by the unit's own lines.
+fn as_in(host: &Host, unit: &str) -> impl Fn(&str) -> Output {
+    let confines = |line: &&str| {
         let key = line.split('=').next().unwrap_or_default();
         !["", "Type", "ExecStartPre", "ExecStart", "ExecReload", "Restart", "RestartSec", "WatchdogSec", "TimeoutStartSec"].contains(&key)
     };
     let lines = unit.lines().skip_while(|line| *line != "[Service]").skip(1).take_while(|line| *line != "[Install]");
-    let properties: Vec<_> = lines.filter(|line| !line.starts_with('#')).filter(confined).map(|line| format!("-p '{line}'")).collect();
-    let as_service = |line: &str| host.root().run(&format!("systemd-run --quiet --wait --pipe {} sh -c '{line}'", properties.join(" ")));
+    let properties: Vec<_> = lines.filter(|line| !line.starts_with('#')).filter(confines).map(|line| format!("-p '{line}'")).collect();
+    move |line| host.root().run(&format!("systemd-run --quiet --wait --pipe {} sh -c '{line}'", properties.join(" ")))
+}
+
+#[test]
+fn what_the_service_may_not_do_it_cannot_and_what_its_work_needs_it_can() {
+    let host = booted();
+    let as_service = as_in(&host, include_str!("../../packaging/jitd.service"));
     for forbidden in
         ["echo > /etc/x", "echo > /run/jit/x", "ls /home/alice", "cat /etc/shadow", "chown alice /var/lib/jit", "ip link | grep eth0"]
     {
@@ -223,6 +226,33 @@ fn a_confined_service_ends_the_sessions_of_others() {
     });
     let left = host.root().run("find /sys/fs/cgroup -type d -path '*/jit-*/S-*'");
     left.succeeds().does_not_say("S-");
+}
+
+#[test]
+fn whoever_has_taken_jit_notify_over_reads_what_an_auditor_reads_and_changes_nothing() {
+    let host = crate::notify::plan(crate::notify::HOOK).systemd().units().start();
+    host.root().run("systemctl start jitd").succeeds();
+    let request = host.user("alice").run("jit request sudo --reason INC-42 --json").succeeds().json()["id"].as_str().unwrap().to_owned();
+    let as_service = as_in(&host, include_str!("../../packaging/jit-notify.service"));
+    as_service("echo > /var/lib/jit-notify/x && rm /var/lib/jit-notify/x").succeeds();
+    as_service("jit audit log").succeeds().says("INC-42");
+    as_service(&format!("jit approve {request}")).fails();
+    as_service("jit reload").fails();
+    as_service("jit --socket /run/jit/pam.sock status").exits(3).says("Permission denied");
+    for forbidden in [
+        "echo > /etc/x",
+        "echo > /etc/jit/notify.toml",
+        "echo > /run/jit/x",
+        "ls /var/lib/jit",
+        "ls /home/alice",
+        "cat /etc/shadow",
+        "cat /proc/1/status",
+        "unshare -U true",
+        "sudo -n true",
+        "su alice -c true",
+    ] {
+        as_service(forbidden).fails();
+    }
 }
 
 #[test]

@@ -6,11 +6,12 @@ use jit_proto::client::{Connection, Trust};
 use jit_proto::frame::{HEADER, MOST, VERSION};
 use jit_proto::pam::{Entry, Question, Verdict, Who};
 use jit_proto::user::{Act, Greeting, UserAnswer, UserAsk, Which};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ const BETWEEN: Duration = Duration::from_millis(2);
 /// What a thread does over and over; it returns so that it can be told to end.
 type Turn = fn(&Path) -> std::io::Result<()>;
 
+/// The most connections that one thread of a crowd ever held.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
 /// Floods in this way until it reads a line.
 pub fn flood(socket: &Path, way: &str) {
     let (turn, threads): (Turn, usize) = match way {
@@ -35,6 +39,13 @@ pub fn flood(socket: &Path, way: &str) {
         "deaf" => (deaf, THREADS),
         _ => panic!("{way}"),
     };
+    // As many descriptors as anybody may have who asks for them.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+    if way == "connections" {
+        // A first crowd, so that there was one however short the flood is.
+        crowd(socket).unwrap();
+    }
     let (ended, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     for _ in 0..threads {
         let (socket, ended, turns) = (PathBuf::from(socket), ended.clone(), turns.clone());
@@ -48,7 +59,7 @@ pub fn flood(socket: &Path, way: &str) {
             }
         });
     }
-    println!("flooding");
+    println!("flooding with {} connections held", HELD.load(Ordering::Relaxed));
     let _ = std::io::stdin().read_line(&mut String::new());
     ended.store(true, Ordering::Relaxed);
     println!("{} turns", turns.load(Ordering::Relaxed));
@@ -56,7 +67,11 @@ pub fn flood(socket: &Path, way: &str) {
 
 /// Opens ten thousand connections as fast as it can, and holds them until it has them all.
 fn crowd(socket: &Path) -> std::io::Result<()> {
-    let _held: Vec<_> = (0..CROWD).map_while(|_| UnixStream::connect(socket).ok()).collect();
+    let mut held = Vec::with_capacity(CROWD);
+    while held.len() < CROWD {
+        held.push(UnixStream::connect(socket)?);
+        HELD.fetch_max(held.len(), Ordering::Relaxed);
+    }
     Ok(())
 }
 
