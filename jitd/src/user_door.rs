@@ -1,6 +1,7 @@
 //! The user socket: everything people do.
 
 mod acts;
+mod again;
 mod archive;
 mod events;
 mod kind;

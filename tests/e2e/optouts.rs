@@ -98,6 +98,26 @@ fn a_review_that_nobody_does_is_overdue_and_said_and_an_exit_code() {
 }
 
 #[test]
+fn whoever_approves_is_told_that_it_can_be_had_again_and_nobody_else_is() {
+    let host = host_with(REPETITIVE);
+    let told =
+        "once approved, alice may have the same again without asking: 2 times within 8h, for 10m each, by again. jit revoke ends that too";
+    let request = |line: &str| {
+        let made = host.user("alice").run(&format!("jit request sudo --reason INC-42 --json {line}")).succeeds().does_not_say(told).json();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let id = request("");
+    host.user("carol").run(&format!("jit show {id}")).succeeds().says(told);
+    host.user("alice").run(&format!("jit show {id}")).succeeds().does_not_say(told);
+    let approved = host.user("carol").run(&format!("jit approve {id} --json")).succeeds().says(told);
+    assert_eq!(approved.json()["state"], "granted");
+    host.user("alice").run("jit drop").succeeds();
+    // What is for a number of sessions is not repeated.
+    let id = request("--uses 1");
+    host.user("carol").run(&format!("jit approve {id}")).succeeds().does_not_say(told);
+}
+
+#[test]
 fn the_same_again_within_its_time_needs_nobody_and_names_the_approval() {
     let host = host_with(REPETITIVE);
     let request = host.grant("alice", "sudo", "carol");

@@ -1,7 +1,7 @@
 //! What changes something.
 
 use super::looks::{show_grants, show_request};
-use super::{About, Gone, Line, views};
+use super::{About, Gone, Line, again, views};
 use crate::engine::{By, Done};
 use crate::writer::Kept;
 use jit_core::actor::Actor;
@@ -60,7 +60,10 @@ pub async fn do_it(about: &About, line: &mut Line, actor: &Actor, command: Resul
         Err(refusal) => Err(refusal),
     };
     match reply {
-        Ok(Reply::Request(id)) => show_request(about, line, id, UserAnswer::Request).await,
+        Ok(Reply::Request(id)) => {
+            again::remark(about, line, actor, id).await?;
+            show_request(about, line, id, UserAnswer::Request).await
+        }
         Ok(Reply::Grants(ids)) => show_grants(about, line, actor, ids).await,
         Ok(Reply::Done) => line.send(&UserAnswer::Noted).await,
         Ok(Reply::Session(..) | Reply::Denied(_)) => line.refuse(&Refusal::Busy).await,

@@ -3,7 +3,7 @@
 use super::acts::{for_whom, wish_of};
 use super::events::{not_read, read, send_events};
 use super::parts::PART;
-use super::{About, Gone, Line, views};
+use super::{About, Gone, Line, again, views};
 use crate::engine::Snapshot;
 use jit_core::actor::Actor;
 use jit_core::engine::{Admission, check};
@@ -123,6 +123,9 @@ pub async fn show(about: &About, line: &mut Line, actor: Actor, typed: &str) -> 
     let Some(mut shown) = shown else { return line.refuse(&Refusal::NoSuch { what: id }).await };
     if let Shown::Request(request) = &mut shown {
         name_approvers(about, request).await;
+        if let Ok(id) = id.parse() {
+            again::remark(about, line, &actor, id).await?;
+        }
     }
     line.send(&UserAnswer::Shown(Box::new(shown))).await?;
     let filter = Filter { id: Some(id), ..Filter::default() };
