@@ -117,6 +117,9 @@ pub trait Host {
     /// The real uid of the process.
     fn real_uid(&self) -> u32;
 
+    /// The effective uid of the process: of a setuid program its owner's.
+    fn effective_uid(&self) -> u32;
+
     /// What was remembered in this transaction.
     fn memory(&self) -> Memory;
 

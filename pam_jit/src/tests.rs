@@ -23,6 +23,7 @@ struct Script {
     remote: Option<&'static str>,
     connection: Option<&'static str>,
     uid: u32,
+    effective: u32,
     memory: Memory,
     forgets: bool,
     told: Vec<String>,
@@ -36,6 +37,7 @@ fn sudo(uid: u32) -> Script {
         remote: None,
         connection: None,
         uid,
+        effective: 0,
         memory: Memory::default(),
         forgets: false,
         told: Vec::new(),
@@ -66,6 +68,10 @@ impl Host for Script {
 
     fn real_uid(&self) -> u32 {
         self.uid
+    }
+
+    fn effective_uid(&self) -> u32 {
+        self.effective
     }
 
     fn memory(&self) -> Memory {
@@ -403,6 +409,32 @@ fn a_job_of_at_is_its_owners_whatever_system_account_atd_is_and_nobody_who_calls
 }
 
 #[test]
+fn at_sshd_whom_pam_user_names_is_judged_also_where_the_host_has_no_root_and_a_setuid_program_runs_for_its_caller() {
+    let who = |service: &'static str, uid: u32, effective: u32| {
+        let mut host = Script { service: Some(service), uid, effective, ..sshd("bob") };
+        let answers = Answers::of([Ok(Verdict::Allowed), opened()]);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        let asked = answers.asked.borrow().clone();
+        let [Question::Check(before), Question::Open { entry: after, .. }] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(before.who, after.who, "{service} {uid} {effective}");
+        (before.who.clone(), before.run_as.clone())
+    };
+    let bobs = (Who::Name("bob".to_owned()), Some("bob".to_owned()));
+    assert_eq!(who("sshd", 0, 0), bobs);
+    assert_eq!(who("sshd", 1001, 1001), bobs, "an sshd of alice's own");
+    for (service, uid, effective) in [("sshd", 1001, 0), ("sshd", 1001, 1002), ("sshd", 1, 0), ("door", 1001, 1001), ("doas", 1001, 0)] {
+        assert_eq!(who(service, uid, effective), (Who::Uid(uid), None), "{service} {uid} {effective}");
+    }
+    for service in ["sudo", "su"] {
+        let (mut host, answers) = (Script { service: Some(service), effective: 1001, ..sudo(1001) }, Answers::of([Ok(Verdict::Allowed)]));
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        let Question::Check(entry) = answers.asked.borrow()[0].clone() else { panic!() };
+        assert_eq!(entry.who, Who::Uid(1001), "{service}");
+    }
+}
+
+#[test]
 fn a_session_line_that_runs_twice_opens_once_and_a_handle_can_open_again_after_close() {
     let mut host = sshd("bob");
     let answers = Answers::of([opened(), Ok(Verdict::Noted), Ok(Verdict::Noted), opened()]);
@@ -436,6 +468,9 @@ fn a_session_that_cannot_be_remembered_is_closed_and_nobody_comes_in() {
         }
         fn real_uid(&self) -> u32 {
             self.0.real_uid()
+        }
+        fn effective_uid(&self) -> u32 {
+            self.0.effective_uid()
         }
         fn memory(&self) -> Memory {
             self.0.memory()

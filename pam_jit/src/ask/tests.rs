@@ -45,6 +45,9 @@ impl Host for Person {
     fn real_uid(&self) -> u32 {
         1001
     }
+    fn effective_uid(&self) -> u32 {
+        0
+    }
     fn memory(&self) -> Memory {
         self.memory.clone()
     }
