@@ -232,6 +232,7 @@ fn an_emergency_wants_a_yes_and_is_chosen_only_by_its_number() {
     let mut alice = Person::who_says(&["2", "down", "y"]);
     assert_eq!(jitd.ask(&mut alice), Answer::Granted);
     assert!(alice.saw("Take the emergency oncall for sudo as root, 15m, \"down\"? group leads will be told. [y/N]"));
+    assert_eq!(alice.shown.iter().filter(|shown| shown.ends_with("/n: ") || shown.ends_with("/N: ")).collect::<Vec<_>>(), ["y/N: "]);
     assert_eq!(jitd.steps.borrow()[1], Step::Emergency { reason: "down".to_owned() });
     for answers in [&["3"][..], &["2", "down", ""], &["2", ""], &["hunter2"]] {
         let jitd = Script::new(vec![Told::May(take())], vec![]);
