@@ -327,9 +327,44 @@ fn a_wrong_argument_denies_without_a_question() {
     assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::Denied);
     let far = Arguments::read(&[c"observe=2027-03-01"]);
     assert_eq!(ask_account(&mut sudo(1001), &Answers::default(), &far, &nobody()), Outcome::Denied, "observing must not become the rule");
-    let (mut host, answers) = (sshd("bob"), Answers::of([opened()]));
-    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
-    assert_eq!(crate::session::enter(&mut host, &answers, &Makes(true), &wrong), Outcome::Denied, "nor on the last line");
+}
+
+#[test]
+fn a_wrong_argument_of_the_last_line_is_named_in_the_log_denies_and_gives_the_session_back_and_leaves_root_alone() {
+    let names = || Names("bob sshd\n", RefCell::default());
+    for (line, argument) in [
+        (Arguments::read(&[c"enter", c"qiet"]), "argument \"qiet\": it is not known"),
+        (Arguments::read(&[c"enter", c"observe=2099-01-01"]), "argument \"observe=2099-01-01\": it is more than 90 days ahead"),
+    ] {
+        let denies = |host: &mut Script, answers: &Answers| {
+            assert_eq!(open(host, answers, &Makes(true), &line), Outcome::Denied, "{argument} {:?}", host.memory);
+            assert!(host.logged.iter().any(|logged| logged.contains(argument)), "{:?}", host.logged);
+        };
+        let (mut host, answers) = (sshd("bob"), Answers::of([opened(), Ok(Verdict::Noted)]));
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        denies(&mut host, &answers);
+        assert_eq!(answers.asked.borrow()[1], Question::Close { session: "S-1".to_owned() });
+        denies(&mut host, &answers);
+        assert_eq!(host.told.len(), 1, "a line that runs twice says it once, and gives nothing back twice: {:?}", host.told);
+
+        for (keyhole, outcome) in [(names(), Outcome::Allowed), (nobody(), Outcome::Away)] {
+            let (mut host, answers) = (sshd("bob"), Answers::of([away()]));
+            assert_eq!(ask_open(&mut host, &answers, &Makes(true), &Arguments::default(), &keyhole), outcome);
+            denies(&mut host, &answers);
+        }
+        let observing = Arguments::read(&[c"observe=2026-11-23"]);
+        let (mut host, answers) = (sshd("bob"), Answers::of([Ok(Verdict::Allowed)]));
+        assert_eq!(open(&mut host, &answers, &Makes(true), &observing), Outcome::Observed);
+        denies(&mut host, &answers);
+        denies(&mut sshd("bob"), &Answers::default());
+
+        for mut root in [sudo(0), Script { service: Some("login"), user: Ok(Some("root")), ..sudo(0) }] {
+            assert_eq!(account(&mut root, &Answers::default()), Outcome::NotOurs);
+            assert_eq!(open(&mut root, &Answers::default(), &Makes(true), &line), Outcome::NotOurs, "no first line");
+            assert_eq!(session(&mut root, &Answers::default()), Outcome::NotOurs);
+            assert_eq!(open(&mut root, &Answers::default(), &Makes(true), &line), Outcome::NotOurs);
+        }
+    }
 }
 
 #[test]
@@ -361,6 +396,29 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     assert_eq!(ask_account(&mut sudo(1002), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away);
     assert_eq!(ask_account(&mut sshd("alice"), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away, "for sudo alone");
     assert_eq!(names.1.borrow().len(), 2);
+}
+
+#[test]
+fn a_line_that_runs_twice_writes_one_entry_and_says_it_once_and_jitds_own_word_counts_again_when_it_is_back() {
+    let names = Names("alice sudo\n", RefCell::default());
+    let mut host = sudo(1001);
+    let answers = Answers::of([away(), away(), away()]);
+    for _ in 0..2 {
+        assert_eq!(ask_account(&mut host, &answers, &Arguments::default(), &names), Outcome::Allowed);
+    }
+    for _ in 0..2 {
+        assert_eq!(ask_open(&mut host, &answers, &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
+    }
+    let phases: Vec<_> = names.1.borrow().iter().map(|line| line.contains("phase=session")).collect();
+    assert_eq!((phases, host.told.len()), (vec![false, true], 2), "{:?}", names.1.borrow());
+    assert_eq!(host.logged.iter().filter(|line| line.starts_with("access.breakglass")).count(), 2, "{:?}", host.logged);
+
+    host.user = Ok(Some("carol"));
+    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
+    assert_eq!(names.1.borrow().len(), 3, "as somebody else it is another entry");
+    let ours = Err(Trouble::Ours("no descriptor".to_owned()));
+    assert_eq!(ask_account(&mut host, &Answers::of([ours]), &Arguments::default(), &names), Outcome::Failed);
+    assert_eq!(ask_account(&mut host, &Answers::of([no()]), &Arguments::default(), &names), Outcome::Denied);
 }
 
 #[test]
