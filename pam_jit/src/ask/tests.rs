@@ -340,6 +340,21 @@ fn whatever_fails_while_one_asks_is_a_denial() {
 }
 
 #[test]
+fn quiet_silences_the_denial_and_not_what_is_asked() {
+    let shown = |quiet| {
+        let jitd = Script::new(vec![may(), pending("carol")], vec![Heard::Stopped]);
+        *jitd.verdicts.borrow_mut() = VecDeque::from([Ok(denied())]);
+        let mut alice = Person::who_says(&["INC-42", ""]);
+        let arguments = Arguments { ask: true, quiet, ..Arguments::default() };
+        assert_eq!(ask_account(&mut alice, &jitd, &arguments, &SYSTEM), Outcome::Denied);
+        alice.shown
+    };
+    let (mut loud, quiet) = (shown(false), shown(true));
+    assert_eq!(loud.pop().as_deref(), Some("jit: you left. R-1 stays pending; try again later to go on with it."));
+    assert_eq!((quiet.len(), quiet), (5, loud));
+}
+
+#[test]
 fn nobody_is_asked_unless_the_line_says_so_or_while_it_only_observes() {
     let line = |ask, observe: Option<&str>| Arguments { ask, observe: observe.map(|day| day.parse().unwrap()), ..Arguments::default() };
     for arguments in [line(false, None), line(true, Some("2026-11-24"))] {
