@@ -289,13 +289,15 @@ fn sudo_says_as_whom_only_in_session_and_su_and_sshd_in_both() {
 }
 
 #[test]
-fn the_address_is_sshds_own_word_and_else_an_address_in_pam_rhost() {
+fn the_address_is_the_one_in_pam_rhost_and_else_sshds_own_word() {
     let from = |mut host: Script| {
         let answers = Answers::of([Ok(Verdict::Allowed)]);
         assert_eq!(account(&mut host, &answers), Outcome::Allowed);
         let Question::Check(entry) = answers.asked.borrow()[0].clone() else { panic!() };
         entry.from.map(|from| from.to_string())
     };
+    assert_eq!(from(Script { remote: Some("10.9.9.9"), ..sshd("bob") }).as_deref(), Some("10.9.9.9"), "no file of a user's can set it");
+    assert_eq!(from(Script { remote: Some("lies.example"), ..sshd("bob") }).as_deref(), Some("10.1.2.3"), "UseDNS yes");
     assert_eq!(from(sshd("bob")).as_deref(), Some("10.1.2.3"));
     assert_eq!(from(Script { connection: Some("nonsense"), remote: Some("10.9.9.9"), ..sshd("bob") }).as_deref(), Some("10.9.9.9"));
     assert_eq!(from(Script { connection: None, remote: Some("lies.example"), ..sshd("bob") }), None);
