@@ -165,7 +165,7 @@ fn a_typo_in_the_last_line_alone_denies_is_named_in_the_log_and_leaves_no_sessio
     host.root().run("sed -i 's/ enter *$/ enter qiet/' /etc/pam.d/sudo && grep -q ' enter qiet$' /etc/pam.d/sudo").succeeds();
     host.user("alice").run("sudo -n true").fails().says("not configured as it must be");
     assert!(host.wait_for_log("argument \"qiet\"").contains("pam_jit(sudo:session)"));
-    host.wait_for_log("session.closed");
+    assert!(host.wait_for_log("session.closed").contains("user=alice"));
     host.root().run("sudo -n id -un").succeeds().says("root");
 }
 
