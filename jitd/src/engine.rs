@@ -73,7 +73,7 @@ pub(crate) enum Job {
     /// May they come in?
     Check { entry: Entry, observe: bool, answer: oneshot::Sender<Checked> },
     /// Somebody was turned away before the engine was asked.
-    Turned { knock: Knock, denial: Denial, answer: oneshot::Sender<DenialId> },
+    Turned { knock: Knock, denial: Denial, observe: bool, answer: oneshot::Sender<DenialId> },
     /// Do this.
     Command { command: Command, answer: batch::Answer },
     /// Record this, which changes nothing.
@@ -167,9 +167,9 @@ impl Handle {
         self.ask(|answer| Job::Check { entry, observe, answer }).await
     }
 
-    /// Records that somebody was turned away before the engine was asked.
-    pub async fn turned_away(&self, knock: Knock, denial: Denial) -> Option<DenialId> {
-        self.ask(|answer| Job::Turned { knock, denial, answer }).await
+    /// Records that somebody was turned away before the engine was asked; or would have been, where one only observes.
+    pub async fn turned_away(&self, knock: Knock, denial: Denial, observe: bool) -> Option<DenialId> {
+        self.ask(|answer| Job::Turned { knock, denial, observe, answer }).await
     }
 
     /// Does something; the answer comes when it is stored.

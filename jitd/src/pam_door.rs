@@ -213,7 +213,7 @@ impl Service {
         match ask.question {
             Question::Check(entry) => match knock::entry(&self.directory, entry, Phase::Account).await {
                 Ok(entry) => self.check(entry, ask.observe).await,
-                Err(unknown) => self.turn_away(unknown).await,
+                Err(unknown) => self.turn_away(unknown, ask.observe).await,
             },
             Question::Open { entry, auth, cgroups } => match knock::entry(&self.directory, entry, Phase::Session).await {
                 Ok(entry) if ask.observe => self.check(entry, true).await,
@@ -228,7 +228,7 @@ impl Service {
                     let inside = self.inside(&entry, pid);
                     self.open(Arrival { entry, process: Some(process), bound, auth, inside }).await
                 }
-                Err(unknown) => self.turn_away(unknown).await,
+                Err(unknown) => self.turn_away(unknown, ask.observe).await,
             },
             Question::Enter { session, held } => self.enter(&session, held, pid).await,
             Question::Close { session } => {
@@ -324,16 +324,16 @@ impl Service {
 
     async fn deny(&self, entry: &Entry, denial: Denial) -> Verdict {
         // Nobody is turned away of whom nothing is on record where each check must be, and none is told of an id that is nowhere.
-        let Some(id) = self.engine.turned_away(Knock::from(entry), denial.clone()).await else { return busy(UNREAD).verdict };
+        let Some(id) = self.engine.turned_away(Knock::from(entry), denial.clone(), false).await else { return busy(UNREAD).verdict };
         Verdict::Denied { message: denial.line(entry, id) }
     }
 
-    async fn turn_away(&self, unknown: Unknown) -> Verdict {
+    async fn turn_away(&self, unknown: Unknown, observe: bool) -> Verdict {
         let Unknown { knock, entry, denial } = unknown;
         if !self.may_be_checked(entry.subject.uid).await {
             return busy(UNREAD).verdict;
         }
-        let Some(id) = self.engine.turned_away(knock, denial.clone()).await else { return busy(UNREAD).verdict };
+        let Some(id) = self.engine.turned_away(knock, denial.clone(), observe).await else { return busy(UNREAD).verdict };
         Verdict::Denied { message: denial.line(&entry, id) }
     }
 }

@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use crate::ask::{self, Answer};
 use crate::breakglass::{self, Keyhole};
 use crate::daemon::Daemon;
-use crate::host::{Caller, Forgotten, Host, Priority};
+use crate::host::{Caller, Forgotten, Host, Memory, Priority};
 use crate::report::{self, printable};
 use crate::subject::{self, Phase, Unknown};
 use crate::verdict::Outcome;
@@ -32,7 +32,16 @@ pub(crate) fn ask_account(host: &mut dyn Host, daemon: &dyn Daemon, arguments: &
         Ok(Verdict::Opened { .. } | Verdict::Noted | Verdict::Asked(_)) => {
             fail(host, arguments, Phase::Account, "an answer that fits no check")
         }
-        Err(trouble) => without_daemon(host, arguments, Phase::Account, &entry, &trouble, keyhole),
+        // The same line, met again: the entry is written down and told of, once.
+        Err(Trouble::Away(_)) if host.memory().account_by_breakglass.as_ref() == Some(&entry) => Outcome::Allowed,
+        Err(trouble) => {
+            let outcome = without_daemon(host, arguments, Phase::Account, &entry, &trouble, keyhole);
+            if outcome == Outcome::Allowed {
+                // If it cannot be kept, the next line writes it down again.
+                let _ = host.remember(Memory { account_by_breakglass: Some(entry), ..host.memory() });
+            }
+            outcome
+        }
     }
 }
 
@@ -70,11 +79,19 @@ pub(crate) fn arrive(host: &mut dyn Host, arguments: &Arguments, phase: Phase) -
     // Root's own door stays open whatever stands in the PAM file.
     let entry = subject::entry(host, caller, phase).map_err(|unknown| unknown_caller(host, arguments, phase, unknown))?;
     let Some(entry) = entry else { return Err(Outcome::NotOurs) };
-    if let Some(wrong) = arguments.wrong.clone().or_else(|| arguments.observes(host.today()).err()) {
-        host.log(Priority::Alert, &format!("{wrong}"));
+    if is_wrong(host, arguments) {
         return Err(deny(host, arguments, phase, report::MISCONFIGURED));
     }
     Ok(entry)
+}
+
+/// Whether an argument of the line cannot be followed; then it is logged.
+pub(crate) fn is_wrong(host: &mut dyn Host, arguments: &Arguments) -> bool {
+    let wrong = arguments.wrong.clone().or_else(|| arguments.observes(host.today()).err());
+    if let Some(wrong) = &wrong {
+        host.log(Priority::Alert, &format!("{wrong}"));
+    }
+    wrong.is_some()
 }
 
 fn remember_caller(host: &mut dyn Host, caller: Caller) -> Result<(), Forgotten> {
@@ -82,7 +99,7 @@ fn remember_caller(host: &mut dyn Host, caller: Caller) -> Result<(), Forgotten>
     if memory.caller == Some(caller) {
         return Ok(());
     }
-    host.remember(crate::host::Memory { caller: Some(caller), ..memory })
+    host.remember(Memory { caller: Some(caller), ..memory })
 }
 
 /// Whether everybody is let in for now.

@@ -28,7 +28,7 @@ pub struct Arguments {
     pub wait: Duration,
     /// `observe=`: until when everybody is let in, and it is only noted what would have been.
     pub observe: Option<NaiveDate>,
-    /// `quiet`: the user is told nothing.
+    /// `quiet`: the user is not told why they are denied. What `ask` says is said all the same.
     pub quiet: bool,
     /// `debug`: more in the log.
     pub debug: bool,

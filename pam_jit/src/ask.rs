@@ -206,7 +206,7 @@ impl Asker<'_> {
     }
 
     fn confirm(&mut self, text: &str, usual: words::Usual) -> Result<(), Ended> {
-        let answer = self.question(text, words::YES_OR_NO)?;
+        let answer = self.question(text, usual.prompt())?;
         if usual.is_yes(&answer) { Ok(()) } else { Err(self.give_up()) }
     }
 

@@ -76,6 +76,10 @@ impl Host for LibPam<'_> {
         nix::unistd::getuid().as_raw()
     }
 
+    fn effective_uid(&self) -> u32 {
+        nix::unistd::geteuid().as_raw()
+    }
+
     fn memory(&self) -> Memory {
         // SAFETY: under this key nothing but a Memory is ever kept, and only by this library.
         let kept = unsafe { self.handle.get_data::<Memory>(MEMORY) };

@@ -1,7 +1,7 @@
 //! The host, as far as the module looks at it: sudo, sshd or another program that calls libpam.
 
 use chrono::NaiveDate;
-use jit_proto::pam::Hold;
+use jit_proto::pam::{Entry, Hold};
 use std::fmt;
 
 /// An item of PAM's.
@@ -78,7 +78,10 @@ pub enum Opened {
         hold: Hold,
     },
     /// The break-glass file let it in.
-    ByBreakglass,
+    ByBreakglass {
+        /// As whom, as above.
+        run_as: String,
+    },
     /// jitd was proved away when it was to open; an administrator may have chosen to let people in then.
     WithoutDaemon,
     /// Not ours, or observed only.
@@ -95,6 +98,8 @@ pub struct Memory {
     pub denied_account: bool,
     /// So was the session.
     pub denied_session: bool,
+    /// Whom the break-glass file let in at account: it is written down once.
+    pub account_by_breakglass: Option<Entry>,
     /// The session, once it is open.
     pub opened: Option<Opened>,
 }
@@ -116,6 +121,9 @@ pub trait Host {
 
     /// The real uid of the process.
     fn real_uid(&self) -> u32;
+
+    /// The effective uid of the process: of a setuid program its owner's.
+    fn effective_uid(&self) -> u32;
 
     /// What was remembered in this transaction.
     fn memory(&self) -> Memory;

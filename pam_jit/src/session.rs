@@ -1,6 +1,6 @@
 //! The session phase: they come in. The first line decides again, in full; the last one registers the process.
 
-use crate::account::{arrive, conclude, deny, fail, observes, without_daemon};
+use crate::account::{arrive, conclude, deny, fail, is_wrong, observes, without_daemon};
 use crate::arguments::Arguments;
 use crate::breakglass::{self, Keyhole};
 use crate::cgroup::Cgroups;
@@ -40,8 +40,10 @@ pub(crate) fn ask_open(
     };
     let run_as = entry.run_as.clone().unwrap_or_default();
     match host.memory().opened {
-        Some(Opened::ByDaemon { run_as: before, .. }) if before == run_as => return Outcome::Allowed,
-        Some(Opened::ByDaemon { .. } | Opened::ByBreakglass | Opened::WithoutDaemon | Opened::Unguarded) | None => {}
+        Some(Opened::ByDaemon { run_as: before, .. } | Opened::ByBreakglass { run_as: before }) if before == run_as => {
+            return Outcome::Allowed;
+        }
+        Some(Opened::ByDaemon { .. } | Opened::ByBreakglass { .. } | Opened::WithoutDaemon | Opened::Unguarded) | None => {}
     }
     let observe = observes(host, arguments);
     let auth = if entry.service == "sshd" { host.variable(Variable::SshAuthInfo) } else { None };
@@ -61,7 +63,7 @@ pub(crate) fn ask_open(
         Err(trouble) => {
             let outcome = without_daemon(host, arguments, Phase::Session, &entry, &trouble, keyhole);
             match outcome {
-                Outcome::Allowed => remember(host, Opened::ByBreakglass, Outcome::Allowed),
+                Outcome::Allowed => remember(host, Opened::ByBreakglass { run_as }, Outcome::Allowed),
                 Outcome::Away => remember(host, Opened::WithoutDaemon, Outcome::Away),
                 Outcome::Denied | Outcome::Failed | Outcome::NotOurs | Outcome::Observed => outcome,
             }
@@ -100,15 +102,30 @@ fn unguarded(host: &mut dyn Host, outcome: Outcome) -> Outcome {
 
 /// The last line: the process of a session that is open goes where it can be ended.
 pub(crate) fn enter(host: &mut dyn Host, daemon: &dyn Daemon, cgroups: &dyn Cgroups, arguments: &Arguments) -> Outcome {
-    let opened = host.memory().opened;
     if observes(host, arguments) {
         return Outcome::Observed;
     }
+    let Memory { caller, denied_session, opened, denied_account: _, account_by_breakglass: _ } = host.memory();
+    // A line that strayed into a shared stack closes nobody's last door, whatever stands in it.
+    let strayed = opened.is_none() && !denied_session && subject::caller(host, Phase::Session) == Ok(Caller::NotOurs);
+    if strayed || caller == Some(Caller::NotOurs) {
+        return Outcome::NotOurs;
+    }
+    // Logged also where the first line denied: it is to be found before somebody is kept out by it alone.
+    let wrong = is_wrong(host, arguments);
+    if denied_session {
+        return Outcome::Denied;
+    }
+    if wrong {
+        if let Some(Opened::ByDaemon { session, .. }) = opened {
+            give_back(daemon, &session);
+        }
+        return deny(host, arguments, Phase::Session, MISCONFIGURED);
+    }
     match opened {
         Some(Opened::Unguarded) => Outcome::NotOurs,
-        Some(Opened::ByBreakglass) => Outcome::Allowed,
+        Some(Opened::ByBreakglass { .. }) => Outcome::Allowed,
         Some(Opened::WithoutDaemon) => Outcome::Away,
-        Some(Opened::ByDaemon { .. }) if arguments.wrong.is_some() => deny(host, arguments, Phase::Session, MISCONFIGURED),
         Some(Opened::ByDaemon { session, hold, .. }) => match hold_process(host, cgroups, &session, hold) {
             Some(held) => enter_session(host, daemon, arguments, session, held),
             None => {
@@ -116,9 +133,6 @@ pub(crate) fn enter(host: &mut dyn Host, daemon: &dyn Daemon, cgroups: &dyn Cgro
                 deny(host, arguments, Phase::Session, report::UNBOUND)
             }
         },
-        None if host.memory().denied_session => Outcome::Denied,
-        // A line that strayed into a shared stack closes nobody's last door.
-        None if subject::caller(host, Phase::Session) == Ok(Caller::NotOurs) => Outcome::NotOurs,
         None => {
             let service = host.item(Item::Service).ok().flatten().unwrap_or_default();
             host.log(Priority::Warning, &format!("no session was opened: is our first session line missing in pam.d/{service}?"));

@@ -74,6 +74,13 @@ fn is_daemon(service: &str, uid: u32) -> bool {
     service == "atd" && OF_THE_SYSTEM.contains(&uid)
 }
 
+/// Whether an sshd without root, or whatever somebody starts as one, is at work here: whom PAM_USER names logs in, as everywhere at sshd.
+/// Nothing comes open by that: such a process has no rights but its own, and jitd answers root alone, and the account that it runs as itself.
+/// A setuid program is none, whoever's it is: it has its owner's rights, and runs for its caller.
+fn is_sshd_without_root(host: &dyn Host, service: &str, uid: u32) -> bool {
+    service == "sshd" && host.effective_uid() == uid
+}
+
 fn required(host: &dyn Host, item: Item) -> Result<String, Unknown> {
     host.item(item)?.ok_or(Unknown::Missing(item))
 }
@@ -82,7 +89,7 @@ fn required(host: &dyn Host, item: Item) -> Result<String, Unknown> {
 fn seen_now(host: &dyn Host, service: &str) -> Result<Caller, Unknown> {
     match (family(service), host.real_uid()) {
         (Family::Sudo | Family::Su | Family::Runuser, 0) => Ok(Caller::NotOurs),
-        (Family::Other, uid @ 1..) if is_daemon(service, uid) => Ok(Caller::LogsIn),
+        (Family::Other, uid @ 1..) if is_daemon(service, uid) || is_sshd_without_root(host, service, uid) => Ok(Caller::LogsIn),
         (Family::Sudo | Family::Su | Family::Runuser | Family::Other, uid @ 1..) => Ok(Caller::Uid(uid)),
         (Family::Other, 0) if service == "login" && host.item(Item::RemoteHost)?.is_none() && is_root(&required(host, Item::User)?) => {
             Ok(Caller::NotOurs)

@@ -23,6 +23,7 @@ struct Script {
     remote: Option<&'static str>,
     connection: Option<&'static str>,
     uid: u32,
+    effective: u32,
     memory: Memory,
     forgets: bool,
     told: Vec<String>,
@@ -36,6 +37,7 @@ fn sudo(uid: u32) -> Script {
         remote: None,
         connection: None,
         uid,
+        effective: 0,
         memory: Memory::default(),
         forgets: false,
         told: Vec::new(),
@@ -66,6 +68,10 @@ impl Host for Script {
 
     fn real_uid(&self) -> u32 {
         self.uid
+    }
+
+    fn effective_uid(&self) -> u32 {
+        self.effective
     }
 
     fn memory(&self) -> Memory {
@@ -283,13 +289,15 @@ fn sudo_says_as_whom_only_in_session_and_su_and_sshd_in_both() {
 }
 
 #[test]
-fn the_address_is_sshds_own_word_and_else_an_address_in_pam_rhost() {
+fn the_address_is_the_one_in_pam_rhost_and_else_sshds_own_word() {
     let from = |mut host: Script| {
         let answers = Answers::of([Ok(Verdict::Allowed)]);
         assert_eq!(account(&mut host, &answers), Outcome::Allowed);
         let Question::Check(entry) = answers.asked.borrow()[0].clone() else { panic!() };
         entry.from.map(|from| from.to_string())
     };
+    assert_eq!(from(Script { remote: Some("10.9.9.9"), ..sshd("bob") }).as_deref(), Some("10.9.9.9"), "no file of a user's can set it");
+    assert_eq!(from(Script { remote: Some("lies.example"), ..sshd("bob") }).as_deref(), Some("10.1.2.3"), "UseDNS yes");
     assert_eq!(from(sshd("bob")).as_deref(), Some("10.1.2.3"));
     assert_eq!(from(Script { connection: Some("nonsense"), remote: Some("10.9.9.9"), ..sshd("bob") }).as_deref(), Some("10.9.9.9"));
     assert_eq!(from(Script { connection: None, remote: Some("lies.example"), ..sshd("bob") }), None);
@@ -321,9 +329,44 @@ fn a_wrong_argument_denies_without_a_question() {
     assert_eq!(ask_account(&mut host, &Answers::default(), &wrong, &nobody()), Outcome::Denied);
     let far = Arguments::read(&[c"observe=2027-03-01"]);
     assert_eq!(ask_account(&mut sudo(1001), &Answers::default(), &far, &nobody()), Outcome::Denied, "observing must not become the rule");
-    let (mut host, answers) = (sshd("bob"), Answers::of([opened()]));
-    assert_eq!(session(&mut host, &answers), Outcome::Allowed);
-    assert_eq!(crate::session::enter(&mut host, &answers, &Makes(true), &wrong), Outcome::Denied, "nor on the last line");
+}
+
+#[test]
+fn a_wrong_argument_of_the_last_line_is_named_in_the_log_denies_and_gives_the_session_back_and_leaves_root_alone() {
+    let names = || Names("bob sshd\n", RefCell::default());
+    for (line, argument) in [
+        (Arguments::read(&[c"enter", c"qiet"]), "argument \"qiet\": it is not known"),
+        (Arguments::read(&[c"enter", c"observe=2099-01-01"]), "argument \"observe=2099-01-01\": it is more than 90 days ahead"),
+    ] {
+        let denies = |host: &mut Script, answers: &Answers| {
+            assert_eq!(open(host, answers, &Makes(true), &line), Outcome::Denied, "{argument} {:?}", host.memory);
+            assert!(host.logged.iter().any(|logged| logged.contains(argument)), "{:?}", host.logged);
+        };
+        let (mut host, answers) = (sshd("bob"), Answers::of([opened(), Ok(Verdict::Noted)]));
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        denies(&mut host, &answers);
+        assert_eq!(answers.asked.borrow()[1], Question::Close { session: "S-1".to_owned() });
+        denies(&mut host, &answers);
+        assert_eq!(host.told.len(), 1, "a line that runs twice says it once, and gives nothing back twice: {:?}", host.told);
+
+        for (keyhole, outcome) in [(names(), Outcome::Allowed), (nobody(), Outcome::Away)] {
+            let (mut host, answers) = (sshd("bob"), Answers::of([away()]));
+            assert_eq!(ask_open(&mut host, &answers, &Makes(true), &Arguments::default(), &keyhole), outcome);
+            denies(&mut host, &answers);
+        }
+        let observing = Arguments::read(&[c"observe=2026-11-23"]);
+        let (mut host, answers) = (sshd("bob"), Answers::of([Ok(Verdict::Allowed)]));
+        assert_eq!(open(&mut host, &answers, &Makes(true), &observing), Outcome::Observed);
+        denies(&mut host, &answers);
+        denies(&mut sshd("bob"), &Answers::default());
+
+        for mut root in [sudo(0), Script { service: Some("login"), user: Ok(Some("root")), ..sudo(0) }] {
+            assert_eq!(account(&mut root, &Answers::default()), Outcome::NotOurs);
+            assert_eq!(open(&mut root, &Answers::default(), &Makes(true), &line), Outcome::NotOurs, "no first line");
+            assert_eq!(session(&mut root, &Answers::default()), Outcome::NotOurs);
+            assert_eq!(open(&mut root, &Answers::default(), &Makes(true), &line), Outcome::NotOurs);
+        }
+    }
 }
 
 #[test]
@@ -355,6 +398,29 @@ fn the_breakglass_file_opens_a_dead_gate_alone_and_writes_it_down() {
     assert_eq!(ask_account(&mut sudo(1002), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away);
     assert_eq!(ask_account(&mut sshd("alice"), &Answers::of([away()]), &Arguments::default(), &names), Outcome::Away, "for sudo alone");
     assert_eq!(names.1.borrow().len(), 2);
+}
+
+#[test]
+fn a_line_that_runs_twice_writes_one_entry_and_says_it_once_and_jitds_own_word_counts_again_when_it_is_back() {
+    let names = Names("alice sudo\n", RefCell::default());
+    let mut host = sudo(1001);
+    let answers = Answers::of([away(), away(), away()]);
+    for _ in 0..2 {
+        assert_eq!(ask_account(&mut host, &answers, &Arguments::default(), &names), Outcome::Allowed);
+    }
+    for _ in 0..2 {
+        assert_eq!(ask_open(&mut host, &answers, &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
+    }
+    let phases: Vec<_> = names.1.borrow().iter().map(|line| line.contains("phase=session")).collect();
+    assert_eq!((phases, host.told.len()), (vec![false, true], 2), "{:?}", names.1.borrow());
+    assert_eq!(host.logged.iter().filter(|line| line.starts_with("access.breakglass")).count(), 2, "{:?}", host.logged);
+
+    host.user = Ok(Some("carol"));
+    assert_eq!(ask_open(&mut host, &Answers::of([away()]), &Makes(true), &Arguments::default(), &names), Outcome::Allowed);
+    assert_eq!(names.1.borrow().len(), 3, "as somebody else it is another entry");
+    let ours = Err(Trouble::Ours("no descriptor".to_owned()));
+    assert_eq!(ask_account(&mut host, &Answers::of([ours]), &Arguments::default(), &names), Outcome::Failed);
+    assert_eq!(ask_account(&mut host, &Answers::of([no()]), &Arguments::default(), &names), Outcome::Denied);
 }
 
 #[test]
@@ -403,6 +469,32 @@ fn a_job_of_at_is_its_owners_whatever_system_account_atd_is_and_nobody_who_calls
 }
 
 #[test]
+fn at_sshd_whom_pam_user_names_is_judged_also_where_the_host_has_no_root_and_a_setuid_program_runs_for_its_caller() {
+    let who = |service: &'static str, uid: u32, effective: u32| {
+        let mut host = Script { service: Some(service), uid, effective, ..sshd("bob") };
+        let answers = Answers::of([Ok(Verdict::Allowed), opened()]);
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        assert_eq!(session(&mut host, &answers), Outcome::Allowed);
+        let asked = answers.asked.borrow().clone();
+        let [Question::Check(before), Question::Open { entry: after, .. }] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(before.who, after.who, "{service} {uid} {effective}");
+        (before.who.clone(), before.run_as.clone())
+    };
+    let bobs = (Who::Name("bob".to_owned()), Some("bob".to_owned()));
+    assert_eq!(who("sshd", 0, 0), bobs);
+    assert_eq!(who("sshd", 1001, 1001), bobs, "an sshd of alice's own");
+    for (service, uid, effective) in [("sshd", 1001, 0), ("sshd", 1001, 1002), ("sshd", 1, 0), ("door", 1001, 1001), ("doas", 1001, 0)] {
+        assert_eq!(who(service, uid, effective), (Who::Uid(uid), None), "{service} {uid} {effective}");
+    }
+    for service in ["sudo", "su"] {
+        let (mut host, answers) = (Script { service: Some(service), effective: 1001, ..sudo(1001) }, Answers::of([Ok(Verdict::Allowed)]));
+        assert_eq!(account(&mut host, &answers), Outcome::Allowed);
+        let Question::Check(entry) = answers.asked.borrow()[0].clone() else { panic!() };
+        assert_eq!(entry.who, Who::Uid(1001), "{service}");
+    }
+}
+
+#[test]
 fn a_session_line_that_runs_twice_opens_once_and_a_handle_can_open_again_after_close() {
     let mut host = sshd("bob");
     let answers = Answers::of([opened(), Ok(Verdict::Noted), Ok(Verdict::Noted), opened()]);
@@ -436,6 +528,9 @@ fn a_session_that_cannot_be_remembered_is_closed_and_nobody_comes_in() {
         }
         fn real_uid(&self) -> u32 {
             self.0.real_uid()
+        }
+        fn effective_uid(&self) -> u32 {
+            self.0.effective_uid()
         }
         fn memory(&self) -> Memory {
             self.0.memory()

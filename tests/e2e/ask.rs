@@ -315,7 +315,7 @@ fn a_choice_is_given_only_where_there_is_one_and_a_request_is_the_usual() {
     shell.answer("Reason: ", "all is down");
     shell.expect("Take the emergency oncall for sudo as root, 15m, \"all is down\"? ");
     shell.expect("will be told. [y/N]");
-    shell.answer("Y/n: ", "y");
+    shell.answer("y/N: ", "y");
     shell.expect("dave must review it, or your next one is refused. Left: 2 of 3.");
     shell.expect("root\r\n");
     shell.finish().succeeds();
@@ -326,7 +326,7 @@ fn a_choice_is_given_only_where_there_is_one_and_a_request_is_the_usual() {
     shell.expect("an emergency, shown to dave");
     shell.answer("Reason: ", "all is down");
     shell.expect("[y/N]");
-    shell.answer("Y/n: ", "");
+    shell.answer("y/N: ", "");
     shell.expect("jit: no grant for sudo");
     shell.finish().fails().does_not_say("1: ask");
 

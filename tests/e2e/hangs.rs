@@ -89,7 +89,7 @@ fn whom_an_emergency_alerts_is_told_however_long_the_disk_took_and_whoever_took_
     alice.answer("Reason: ", "all is down");
     alice.expect("[y/N]");
     disk.fail(1, HANG, true);
-    alice.answer("Y/n: ", "y");
+    alice.answer("y/N: ", "y");
     alice.expect("busy");
     drop(alice);
     disk.heal();

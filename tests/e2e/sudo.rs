@@ -159,6 +159,17 @@ fn a_typo_in_the_line_of_pam_d_denies() {
 }
 
 #[test]
+fn a_typo_in_the_last_line_alone_denies_is_named_in_the_log_and_leaves_no_session_open() {
+    let host = Host::with(|host| host.people()).start();
+    host.grant("alice", "sudo", "carol");
+    host.root().run("sed -i 's/ enter *$/ enter qiet/' /etc/pam.d/sudo && grep -q ' enter qiet$' /etc/pam.d/sudo").succeeds();
+    host.user("alice").run("sudo -n true").fails().says("not configured as it must be");
+    assert!(host.wait_for_log("argument \"qiet\"").contains("pam_jit(sudo:session)"));
+    assert!(host.wait_for_log("session.closed").contains("user=alice"));
+    host.root().run("sudo -n id -un").succeeds().says("root");
+}
+
+#[test]
 fn a_module_that_is_not_there_denies_under_required() {
     let host = Host::with(|host| host.people()).start();
     host.grant("alice", "sudo", "carol");

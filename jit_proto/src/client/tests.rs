@@ -170,6 +170,35 @@ fn what_is_wrong_with_the_way_to_a_socket_is_ours_and_what_is_wrong_with_its_oth
     assert_eq!(open(&other, Trust::RootOnly), Trouble::Away(Away::Impostor("it is of another type".to_owned())));
 }
 
+/// As SELinux does it to a host whose domain may not connect (himmelblau 1312): it is there, and whoever asks is not let near it.
+#[test]
+fn a_socket_that_one_may_not_connect_to_or_see_proves_nothing_about_the_daemon() {
+    let folder = Folder::new("forbidden");
+    let allow = |path: &Path, mode| std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let (path, within) = (folder.0.join("socket"), folder.0.join("within"));
+    std::fs::create_dir(&within).unwrap();
+    let _listeners = [&path, &within.join("socket")].map(|path| UnixListener::bind(path).unwrap());
+    allow(&path, 0o000);
+    allow(&within, 0o000);
+    let open = |path: PathBuf, trust| {
+        let opens = move || {
+            // No permission stands in root's way: this thread, and it alone, asks as somebody else.
+            if geteuid().is_root() {
+                nix::unistd::setfsuid(nix::unistd::Uid::from_raw(4711));
+            }
+            Connection::open(&path, trust, &mut short()).map(drop)
+        };
+        std::thread::spawn(opens).join().unwrap()
+    };
+    let ours = |what: &str| Err(Trouble::Ours(format!("{what}: Permission denied")));
+    for trust in [Trust::RootOnly, Trust::Anyone] {
+        assert_eq!(open(path.clone(), trust), ours("connect"), "{trust:?}");
+    }
+    assert_eq!(open(within.join("socket"), Trust::RootOnly), ours("stat of the socket"));
+    assert_eq!(open(within.join("socket"), Trust::Anyone), ours("connect"));
+    allow(&within, 0o700);
+}
+
 #[test]
 fn a_socket_of_somebody_elses_is_not_trusted() {
     let own = geteuid().as_raw();

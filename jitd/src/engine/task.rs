@@ -271,9 +271,10 @@ impl<C: Clock> Task<C> {
     pub(super) fn take(&mut self, job: Job) {
         match job {
             Job::Check { entry, observe, answer } => self.check(entry, observe, answer),
-            Job::Turned { knock, denial, answer } => {
+            Job::Turned { knock, denial, observe, answer } => {
                 let now = self.clock.now();
-                let (id, event) = self.access.note(knock, Told::Denied(denial), now, &mut KernelEntropy);
+                let told = if observe { Told::Observed(Err(denial)) } else { Told::Denied(denial) };
+                let (id, event) = self.access.note(knock, told, now, &mut KernelEntropy);
                 self.answer(now, event, id, answer);
             }
             Job::Command { command, answer } => self.waiting.push_back(Waiting::Asked(command, answer)),

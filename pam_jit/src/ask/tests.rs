@@ -45,6 +45,9 @@ impl Host for Person {
     fn real_uid(&self) -> u32 {
         1001
     }
+    fn effective_uid(&self) -> u32 {
+        0
+    }
     fn memory(&self) -> Memory {
         self.memory.clone()
     }
@@ -229,6 +232,7 @@ fn an_emergency_wants_a_yes_and_is_chosen_only_by_its_number() {
     let mut alice = Person::who_says(&["2", "down", "y"]);
     assert_eq!(jitd.ask(&mut alice), Answer::Granted);
     assert!(alice.saw("Take the emergency oncall for sudo as root, 15m, \"down\"? group leads will be told. [y/N]"));
+    assert_eq!(alice.shown.iter().filter(|shown| shown.ends_with("/n: ") || shown.ends_with("/N: ")).collect::<Vec<_>>(), ["y/N: "]);
     assert_eq!(jitd.steps.borrow()[1], Step::Emergency { reason: "down".to_owned() });
     for answers in [&["3"][..], &["2", "down", ""], &["2", ""], &["hunter2"]] {
         let jitd = Script::new(vec![Told::May(take())], vec![]);
@@ -333,6 +337,21 @@ fn whatever_fails_while_one_asks_is_a_denial() {
         assert_eq!(jitd.account(&mut alice, vec![Ok(denied())]), Outcome::Denied);
         assert_eq!(alice.shown, ["jit: no grant. D-1"]);
     }
+}
+
+#[test]
+fn quiet_silences_the_denial_and_not_what_is_asked() {
+    let shown = |quiet| {
+        let jitd = Script::new(vec![may(), pending("carol")], vec![Heard::Stopped]);
+        *jitd.verdicts.borrow_mut() = VecDeque::from([Ok(denied())]);
+        let mut alice = Person::who_says(&["INC-42", ""]);
+        let arguments = Arguments { ask: true, quiet, ..Arguments::default() };
+        assert_eq!(ask_account(&mut alice, &jitd, &arguments, &SYSTEM), Outcome::Denied);
+        alice.shown
+    };
+    let (mut loud, quiet) = (shown(false), shown(true));
+    assert_eq!(loud.pop().as_deref(), Some("jit: you left. R-1 stays pending; try again later to go on with it."));
+    assert_eq!((quiet.len(), quiet), (5, loud));
 }
 
 #[test]

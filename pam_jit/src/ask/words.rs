@@ -16,8 +16,6 @@ const WHY_LEFT: usize = 120;
 
 /// The prompts, each behind a text that says what is asked.
 pub const REASON: &str = "Reason: ";
-/// For a yes or no.
-pub const YES_OR_NO: &str = "Y/n: ";
 /// For a choice.
 pub const WHICH: &str = "1 or 2: ";
 /// A reason is too long.
@@ -35,6 +33,14 @@ pub enum Usual {
 }
 
 impl Usual {
+    /// The prompt for a yes or no.
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Self::Yes => "Y/n: ",
+            Self::No => "y/N: ",
+        }
+    }
+
     /// Whether an answer is a yes; a password that was typed here is none.
     pub fn is_yes(self, answer: &str) -> bool {
         match answer.to_ascii_lowercase().as_str() {
