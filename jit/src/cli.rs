@@ -138,17 +138,17 @@ pub enum Verb {
     #[command(after_help = "Example:\n  jit emergency sudo --for 30m --reason \"INC-42, database down\"\n\n\
                       Others are told at once. The next one is refused until this one was reviewed.")]
     Emergency(EmergencyArgs),
-    /// Say what you think of an emergency; without an id, list what waits for your review
-    #[command(after_help = "Example:\n  jit review G-7F3KQ2ZD --verdict fine --note \"the database was down\"")]
+    /// Say what you think of an emergency; without a verdict, see it, and without an id, list what waits for your review
+    #[command(after_help = "Examples:\n  jit review G-7F3KQ2ZD\n  jit review G-7F3KQ2ZD --verdict fine --note \"the database was down\"")]
     Review {
         /// Which
-        #[arg(value_name = "G", requires = "verdict")]
+        #[arg(value_name = "G")]
         id: Option<String>,
         /// What you think of it
         #[arg(long, requires = "id")]
         verdict: Option<VerdictWord>,
         /// A word to whoever took it; it is kept
-        #[arg(long, value_name = "TEXT", requires = "id")]
+        #[arg(long, value_name = "TEXT", requires = "verdict")]
         note: Option<String>,
     },
     /// Ask that a grant of yours be made longer

@@ -88,6 +88,19 @@ fn what_is_wrong_with_the_files_of_pam_is_found() {
         "pam_echo.so stands behind our last session line",
         "sed -i /pam_echo/d /etc/pam.d/sshd",
     );
+    finds(
+        &host,
+        "sed -i '1i session sufficient pam_keyinit.so revoke' /etc/pam.d/sshd",
+        "sufficient pam_keyinit.so revoke stands before our session line, which is then not always run",
+        "sed -i '1s/sufficient/optional/' /etc/pam.d/sshd",
+    );
+    host.root().run("sed -i 1d /etc/pam.d/sshd").succeeds();
+    finds_and_is_believed(
+        &host,
+        "sed -i '1i session required pam_keyinit.so revoke' /etc/pam.d/sudo",
+        "required pam_keyinit.so revoke stands before our session line: where it fails, sudo goes on whatever ours says",
+    );
+    host.root().run("jit confirm --unproven; sed -i '/required pam_keyinit/d' /etc/pam.d/sudo").succeeds();
     finds_and_is_believed(&host, "echo 'account required pam_jit.so' >> /etc/pam.d/su", "pam.d/su: the line \"account\" is there 2 times");
     host.root().run("jit confirm --unproven").succeeds();
     finds(

@@ -56,7 +56,7 @@ fn an_emergency_lets_in_at_once_tells_others_and_holds_the_next_one_until_it_was
     host.user("alice").run("sudo -n id -un").fails();
     host.user("alice").run("jit emergency").exits(2).says("--reason");
     let said = host.user("alice").run("jit emergency --reason 'INC-42 database down'").succeeds();
-    let said = said.says("You are in until").says("carol was told").says("group leads must review it by").says("Left: 2 of 3 in 7d");
+    let said = said.says("You are in until").says("carol was told").says("group leads must review by").says("Left: 2 of 3 in 7d");
     let id = said.stdout[said.stdout.find("G-").unwrap()..][..10].to_owned();
     carol.expect("jit: alice took the emergency oncall for sudo: INC-42 database down");
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
@@ -70,6 +70,14 @@ fn an_emergency_lets_in_at_once_tells_others_and_holds_the_next_one_until_it_was
     }
     let typed = format!("jit review {id} --verdict fine");
     host.user("dave").run("jit review").succeeds().says("INC-42 database down").says(&typed).does_not_say("(or misuse)");
+    let seen = host.user("dave").run(&format!("jit review {}", id.to_lowercase())).succeeds();
+    seen.says(&format!("Grant {id}")).says("INC-42 database down").says(&typed);
+    let seen = host.user("dave").run(&format!("jit review {id} --json")).succeeds().json();
+    assert_eq!((&seen["grants"][0]["id"], &seen["grants"][0]["review"]["state"]), (&id.as_str().into(), &"due".into()));
+    host.user("alice").run(&format!("jit review {id}")).succeeds().says("It does not wait for your review.");
+    host.user("bob").run(&format!("jit review {id}")).exits(5);
+    host.user("dave").run("jit review G-00000000").exits(5);
+    host.user("dave").run(&format!("jit review {id} --note x")).exits(2).says("--verdict");
     host.user("dave").run("jit status").succeeds().says(&typed).does_not_say("(or misuse)");
     host.user("erin").run("jit optouts").succeeds().says("oncall");
     host.user("dave").run(&format!("jit review {id} --verdict fine --note 'it was down'")).succeeds().says("fine");
@@ -121,6 +129,8 @@ fn whoever_approves_is_told_that_it_can_be_had_again_and_nobody_else_is() {
 fn the_same_again_within_its_time_needs_nobody_and_names_the_approval() {
     let host = host_with(REPETITIVE);
     let request = host.grant("alice", "sudo", "carol");
+    let shown = host.user("carol").run(&format!("jit show {request} --json")).succeeds().json();
+    host.user("carol").run(&format!("jit review {}", shown["request"]["grant_id"].as_str().unwrap())).exits(5).says("is no emergency");
     host.clock().advance(3600);
     for _ in 0..2 {
         host.user("alice").run("sudo -n id -un").succeeds().says("root");

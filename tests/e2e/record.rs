@@ -296,5 +296,9 @@ fn the_record_is_exported_in_lines_that_prove_themselves_and_in_rows_for_a_sprea
     let row = rows.lines().find(|row| row.contains("request.submitted")).unwrap();
     assert!(row.contains("'=1+1") && row.contains("\\u{1b}"), "{row}");
     assert!(rows.lines().all(|row| row.starts_with("seq,") || row.split(',').next().unwrap().parse::<u64>().is_ok()), "{rows}");
-    host.user("alice").run("jit audit export").exits(1).says("only auditors");
+    assert!(rows.starts_with("seq,at,event,") && rows.matches("seq,at,event,").count() == 1, "{rows}");
+    for format in ["jsonl", "csv"] {
+        let refused = host.user("alice").run(&format!("jit audit export --format {format}")).exits(1).says("only auditors");
+        assert_eq!(refused.stdout, "", "{format}");
+    }
 }

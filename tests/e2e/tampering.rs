@@ -121,11 +121,15 @@ fn the_log_shows_what_it_is_asked_for_and_then_what_comes() {
     assert_eq!(seen("--kind request"), [asked, asked].concat());
     assert_eq!(seen("--kind request.granted --user bob"), ["request.granted"]);
     assert_eq!(seen(&format!("--kind request --id {}", first.to_lowercase())), asked);
+    let begins = (3..=first.len()).map(|length| &first[..length]).find(|begins| !second.starts_with(begins)).unwrap();
+    assert_eq!(seen(&format!("--kind request --id {begins}")), asked);
+    host.user("erin").run("jit audit log --id R-").exits(5);
+    host.user("erin").run("jit audit log --id R-00000000").exits(5);
     assert_eq!(seen(&format!("--kind request --until {when}")).len(), 1);
     assert_eq!(seen(&format!("--kind request --since {when}")).len(), 6);
     assert_eq!(seen("--kind request --since 2100-01-01").len(), 0);
     assert!(seen("").len() > 8 && seen("--kind req").is_empty() && seen("--user nobody").is_empty());
-    host.user("erin").run("jit audit log --id nonsense").fails();
+    host.user("erin").run("jit audit log --id nonsense").exits(5);
     host.user("alice").run("jit audit log").exits(1).says("only auditors");
     let mut following = host.user("erin").terminal("jit audit log --follow --kind request");
     following.expect(&second);

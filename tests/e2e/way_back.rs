@@ -128,6 +128,15 @@ fn lines_that_are_there_and_not_as_they_are_asked_for_are_no_success() {
     host.root().run("jit disable sudo && jit enable sudo && jit confirm --unproven").succeeds();
     host.root().run("jit enable sudo --ask").exits(1).says("they do not ask inside the prompt");
     host.root().run("jit enable sudo --observe").exits(1).says("they enforce");
+    for (line, why) in [
+        ("1i session sufficient pam_keyinit.so", "before our session line, which is then not always run"),
+        ("/ enter/i session sufficient pam_permit.so", "before our last session line, which is then not always run"),
+        ("1i account required pam_permit.so", "pam_permit.so stands before our account line"),
+    ] {
+        host.root().run(&format!("cp /etc/pam.d/sudo /root/sudo; sed -i '{line}' /etc/pam.d/sudo")).succeeds();
+        host.root().run("jit enable sudo").exits(1).says(why).does_not_say("has our lines already");
+        host.root().run("cp /root/sudo /etc/pam.d/sudo").succeeds();
+    }
     host.root()
         .run("sed -i 's/^account  required  pam_jit/account optional pam_jit/' /etc/pam.d/sudo && jit enable sudo")
         .exits(1)

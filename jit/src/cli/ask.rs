@@ -10,7 +10,7 @@ pub struct RequestArgs {
     /// For which service: sudo, ssh, su
     #[arg(default_value = "sudo")]
     pub service: String,
-    /// As whom [default: root; for ssh always yourself]
+    /// As whom [default: root; for ssh, login, cron and the like always yourself]
     #[arg(long = "as", value_name = "U")]
     pub run_as: Option<String>,
     /// For how long: 90s, 30m, 2h30m, 7d [default: what the policy says]
@@ -53,7 +53,7 @@ pub struct EmergencyArgs {
     /// For which service: sudo, ssh, su
     #[arg(default_value = "sudo")]
     pub service: String,
-    /// As whom [default: root; for ssh always yourself]
+    /// As whom [default: root; for ssh, login, cron and the like always yourself]
     #[arg(long = "as", value_name = "U")]
     pub run_as: Option<String>,
     /// For how long [default: what the policy says]
@@ -80,7 +80,7 @@ pub struct GrantArgs {
     pub user: String,
     /// For which service: sudo, ssh, su
     pub service: String,
-    /// As whom [default: root; for ssh always themselves]
+    /// As whom [default: root; for ssh, login, cron and the like always themselves]
     #[arg(long = "as", value_name = "U")]
     pub run_as: Option<String>,
     /// For how long [default: what the policy says]

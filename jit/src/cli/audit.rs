@@ -82,7 +82,7 @@ pub struct LogArgs {
     /// Of this kind: grant.issued, or all of grant
     #[arg(long, value_name = "K")]
     pub kind: Option<String>,
-    /// About this request, grant, session or denial
+    /// About this request, grant, session or denial; the beginning of its id is enough
     #[arg(long, value_name = "ID")]
     pub id: Option<String>,
     /// And then as they come

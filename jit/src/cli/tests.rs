@@ -91,3 +91,13 @@ fn every_command_that_a_refusal_names_can_be_typed_as_it_is_told() {
         parsed(command);
     }
 }
+
+#[test]
+fn a_review_without_a_verdict_is_a_look_and_takes_no_note() {
+    for look in ["jit review", "jit review G-7F3KQ2ZD", "jit review G-7F3KQ2ZD --verdict fine --note down"] {
+        assert!(matches!(parsed(look), Verb::Review { .. }), "{look}");
+    }
+    for line in ["jit review --note down", "jit review G-7F3KQ2ZD --note down", "jit review --verdict fine"] {
+        assert!(refused(line), "{line}");
+    }
+}

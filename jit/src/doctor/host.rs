@@ -98,26 +98,33 @@ pub fn processes() -> Check {
 }
 
 fn selinux() -> Check {
+    let mode = std::fs::read_to_string("/sys/fs/selinux/enforce").ok();
+    selinux_in(mode.as_deref(), Path::new("/"))
+}
+
+/// In this mode, where it is in use; on the host whose root is here.
+fn selinux_in(mode: Option<&str>, root: &Path) -> Check {
     const NAME: &str = "SELinux";
-    if !Path::new("/sys/fs/selinux/enforce").exists() {
-        return Check::fine(NAME, "it is not in use");
+    let Some(mode) = mode else { return Check::fine(NAME, "it is not in use") };
+    if module_is_loaded(root) {
+        return Check::fine(NAME, "our module is loaded");
     }
-    let enforcing = std::fs::read_to_string("/sys/fs/selinux/enforce").is_ok_and(|mode| mode.trim() == "1");
+    let found = if mode.trim() == "1" {
+        "it is enforcing, and our module is not loaded: sshd may not ask jitd"
+    } else {
+        "it is permissive, and our module is not loaded: nothing is refused yet, but sshd may not ask jitd once it enforces"
+    };
     let Paths { run, state, .. } = Paths::of_this_host().unwrap_or_default();
-    match (module_is_loaded(Path::new("/")), enforcing) {
-        (true, _) => Check::fine(NAME, "our module is loaded"),
-        (false, false) => Check::fine(NAME, "it is permissive"),
-        (false, true) => Check::wrong(
-            NAME,
-            "it is enforcing, and our module is not loaded: sshd may not ask jitd".to_owned(),
-            &format!(
-                "semodule -i /usr/share/selinux/packages/jit.pp; {}restorecon -R {} {} /usr/sbin/jitd; systemctl restart jitd.socket jitd-user.socket",
-                labelled_alike(&run, &state),
-                run.display(),
-                state.display(),
-            ),
+    Check::wrong(
+        NAME,
+        found.to_owned(),
+        &format!(
+            "semodule -i /usr/share/selinux/packages/jit.pp; {}restorecon -R {} {} /usr/sbin/jitd; systemctl restart jitd.socket jitd-user.socket",
+            labelled_alike(&run, &state),
+            run.display(),
+            state.display(),
         ),
-    }
+    )
 }
 
 /// What has places other than the usual ones labelled like those.
@@ -159,5 +166,19 @@ mod tests {
             std::fs::create_dir_all(root.path().join(store).join("active/modules/400/jit")).unwrap();
             assert!(module_is_loaded(root.path()), "{store}");
         }
+    }
+
+    #[test]
+    fn our_selinux_module_is_missed_where_selinux_is_permissive_too() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(selinux_in(None, root.path()).ok);
+        for (mode, said) in [("1\n", "it is enforcing, and"), ("0\n", "nothing is refused yet, but sshd may not ask jitd once it enforces")]
+        {
+            let check = selinux_in(Some(mode), root.path());
+            assert!(!check.ok && check.found.contains(said), "{}", check.found);
+            assert!(check.remedy.unwrap().starts_with("semodule -i "));
+        }
+        std::fs::create_dir_all(root.path().join("var/lib/selinux/targeted/active/modules/400/jit")).unwrap();
+        assert!(["0", "1"].into_iter().all(|mode| selinux_in(Some(mode), root.path()).ok));
     }
 }

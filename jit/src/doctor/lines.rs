@@ -158,6 +158,11 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
         Some(days) => format!("our lines are where they must be, and only observe, for {days} more days: everybody is let in"),
     };
     let put_right = format!("jit disable {service}; jit enable {service}");
+    // Ours put in anew would stand before and behind it, and jit enable refuses that.
+    if let Some((file, ends)) = stack::ends_the_session(service, read).ok().flatten() {
+        let remedy = format!("write another control for \"{ends}\" in {file}, with which what is behind it is run: optional, or required");
+        return Check::all(name, &fine, &wrong, &remedy);
+    }
     let remedy = match in_shared_files(service, read) {
         // Those are put in by hand alone.
         shared if service == LAST_DOOR => shared.into_iter().chain([format!("jit disable {service}")]).collect::<Vec<_>>().join("; "),
@@ -280,6 +285,24 @@ mod tests {
             r"jit disable common-account; sed -i '/^[^#]*pam_jit\.so/d' /etc/mine; jit disable cron; jit enable cron # what others include";
         assert!(remedy("cron").starts_with(taken_out), "{}", remedy("cron"));
         assert!(remedy("su-l").starts_with("jit disable su-l; jit enable su-l # then"), "{}", remedy("su-l"));
+    }
+
+    #[test]
+    fn what_would_end_the_session_phase_before_our_last_line_is_mended_by_hand() {
+        let look = |text: &str| {
+            let (_, read) = pam(&[("sudo", text)]);
+            of("sudo", &read, &Policy::default(), WallTime::from_millis(0), &|_| true)
+        };
+        let ends = "session sufficient pam_keyinit.so revoke\n";
+        let between = WHOLE.replace("auth ", &format!("{ends}auth "));
+        for text in [format!("{ends}{WHOLE}"), between] {
+            let check = look(&text);
+            assert!(!check.ok && check.found.contains("line, which is then not always run"), "{}", check.found);
+            assert!(check.remedy.unwrap().starts_with("write another control for \"sufficient pam_keyinit.so revoke\" in sudo, "));
+        }
+        assert!(look(&format!("session optional pam_keyinit.so revoke\n{WHOLE}")).ok && look(WHOLE).ok);
+        let jumps = look(&format!("session [success=1 default=ignore] pam_keyinit.so\n{WHOLE}"));
+        assert!(!jumps.ok && jumps.remedy.unwrap().starts_with("jit disable sudo; jit enable sudo #"));
     }
 
     #[test]

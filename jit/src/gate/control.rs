@@ -59,6 +59,27 @@ pub fn needs_the_module(control: &str) -> bool {
     actions(control).is_none_or(|actions| matches!(action(&actions, "module_unknown").as_str(), "bad" | "die"))
 }
 
+/// What becomes of an answer where the lines behind this one are run all the same.
+const RUNS_ON: [&str; 5] = ["ok", "ignore", "bad", "die", "reset"];
+
+/// Whether the lines behind one with this control are run, or nobody comes in: `done` ends the stack, and a number jumps over lines,
+/// whatever answer it is for. A module can be made to fail, and `done` takes a failure too where something before it was in favour.
+pub fn runs_on(control: &str) -> bool {
+    let Some(actions) = actions(control) else { return false };
+    let words: Vec<_> = actions.split_ascii_whitespace().collect();
+    words.chunks(3).all(|three| matches!(three, [_, "=", action] if RUNS_ON.contains(action)))
+}
+
+/// Whether a line with this control ends the stack, or the substack that it stands in, with an answer that lets in.
+pub fn ends(control: &str) -> bool {
+    actions(control).is_some_and(|actions| actions.split_ascii_whitespace().any(|word| word == "done"))
+}
+
+/// Whether a failed session (PAM_SESSION_ERR) of a line with this control is what the whole stack answers, whatever is said behind it.
+pub fn answers_with_a_failed_session(control: &str) -> bool {
+    actions(control).is_none_or(|actions| matches!(action(&actions, "session_err").as_str(), "bad" | "die"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +94,34 @@ mod tests {
             assert!(!needs_the_module(open), "{open}");
         }
         assert_eq!(wrong(&[OPEN_WITHOUT_THE_MODULE]), [""; 0]);
+    }
+
+    #[test]
+    fn what_ends_the_stack_or_jumps_for_any_answer_keeps_what_is_behind_it_from_being_run() {
+        for fine in ["required", "requisite", "Optional", "[success=ok ignore = ignore default=bad]", "[default=die]", "[success=reset]"] {
+            assert!(runs_on(fine), "{fine}");
+        }
+        for not in [
+            "sufficient",
+            "SUFFICIENT",
+            "[success=done default=ignore]",
+            "[success=1 default=ignore]",
+            "[success=ok default=1]",
+            "[success=ok session_err = done default=ignore]",
+            "[success=ok ignore=12]",
+            "[success=okdefault=done]",
+            "binding",
+        ] {
+            assert!(!runs_on(not), "{not}");
+        }
+        assert!(["sufficient", "[success=ok session_err = done]"].into_iter().all(ends));
+        assert!(!["required", "[success=1 default=ignore]", "binding"].into_iter().any(ends));
+        for heard in ["required", "requisite", "[success=ok]", "[success=ok default=die]"] {
+            assert!(answers_with_a_failed_session(heard), "{heard}");
+        }
+        for quiet in ["optional", "[default=ignore]", "[success=ok session_err=ignore default=bad]"] {
+            assert!(!answers_with_a_failed_session(quiet), "{quiet}");
+        }
     }
 
     #[test]

@@ -111,6 +111,17 @@ fn shuts_the_last_door(file: &str, found: Found, read: &dyn Fn(&str) -> Option<V
     Ok(file == LAST_DOOR && (found != Found::WHOLE || !stack::need_the_module(file, read)?.is_empty()))
 }
 
+/// Whether our lines are run first and last in a service, with those that are there: whoever asks for the gate relies on it.
+fn in_order(file: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<(), Failing> {
+    let wrong = stack::disorder(file, read).map_err(|not| not_understood(&not))?;
+    let Some(why) = wrong.first().map(|why| words::safe(why)) else { return Ok(()) };
+    let files = stack::files_of_ours(file, read).map_err(|not| not_understood(&not))?;
+    let by = files.iter().find(|other| *other != file).map(|other| format!(" (by pam.d/{})", words::safe(other))).unwrap_or_default();
+    let message = format!("pam.d/{file}: our lines{by} would not all be run where they must be: {why}");
+    let help = format!("if they are there already, jit disable {file}, then enable again; else mend that by hand. Nothing was changed");
+    Err(Failing::refused(message, help))
+}
+
 /// What would be changed for this service.
 ///
 /// # Errors
@@ -158,9 +169,11 @@ pub fn plan(places: &Places, service: &str, asked: &Asked) -> Result<Vec<Edit>, 
             return Err(Failing::refused(message, again));
         }
         if found == Found::WHOLE {
+            in_order(file, &read)?;
             continue;
         }
         let after = stack::add(file, &before, found, &behind).map_err(|not| not_understood(&not))?;
+        in_order(file, &|name: &str| if name == file { Some(after.clone()) } else { read(name) })?;
         made.insert(file.to_owned(), after.clone());
         edits.push(Edit { file: file.to_owned(), before, after, lines: stack::block(found, &behind) });
     }
@@ -206,6 +219,41 @@ mod tests {
             assert!(planned(shut).unwrap_err().to_string().starts_with("login is the last door"), "{shut}");
         }
         assert!(planned(OPEN_WITHOUT_THE_MODULE).unwrap().is_empty());
+    }
+
+    #[test]
+    fn lines_that_are_there_and_not_run_as_they_must_be_are_no_success() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = Places { pam: folder.path().to_owned(), ..Places::default() };
+        let asked = Asked { observe: Observe::No, ask: false, today: day("2026-11-23") };
+        let planned = |sudo: &str, sudo_i: &str| {
+            std::fs::write(folder.path().join("sudo"), sudo).unwrap();
+            std::fs::write(folder.path().join("sudo-i"), sudo_i).unwrap();
+            plan(&places, "sudo", &asked).map(|edits| edits.into_iter().map(|edit| edit.file).collect::<Vec<_>>())
+        };
+        let (account, session) = ("account required pam_jit.so\n", "session required pam_jit.so\nsession required pam_jit.so enter\n");
+        let (whole, stock) = (format!("{account}{session}"), "account required pam_unix.so\nsession required pam_unix.so\n");
+        assert_eq!(planned(&whole, &whole).unwrap(), [""; 0]);
+        assert_eq!(planned(&whole, stock).unwrap(), ["sudo-i"]);
+        let included = |before: &str| format!("{before}account include sudo\nsession include sudo\n");
+        assert_eq!(planned(stock, &included("session optional pam_keyinit.so force revoke\n")).unwrap(), ["sudo"]);
+        let skipped = "session sufficient pam_keyinit.so\n";
+        for (sudo, sudo_i, why, help) in [
+            (format!("{skipped}{whole}"), whole.clone(), "which is then not always run", "jit disable sudo, then enable again"),
+            (format!("{stock}{account}"), whole.clone(), "pam_unix.so stands before our account line", "jit disable sudo, then"),
+            (format!("{whole}session optional pam_motd.so\n"), whole, "pam_motd.so stands behind our last", "jit disable sudo, then"),
+            (
+                format!("{stock}session sufficient pam_x.so\n"),
+                stock.to_owned(),
+                "pam_x.so stands before our last session line",
+                "mend that by hand",
+            ),
+            (stock.to_owned(), included(skipped), "pam.d/sudo-i: our lines (by pam.d/sudo) would not", "mend that by hand. Nothing was"),
+        ] {
+            let Failing::Failed(failure) = planned(&sudo, &sudo_i).unwrap_err() else { panic!("not a failure") };
+            let said = format!("{} {}", failure.message, failure.help.unwrap());
+            assert!(said.contains(why) && said.contains(help), "{said}");
+        }
     }
 
     #[test]

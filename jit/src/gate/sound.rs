@@ -36,28 +36,37 @@ pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
     checks
 }
 
-/// The folders in which a libpam looks, on the systems that are known.
-fn module_folders() -> Vec<PathBuf> {
-    let mut folders: Vec<_> = ["/usr/lib64/security", "/lib64/security", "/usr/lib/security", "/lib/security"].map(PathBuf::from).into();
-    let triplets = std::fs::read_dir("/usr/lib").map(|entries| entries.flatten().map(|entry| entry.path().join("security")).collect());
-    folders.extend(triplets.unwrap_or_else(|_| Vec::<PathBuf>::new()));
+/// The folders in which a libpam looks, on the systems that are known: that of this program's own architecture first, as there may be
+/// others' beside it.
+fn module_folders(root: &Path) -> Vec<PathBuf> {
+    let own = format!("usr/lib/{}-linux-gnu/security", std::env::consts::ARCH);
+    let usual = [own.as_str(), "usr/lib64/security", "lib64/security", "usr/lib/security", "lib/security"];
+    let mut folders: Vec<_> = usual.iter().map(|folder| root.join(folder)).collect();
+    let entries = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten();
+    let mut triplets: Vec<_> = entries.map(|entry| entry.path().join("security")).collect();
+    triplets.sort();
+    folders.extend(triplets);
     // Where libpam looks, its own modules lie.
     folders.into_iter().filter(|folder| folder.join("pam_unix.so").exists()).collect()
+}
+
+/// Where our module is; or where it should be, if it is nowhere; none where there is no libpam.
+fn module_in(root: &Path) -> Option<PathBuf> {
+    let modules: Vec<_> = module_folders(root).into_iter().map(|folder| folder.join("pam_jit.so")).collect();
+    modules.iter().find(|module| module.exists()).or(modules.first()).cloned()
 }
 
 /// Whether libpam finds the module, and can load it.
 #[must_use]
 pub fn module() -> Check {
     const NAME: &str = "module";
-    let folders = module_folders();
-    let Some(folder) = folders.first() else {
+    let Some(module) = module_in(Path::new("/")) else {
         return Check::wrong(
             NAME,
             "the folder of PAM modules was not found: none has a pam_unix.so".to_owned(),
             "install libpam's modules",
         );
     };
-    let module = folder.join("pam_jit.so");
     if !module.exists() {
         return Check::wrong(NAME, format!("{} is not there", module.display()), "install the package again");
     }
@@ -304,6 +313,23 @@ pub fn asks_pam(options: &[String]) -> Result<(), NotAsked> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_module_is_looked_for_among_those_of_other_architectures_too_and_missed_in_our_own() {
+        let root = tempfile::tempdir().unwrap();
+        let own = format!("{}-linux-gnu", std::env::consts::ARCH);
+        let folder = |name: &str| root.path().join("usr/lib").join(name).join("security");
+        assert_eq!(module_in(root.path()), None);
+        for name in ["aaa-linux-gnu", &own, "zzz-linux-gnu"] {
+            std::fs::create_dir_all(folder(name)).unwrap();
+            std::fs::write(folder(name).join("pam_unix.so"), "").unwrap();
+        }
+        assert_eq!(module_in(root.path()), Some(folder(&own).join("pam_jit.so")));
+        std::fs::write(folder("zzz-linux-gnu").join("pam_jit.so"), "").unwrap();
+        assert_eq!(module_in(root.path()), Some(folder("zzz-linux-gnu").join("pam_jit.so")));
+        std::fs::write(folder(&own).join("pam_jit.so"), "").unwrap();
+        assert_eq!(module_in(root.path()), Some(folder(&own).join("pam_jit.so")));
+    }
 
     #[test]
     fn by_a_service_that_may_be_a_daemons_only_a_rule_with_self_lets_somebody_in() {

@@ -1,7 +1,7 @@
 //! What a PAM file says (pam.d(5)), and the same file with our lines, or without them. Byte for byte: what is taken out
 //! leaves what was there before.
 
-use super::control;
+use super::{control, family};
 use std::fmt;
 
 /// The line before what `jit enable` wrote.
@@ -11,7 +11,7 @@ const END: &str = "# <<< pam-jit";
 /// The module.
 const MODULE: &str = "pam_jit.so";
 /// Modules that let nobody in, keep nobody out and set nothing that we read: they may stand before our lines, as they do
-/// in the stock files of several systems.
+/// in the stock files of several systems, if their control lets ours be run.
 const HARMLESS: [&str; 4] = ["pam_keyinit.so", "pam_loginuid.so", "pam_selinux.so", "pam_namespace.so"];
 /// The most files that one can include the other.
 const DEEPEST: usize = 16;
@@ -60,6 +60,8 @@ enum Line<'a> {
     Module(Step),
     /// Another file: for one kind, or for all.
     Include(Option<Kind>, &'a str),
+    /// Another file for one kind, which can end nothing but itself.
+    Substack(Kind, &'a str),
 }
 
 /// How many lines of ours a service has, whatever files they stand in.
@@ -124,8 +126,10 @@ fn parse(line: &str) -> Result<Line<'_>, &'static str> {
     let call = rest.trim();
     let mut words = call.split_whitespace();
     let module = words.next().ok_or("it names no module")?;
-    if matches!(control, "include" | "substack") {
-        return Ok(Line::Include(Some(kind), module));
+    match control {
+        "include" => return Ok(Line::Include(Some(kind), module)),
+        "substack" => return Ok(Line::Substack(kind, module)),
+        _ => {}
     }
     let is_ours = module.rsplit('/').next() == Some(MODULE);
     let ours = match kind {
@@ -135,7 +139,7 @@ fn parse(line: &str) -> Result<Line<'_>, &'static str> {
         Kind::Other if is_ours => Some(Ours::Idle),
         Kind::Account | Kind::Session | Kind::Other => None,
     };
-    Ok(Line::Module(Step { file: String::new(), kind, ours, control: control.to_owned(), call: call.to_owned() }))
+    Ok(Line::Module(Step { file: String::new(), level: 0, kind, ours, control: control.to_owned(), call: call.to_owned() }))
 }
 
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, NotUnderstood> {
@@ -154,6 +158,8 @@ fn lines<'a>(file: &'a str, text: &'a str) -> impl Iterator<Item = Result<Line<'
 struct Step {
     /// The file that it stands in.
     file: String,
+    /// How many substacks it stands in.
+    level: usize,
     kind: Kind,
     ours: Option<Ours>,
     /// What becomes of the module's answers: a word, or `[...]`.
@@ -189,21 +195,63 @@ pub fn disorder(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result
             more => wrong.push(format!("the line \"{line}\" is there {more} times")),
         }
     }
-    let harmless = |call: &str| {
-        let module = call.split_whitespace().next().and_then(|path| path.rsplit('/').next());
-        module.is_some_and(|module| HARMLESS.contains(&module))
-    };
-    let before = |kind, ours| of(kind).take_while(|step| step.ours != Some(ours)).find(|step| step.ours.is_none() && !harmless(&step.call));
     for (kind, ours, name) in [(Kind::Account, Ours::Account, "account"), (Kind::Session, Ours::Session, "session")] {
-        if let Some(other) = before(kind, ours).filter(|_| steps.iter().any(|step| step.ours == Some(ours))) {
-            wrong.push(format!("{} stands before our {name} line", other.call));
+        let mut before = of(kind).take_while(|step| step.ours != Some(ours)).filter(|step| step.ours.is_none());
+        if steps.iter().any(|step| step.ours == Some(ours)) {
+            wrong.extend(before.find_map(|step| in_the_way(service, step, name)));
         }
     }
     if let Some(last) = of(Kind::Session).next_back().filter(|last| found.enter == 1 && last.ours != Some(Ours::Enter)) {
         wrong.push(format!("{} stands behind our last session line", last.call));
     }
+    wrong.extend(ends_before_the_last(&of(Kind::Session).collect::<Vec<_>>()));
     wrong.extend(wrong_controls(&steps));
     Ok(wrong)
+}
+
+/// What is wrong with a line before ours of this name.
+fn in_the_way(service: &str, step: &Step, name: &str) -> Option<String> {
+    let Step { kind, control, call, .. } = step;
+    let module = call.split_whitespace().next().and_then(|path| path.rsplit('/').next());
+    let is_harmless = module.is_some_and(|module| HARMLESS.contains(&module));
+    if !is_harmless {
+        return Some(format!("{call} stands before our {name} line"));
+    }
+    if !control::runs_on(control) {
+        return Some(format!("{control} {call} stands before our {name} line, which is then not always run"));
+    }
+    // sudo runs the command after PAM_SESSION_ERR (PAM-FACTS 18), which is what these modules fail with.
+    let is_sudo = family("sudo").contains(&service) && *kind == Kind::Session;
+    let is_unheard = is_sudo && control::answers_with_a_failed_session(control);
+    is_unheard.then(|| format!("{control} {call} stands before our {name} line: where it fails, sudo goes on whatever ours says"))
+}
+
+/// The line of a service that ends its session phase before the last one is run, wherever our others stand: where it is, and itself.
+///
+/// # Errors
+/// A file is not understood, or is missing.
+pub fn ends_the_session(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<(String, String)>, NotUnderstood> {
+    let steps = steps(service, read)?;
+    let session: Vec<_> = steps.iter().filter(|step| step.kind == Kind::Session).collect();
+    Ok(ending(&session).map(|step| (step.file.clone(), format!("{} {}", step.control, step.call))))
+}
+
+/// The line of others that ends these, which is not the last one. What ends a substack ends no line outside of it.
+fn ending<'a>(session: &[&'a Step]) -> Option<&'a Step> {
+    let ends_all = |(place, step): &(usize, &&Step)| {
+        let mut behind = session.iter().skip(place.saturating_add(1)).peekable();
+        let ends = step.ours.is_none() && control::ends(&step.control);
+        ends && behind.peek().is_some() && behind.all(|behind| behind.level >= step.level)
+    };
+    session.iter().enumerate().find(ends_all).map(|(_, step)| *step)
+}
+
+/// A line between ours by which the last one is not run, so that nothing is put where it can be ended.
+fn ends_before_the_last(session: &[&Step]) -> Option<String> {
+    let at = |ours| session.iter().position(|step| step.ours == Some(ours));
+    let between = session.get(at(Ours::Session)?..=at(Ours::Enter)?)?;
+    let Step { control, call, .. } = ending(between)?;
+    Some(format!("{control} {call} stands before our last session line, which is then not always run"))
 }
 
 /// What our lines in a service do with the module's answers and should not.
@@ -246,7 +294,7 @@ pub fn arguments(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Resul
 pub fn includes(file: &str, bytes: &[u8]) -> Vec<String> {
     let Ok(text) = text(file, bytes) else { return Vec::new() };
     let included = lines(file, text).filter_map(|line| match line {
-        Ok(Line::Include(_, other)) => Some(other.to_owned()),
+        Ok(Line::Include(_, other) | Line::Substack(_, other)) => Some(other.to_owned()),
         Ok(Line::Empty | Line::Module(_)) | Err(_) => None,
     });
     included.collect()
@@ -270,14 +318,15 @@ pub fn files_of_ours(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> R
 
 fn steps(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<Step>, NotUnderstood> {
     let mut steps = Vec::new();
-    walk(service, None, DEEPEST, read, &mut steps)?;
+    walk(service, None, (DEEPEST, 0), read, &mut steps)?;
     Ok(steps)
 }
 
+/// With how many more files may include one another, and how many substacks it is in.
 fn walk(
     file: &str,
     wanted: Option<Kind>,
-    depth: usize,
+    (depth, level): (usize, usize),
     read: &dyn Fn(&str) -> Option<Vec<u8>>,
     steps: &mut Vec<Step>,
 ) -> Result<(), NotUnderstood> {
@@ -289,14 +338,19 @@ fn walk(
             Line::Empty => {}
             Line::Module(step) => {
                 if wanted.is_none_or(|wanted| wanted == step.kind) {
-                    steps.push(Step { file: file.to_owned(), ..step });
+                    steps.push(Step { file: file.to_owned(), level, ..step });
                 }
             }
             Line::Include(kind, other) => match (wanted, kind) {
                 (Some(wanted), Some(kind)) if wanted != kind => {}
-                (None, kind) => walk(other, kind, depth, read, steps)?,
-                (Some(wanted), _) => walk(other, Some(wanted), depth, read, steps)?,
+                (None, kind) => walk(other, kind, (depth, level), read, steps)?,
+                (Some(wanted), _) => walk(other, Some(wanted), (depth, level), read, steps)?,
             },
+            Line::Substack(kind, other) => {
+                if wanted.is_none_or(|wanted| wanted == kind) {
+                    walk(other, Some(kind), (depth, level.saturating_add(1)), read, steps)?;
+                }
+            }
         }
     }
     Ok(())
@@ -386,7 +440,9 @@ pub fn take_out(file: &str, bytes: &[u8]) -> Result<Vec<u8>, NotUnderstood> {
             (other, false) => match parse(other) {
                 Ok(Line::Module(Step { ours: Some(_), .. })) => {}
                 Err(_) if other.contains(MODULE) => return not("a line of pam-jit's that is not understood"),
-                Ok(Line::Empty | Line::Module(Step { ours: None, .. }) | Line::Include(..)) | Err(_) => kept.push_str(line),
+                Ok(Line::Empty | Line::Module(Step { ours: None, .. }) | Line::Include(..) | Line::Substack(..)) | Err(_) => {
+                    kept.push_str(line)
+                }
             },
         }
     }

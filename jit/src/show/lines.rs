@@ -108,7 +108,7 @@ pub fn taken(clock: Clock, taken: &TakenView) -> String {
     let due = grant.review.as_ref().map(|review| clock.short(review.due)).unwrap_or_default();
     let per = jit_core::span::Span::from_secs(*per_s);
     format!(
-        "You are in until {}. {told} {} must review it by {due}, or your next one is refused. Left: {left} of {times} in {per}. Give it back: jit drop {}",
+        "You are in until {}. {told} {} must review by {due}, or your next one is refused. Left: {left} of {times} in {per}. Give it back: jit drop {}",
         clock.short(grant.until),
         safe(reviewers),
         safe(&grant.id)

@@ -16,10 +16,15 @@ const COLUMNS: [&str; 12] = ["seq", "at", "event", "id", "user", "service", "as"
 /// Prints the record.
 pub fn export(context: &Context, format: ExportFormat) -> Ended {
     let conversation = context.talk.ask(Act::Events(EventFilter::default()))?;
-    if format == ExportFormat::Csv {
-        context.out.raw(row(COLUMNS.iter().copied()).as_bytes())?;
-    }
-    conversation.record(Pace::Prompt, |part| say(context, format, &part))?;
+    // With the first events, which may be none: what is refused leaves nothing that looks like an empty record.
+    let mut is_headed = format != ExportFormat::Csv;
+    conversation.record(Pace::Prompt, |part| {
+        if !is_headed && matches!(part, Part::Events(_)) {
+            context.out.raw(row(COLUMNS.iter().copied()).as_bytes())?;
+            is_headed = true;
+        }
+        say(context, format, &part)
+    })?;
     Ok(Exit::Done)
 }
 

@@ -166,10 +166,28 @@ fn change(places: &Places, service: &str, edits: &[Edit], within_s: u64) -> Resu
     }
     let mut edited = edits.iter().map(|edit| files::replace(&places.pam.join(&edit.file), &edit.after).map_err(io(&edit.file)));
     let done = edited.try_for_each(|edited| edited).and_then(|()| tried(service)).and_then(|()| in_time(places, &pending));
-    if done.is_err() {
-        pending::put_back(places, &pending).map_err(io("the way back"))?;
+    done.map_err(|failing| taken_back(places, &pending, failing))
+}
+
+/// Puts back a change that failed, and says with why it did whether the new lines are out: where one stays, nobody may come in by it.
+fn taken_back(places: &Places, pending: &Pending, failing: Failing) -> Failing {
+    let outcomes = match pending::put_back(places, pending).map_err(io("the way back")) {
+        Ok(outcomes) => outcomes,
+        Err(not_noted) => return not_noted,
+    };
+    let stuck = outcomes.iter().filter_map(|(file, outcome)| match outcome {
+        PutBack::Failed(why) => Some(format!("pam.d/{file} ({})", words::safe(why))),
+        PutBack::Done | PutBack::Untouched | PutBack::LinesOut => None,
+    });
+    let stuck: Vec<_> = stuck.collect();
+    let Failing::Failed(why) = failing else { return failing };
+    if stuck.is_empty() {
+        return Failing::refused(format!("{}; the new lines are out again", why.message), why.help.unwrap_or_default());
     }
-    done
+    let message = format!("{}; and what could not be put back has the new lines still: {}", why.message, stuck.join(", "));
+    let help =
+        format!("jit disable {}, once the file can be written: mount -o remount,rw / where that is why", words::safe(&pending.service));
+    Failing::refused(message, help)
 }
 
 /// Whether this change waits on: what puts back goes on without the lock in the end.
@@ -181,8 +199,7 @@ fn in_time(places: &Places, pending: &Pending) -> Result<(), Failing> {
     if waits_on(places, pending)? {
         return Ok(());
     }
-    let message = "its time was over before it was tried, so everything is as it was before";
-    Err(Failing::refused(message, "see what takes so long, or give it more: --confirm-within 10m"))
+    Err(Failing::refused("its time was over before it was tried", "see what takes so long, or give it more: --confirm-within 10m"))
 }
 
 /// Sees to it that everything will be put back unless it is confirmed, once that is noted and before anything is changed: a
@@ -236,10 +253,7 @@ fn tried(service: &str) -> Result<(), Failing> {
         let tried = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(io(program))?;
         if !tried.status.success() {
             let said = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
-            return Err(Failing::refused(
-                format!("{} failed through the new lines, so they are out again: {}", call.join(" "), words::safe(&said)),
-                "jit doctor",
-            ));
+            return Err(Failing::refused(format!("{} failed through the new lines: {}", call.join(" "), words::safe(&said)), "jit doctor"));
         }
     }
     Ok(())
@@ -358,4 +372,40 @@ fn put_back(context: &Context, places: &Places, waiting: &Pending) -> Ended {
     }
     let failed = done.iter().any(|(_, outcome)| matches!(outcome, PutBack::Failed(_)));
     Ok(if failed { Exit::Refused } else { Exit::Done })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_trial_that_failed_it_is_said_which_files_have_the_new_lines_still() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let places = Places { pam: at("pam.d"), state: at("state"), lock: at("lock") };
+        std::fs::create_dir(&places.pam).unwrap();
+        let before = b"auth required pam_unix.so\n".to_vec();
+        let after = stack::add("sudo", &before, Found::default(), &stack::Behind::default()).unwrap();
+        let changed = |file: &str| Changed { file: file.to_owned(), before: pending::digest(&before), after: pending::digest(&after) };
+        let files = ["sudo", "sudo-i"].map(changed).to_vec();
+        let pending = Pending { service: "sudo".to_owned(), files, boot_id: pending::boot_id(), made: 0, until: 0 };
+        let said = || {
+            pending::write(&places, &pending, &["sudo", "sudo-i"].map(|file| (file.to_owned(), before.clone()))).unwrap();
+            std::fs::write(places.pam.join("sudo"), &after).unwrap();
+            let failing = Failing::refused("sudo -n true failed through the new lines: no", "jit doctor");
+            let Failing::Failed(said) = taken_back(&places, &pending, failing) else { panic!("not a failure") };
+            (said.message, said.help.unwrap())
+        };
+        std::fs::write(places.pam.join("sudo-i"), &after).unwrap();
+        let out = "sudo -n true failed through the new lines: no; the new lines are out again";
+        assert_eq!(said(), (out.to_owned(), "jit doctor".to_owned()));
+        assert_eq!(std::fs::read(places.pam.join("sudo")).unwrap(), before);
+        // A folder cannot be read as the file that it was.
+        std::fs::remove_file(places.pam.join("sudo-i")).unwrap();
+        std::fs::create_dir(places.pam.join("sudo-i")).unwrap();
+        let (message, help) = said();
+        assert!(message.contains("has the new lines still: pam.d/sudo-i (") && !message.contains("out again"), "{message}");
+        assert!(help.starts_with("jit disable sudo, once the file can be written"), "{help}");
+        assert_eq!(pending::read(&places).unwrap(), Some(pending));
+    }
 }

@@ -2,10 +2,10 @@
 
 use super::{Context, Ended, verdict, whole_id};
 use crate::cli::{EmergencyArgs, VerdictWord};
-use crate::failing::Exit;
+use crate::failing::{Exit, Failing};
 use crate::out::Form;
 use crate::show::times::day_in_utc;
-use crate::show::{json, lines, table, words};
+use crate::show::{full, json, lines, table, words};
 use jit_core::id::GrantId;
 use jit_core::span::Span;
 use jit_proto::user::{Act, UserAnswer, Verdict, Wish};
@@ -24,9 +24,13 @@ pub fn emergency(context: &Context, args: EmergencyArgs) -> Ended {
     Ok(Exit::Done)
 }
 
-/// Gives a verdict; or lists what waits for one.
+/// Gives a verdict; or shows what it is about, or lists what waits for one.
 pub fn review(context: &Context, id: Option<&str>, verdict: Option<VerdictWord>, note: Option<String>) -> Ended {
-    let (Some(id), Some(verdict)) = (id, verdict) else { return due(context) };
+    let (id, verdict) = match (id, verdict) {
+        (Some(id), Some(verdict)) => (id, verdict),
+        (Some(id), None) => return look(context, &whole_id::<GrantId>(id)?),
+        (None, _) => return due(context),
+    };
     let verdict = match verdict {
         VerdictWord::Fine => Verdict::Fine,
         VerdictWord::Misuse => Verdict::Misuse,
@@ -58,10 +62,33 @@ fn due(context: &Context) -> Ended {
                 context.out.say(&format!("{id}  {user} took {what} at {}: {reason} ({due})", clock.short(grant.issued)))?;
             }
             let first = grants.first().map(|grant| words::safe(&grant.id)).unwrap_or_default();
-            context.out.say(&format!("To review one: jit review {first} --verdict fine --note \"...\", or --verdict misuse"))?;
+            context.out.say(&how_to_review(&first))?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Shows one emergency, and how a verdict is given where that is for whoever looks.
+fn look(context: &Context, id: &str) -> Ended {
+    let emergency = match context.talk.show(id)?.0 {
+        Shown::Grant(grant) if grant.review.is_some() => grant,
+        Shown::Request(_) | Shown::Grant(_) | Shown::Session(_) | Shown::Denial(_) => {
+            return Err(Failing::not_found(format!("{id} is no emergency"), "jit review lists what waits for your review"));
+        }
+    };
+    match context.out.form() {
+        Form::Json => context.out.json(&json::Grants { grants: std::slice::from_ref(&emergency) })?,
+        Form::Human => {
+            let waits = context.talk.status()?.to_review.contains(&emergency.id);
+            context.out.say(&full::shown(context.out.clock(), &Shown::Grant(emergency)))?;
+            context.out.say(&if waits { how_to_review(id) } else { "It does not wait for your review.".to_owned() })?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn how_to_review(id: &str) -> String {
+    format!("To review one: jit review {id} --verdict fine --note \"...\", or --verdict misuse")
 }
 
 /// Lists every opt-out; one that is stale, or a review that is overdue, is an exit code of 1.

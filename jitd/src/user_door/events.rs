@@ -1,6 +1,6 @@
 //! The record, for auditors, and what others are shown of it.
 
-use super::looks::policy_of;
+use super::looks::{policy_of, resolve};
 use super::parts::parts;
 use super::{About, Gone, Line};
 use jit_core::actor::Actor;
@@ -47,7 +47,10 @@ pub async fn events(about: &About, line: &mut Line, actor: Actor, filter: EventF
     let follow = filter.follow;
     let id = match filter.id.as_deref().map(str::parse::<IdPrefix>) {
         None => None,
-        Some(Ok(id)) => Some(id.as_str().to_owned()),
+        Some(Ok(id)) => match resolve(about, &id).await {
+            Ok(id) => Some(id),
+            Err(refusal) => return line.refuse(&refusal).await,
+        },
         Some(Err(_)) => return line.refuse(&Refusal::NoSuch { what: filter.id.unwrap_or_default() }).await,
     };
     let filter = Filter {

@@ -133,7 +133,7 @@ pub async fn show(about: &About, line: &mut Line, actor: Actor, typed: &str) -> 
 }
 
 /// The whole id that begins as was typed.
-async fn resolve(about: &About, prefix: &IdPrefix) -> Result<String, Refusal> {
+pub async fn resolve(about: &About, prefix: &IdPrefix) -> Result<String, Refusal> {
     let text = prefix.as_str().to_owned();
     let store = about.store.clone();
     let found = tokio::task::spawn_blocking(move || ids_beginning(&open_to_read(&store)?, &text)).await;

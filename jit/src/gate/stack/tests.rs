@@ -138,6 +138,79 @@ fn disorder_is_named_line_by_line() {
 }
 
 #[test]
+fn a_module_that_does_no_harm_may_stand_before_ours_only_if_its_control_lets_ours_be_run() {
+    let said = |service: &str, before: &str| {
+        let text = format!("{before}\n{}", added("auth required pam_unix.so\n"));
+        disorder(service, &files(&[(service, &text), ("keys", "session sufficient pam_keyinit.so\n")])).unwrap()
+    };
+    for stock in [
+        "session optional pam_keyinit.so force revoke",
+        "session required pam_loginuid.so",
+        "session [success=ok ignore=ignore module_unknown=ignore default=bad] pam_selinux.so close",
+        "session required /lib64/security/pam_namespace.so",
+    ] {
+        assert_eq!(said("sshd", stock), [""; 0], "{stock}");
+    }
+    for ends in [
+        "session sufficient pam_keyinit.so revoke",
+        "-session [success=done default=ignore] pam_loginuid.so",
+        "session [success=1 default=ignore] pam_keyinit.so",
+        "session [success=ok default=1] pam_selinux.so",
+        "@include keys",
+        "session include keys",
+        "session substack keys",
+    ] {
+        let said = said("sshd", ends);
+        assert!(said.len() == 1 && said[0].ends_with("stands before our session line, which is then not always run"), "{ends}: {said:?}");
+    }
+    assert!(said("su", "account sufficient pam_namespace.so")[0].contains("before our account line, which is then"));
+}
+
+#[test]
+fn what_ends_the_stack_between_our_lines_is_named_and_a_substack_ends_itself_alone() {
+    let said = |session: &str| {
+        let (text, ends) = (added(session), "session sufficient pam_a.so\nsession required pam_b.so\n");
+        disorder("x", &files(&[("x", &text), ("ends", ends), ("deeper", "session include ends\n")])).unwrap()
+    };
+    for ends in [
+        "session sufficient pam_a.so\n",
+        "session include ends\n",
+        "@include deeper\n",
+        "-session [success=done default=ignore] pam_a.so\n",
+    ] {
+        let said = said(ends);
+        assert!(
+            said.len() == 1 && said[0].ends_with("pam_a.so stands before our last session line, which is then not always run"),
+            "{said:?}"
+        );
+    }
+    for fine in [
+        "session substack deeper\nsession required pam_c.so\n",
+        "session [success=1 default=ignore] pam_succeed_if.so quiet\nsession required pam_unix.so\n",
+        "account sufficient pam_a.so\n",
+    ] {
+        assert_eq!(said(fine), [""; 0], "{fine}");
+    }
+}
+
+/// The first failure is what a stack answers, and sudo takes that one for harmless.
+#[test]
+fn by_sudo_no_module_before_ours_may_answer_for_it_that_the_session_failed() {
+    let said = |service: &str, control: &str| {
+        let text = format!("session {control} pam_keyinit.so\n{}", added("auth required pam_unix.so\n"));
+        disorder(service, &files(&[(service, &text)])).unwrap()
+    };
+    for service in ["sudo", "sudo-i"] {
+        assert_eq!(said(service, "optional"), [""; 0]);
+        for control in ["required", "requisite", "[success=ok default=die]"] {
+            let said = said(service, control);
+            assert!(said.len() == 1 && said[0].contains("where it fails, sudo goes on whatever ours says"), "{control}: {said:?}");
+        }
+    }
+    assert_eq!(said("su-l", "required"), [""; 0]);
+}
+
+#[test]
 fn asking_stands_in_the_account_line_alone() {
     let behind = Behind { everywhere: " observe=2026-12-01".to_owned(), account: " ask".to_owned() };
     let (top, bottom) = block(Found::default(), &behind);
