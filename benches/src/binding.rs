@@ -11,7 +11,7 @@ use crate::favoured::with_and_without;
 use crate::{mounts, stacks};
 use jit_tests::cgroup::mount;
 use nix::mount::{MntFlags, umount2};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -54,23 +54,64 @@ fn contest(stacks: &Path, about: &str) {
     results.say_more(bound, unbound, c);
 }
 
+/// Where the time goes, without a cgroup: what a session takes more that asks more, or waits for more.
+fn taken_apart(stacks: &Path, observing: &Path, in_memory: &Path) {
+    let mut contest = Contest::new("pam_open_session without a cgroup, taken apart");
+    let [nothing, asks, remembers, records] =
+        ["pam_permit", "pam_jit that observes: one question", "pam_jit, its record in memory", "pam_jit, its record on the disk"];
+    for (name, stacks, service) in
+        [(nothing, stacks, "nothing"), (asks, observing, "bench"), (remembers, in_memory, "bench"), (records, stacks, "bench")]
+    {
+        contest.enter_timed(name, move || opened(stacks, service, UNMOUNTED));
+    }
+    let results = contest.run(ROUNDS);
+    results.say(&[]);
+    for (with, without) in [(asks, nothing), (remembers, asks), (records, remembers)] {
+        results.say_more(with, without, records);
+    }
+}
+
+/// Our lines, for a socket, and with something behind them.
+fn lines_of(socket: &Path, more: &str) -> String {
+    let (ours, socket) = (built("libpam_jit.so"), socket.display());
+    let ours = ours.display();
+    format!("session required {ours} socket={socket}{more}\nsession required {ours} enter socket={socket}{more}\n")
+}
+
+/// Writes stacks below a folder. libpam loads the modules of all phases at the first: in sudo that is not the session.
+fn written<const MANY: usize>(place: &Path, stacks: [(&'static str, String); MANY]) -> PathBuf {
+    stacks::write(place, stacks.map(|(service, stack)| (service, format!("account required pam_permit.so\n{stack}"))))
+}
+
+/// A day on which one may still observe.
+fn some_day() -> String {
+    let date = Command::new("date").args(["-d", "+30 days", "+%F"]).output().unwrap();
+    String::from_utf8(date.stdout).unwrap().trim().to_owned()
+}
+
 /// Measures.
 pub fn run(place: &Path) {
     pin_to_one_core();
     let own = Own::enter();
     let daemon = Daemon::start(place);
-    let (theirs, ours) = (compiled(place), built("libpam_jit.so"));
-    let (theirs, ours, cgroup) = (theirs.display(), ours.display(), own.cgroup.display());
-    let socket = place.join("run/pam.sock");
-    let socket = socket.display();
-    let log = place.join("log-of-c");
-    let stacks = [
-        ("c", format!("session required {theirs} {cgroup}\n")),
-        ("c-disk", format!("session required {theirs} {cgroup} {}\n", log.display())),
-        ("bench", format!("session required {ours} socket={socket}\nsession required {ours} enter socket={socket}\n")),
-    ];
-    // libpam loads the modules of all phases at the first: in sudo that is not the session.
-    let stacks = stacks::write(place, stacks.map(|(service, stack)| (service, format!("account required pam_permit.so\n{stack}"))));
+    let (theirs, cgroup) = (compiled(place), own.cgroup.display());
+    let (theirs, log, socket) = (theirs.display(), place.join("log-of-c"), place.join("run/pam.sock"));
+    let stacks = written(
+        place,
+        [
+            ("nothing", "session required pam_permit.so\n".to_owned()),
+            ("c", format!("session required {theirs} {cgroup}\n")),
+            ("c-disk", format!("session required {theirs} {cgroup} {}\n", log.display())),
+            ("bench", lines_of(&socket, "")),
+        ],
+    );
+    let (observing, memory) = (place.join("observing"), tempfile::tempdir_in("/run").unwrap());
+    std::fs::create_dir(&observing).unwrap();
+    let observing = written(&observing, [("bench", lines_of(&socket, &format!(" observe={}", some_day())))]);
+    let other = Daemon::start(memory.path());
+    let in_memory = written(memory.path(), [("bench", lines_of(&memory.path().join("run/pam.sock"), ""))]);
+    taken_apart(&stacks, &observing, &in_memory);
+    drop(other);
     with_and_without(|mounted| contest(&stacks, mounted));
     drop(daemon);
 }

@@ -125,6 +125,23 @@ fn a_check_that_comes_while_the_daemon_is_restarted_waits_and_is_answered() {
 }
 
 #[test]
+fn a_daemon_that_nobody_asks_does_next_to_nothing() {
+    let host = booted();
+    host.grant("alice", "sudo", "carol");
+    let used = || {
+        let stat = host.root().run("cat /proc/$(systemctl show -P MainPID jitd)/stat").succeeds().stdout;
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap()
+    };
+    // What it began when it was started is done first.
+    host.root().run("sleep 3").succeeds();
+    let before = used();
+    host.root().run("sleep 5").succeeds();
+    let hundredths = used() - before;
+    assert!(hundredths <= 5, "{hundredths} hundredths of a second in five");
+}
+
+#[test]
 fn a_crash_loop_closes_no_socket_and_ends_as_soon_as_its_cause_does() {
     let host = booted();
     host.grant("alice", "sudo", "carol");
