@@ -5,6 +5,9 @@ use jit_tests::{Host, wait_until};
 
 fn put_back(host: &Host, before: &str) {
     wait_until("everything to be put back", || (files(host) == before).then_some(()));
+    // And whoever did that to have ended: until then the next change is refused.
+    let free = "test ! -e /run/jit-enable.lock || flock -n /run/jit-enable.lock true";
+    wait_until("the lock to be free", || (host.root().run(free).code == 0).then_some(()));
 }
 
 /// sshd as `jit enable ssh` wants it.
