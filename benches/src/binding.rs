@@ -107,7 +107,9 @@ pub fn run(place: &Path) {
     );
     let (observing, memory) = (place.join("observing"), tempfile::tempdir_in("/run").unwrap());
     std::fs::create_dir(&observing).unwrap();
-    let observing = written(&observing, [("bench", lines_of(&socket, &format!(" observe={}", some_day())))]);
+    // Lines that only observe say neither yes nor no; somebody must.
+    let lines = lines_of(&socket, &format!(" observe={}", some_day()));
+    let observing = written(&observing, [("bench", format!("{lines}session required pam_permit.so\n"))]);
     let other = Daemon::start(memory.path());
     let in_memory = written(memory.path(), [("bench", lines_of(&memory.path().join("run/pam.sock"), ""))]);
     taken_apart(&stacks, &observing, &in_memory);

@@ -145,32 +145,46 @@ fn is_unknown(error: &io::Error) -> bool {
     [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM].iter().any(|lack| error.raw_os_error() == Some(*lack as i32))
 }
 
-/// The process and those above it, up to the first of all; and every uid that one of them runs with, real or not,
-/// root's aside.
+/// The process and those above it, up to the first of all.
+#[must_use]
+pub fn ancestry(pid: u32) -> Ancestry {
+    let read = (0..TRIES).find_map(|_| chain(pid, |_| Some(())));
+    read.map_or(Ancestry::Unreadable, Ancestry::Known)
+}
+
+/// The same; and every uid that one of them runs with, real or not, root's aside.
 #[must_use]
 pub fn lineage(pid: u32) -> (Ancestry, BTreeSet<Uid>) {
-    let read = (0..TRIES).find_map(|_| chain(pid));
+    let read = (0..TRIES).find_map(|_| {
+        let mut uids = BTreeSet::new();
+        let chain = chain(pid, |pid| {
+            uids.extend(uids_of(pid)?.into_iter().filter(|uid| !uid.is_root()));
+            Some(())
+        });
+        chain.map(|chain| (chain, uids))
+    });
     read.map_or((Ancestry::Unreadable, BTreeSet::new()), |(chain, uids)| (Ancestry::Known(chain), uids))
 }
 
-/// One reading of the chain; none if it changed meanwhile.
-fn chain(pid: u32) -> Option<(Vec<Process>, BTreeSet<Uid>)> {
-    let (mut chain, mut uids) = (Vec::new(), BTreeSet::new());
-    let mut next = pid;
-    while next != 0 && chain.len() < MOST_ANCESTORS {
-        let child = stat(next)?;
+/// One reading of the chain, in which each is looked at too while it is sure to be this one; none if it changed meanwhile, or one
+/// could not be looked at.
+fn chain(pid: u32, mut look_at: impl FnMut(u32) -> Option<()>) -> Option<Vec<Process>> {
+    let mut chain = Vec::new();
+    let mut child = stat(pid)?;
+    while chain.len() < MOST_ANCESTORS {
         chain.push(child.process);
-        uids.extend(uids_of(next)?.into_iter().filter(|uid| !uid.is_root()));
-        if child.parent != 0 {
-            let parent = stat(child.parent)?;
-            let still_its_child = stat(next).is_some_and(|again| again == child);
-            if parent.process.started > child.process.started || !still_its_child {
-                return None;
-            }
+        look_at(child.process.pid)?;
+        if child.parent == 0 {
+            return Some(chain);
         }
-        next = child.parent;
+        let parent = stat(child.parent)?;
+        let still_its_child = stat(child.process.pid).is_some_and(|again| again == child);
+        if parent.process.started > child.process.started || !still_its_child {
+            return None;
+        }
+        child = parent;
     }
-    (next == 0).then_some((chain, uids))
+    None
 }
 
 /// The login uid: one, none, or not to be read.
@@ -244,7 +258,8 @@ mod tests {
         let (Ancestry::Known(chain), _) = lineage(std::process::id()) else { panic!("unreadable") };
         assert_eq!(chain[0], identify(std::process::id()).unwrap());
         assert_eq!(chain.last().unwrap().pid, 1);
-        assert_eq!(lineage(u32::MAX).0, Ancestry::Unreadable);
+        assert_eq!(lineage(std::process::id()).0, ancestry(std::process::id()));
+        assert_eq!([lineage(u32::MAX).0, ancestry(u32::MAX)], [Ancestry::Unreadable, Ancestry::Unreadable]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use jit_core::policy::Require;
 use jit_core::refusal::Refusal;
 use jit_core::session::{Bound, Session};
 use jit_core::subject::{Entry, Phase};
-use jit_host::process::{identify, lineage};
+use jit_host::process::{ancestry, identify};
 use jit_proto::pam::{Held, Hold, PamAnswer, PamAsk, Question, UNREAD, Verdict};
 use knock::Unknown;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -268,7 +268,7 @@ impl Service {
         if entry.service.is_log_in() {
             return Inside::nothing();
         }
-        Inside { ancestry: lineage(pid).0, within: self.keeper.sessions_around(pid) }
+        Inside { ancestry: ancestry(pid), within: self.keeper.sessions_around(pid) }
     }
 
     /// Opens a session. Where the answer would come too late, nothing is opened, or what was opened is closed.

@@ -317,7 +317,7 @@ fn observes(places: &Places, waiting: &Pending) -> bool {
 
 /// Whether this process is in a session that jitd opened, through one of these services, after the change.
 fn came_in_through(context: &Context, waiting: &Pending) -> Result<bool, Failing> {
-    let (jit_core::actor::Ancestry::Known(above), _) = process::lineage(std::process::id()) else { return Ok(false) };
+    let jit_core::actor::Ancestry::Known(above) = process::ancestry(std::process::id()) else { return Ok(false) };
     let sessions = context.talk.list(jit_proto::user::Which::Active)?.sessions;
     Ok(sessions.iter().any(|session| {
         let ours = session.pid.is_some_and(|pid| above.iter().any(|process| process.pid == pid));
