@@ -97,9 +97,22 @@ pub fn processes() -> Check {
     }
 }
 
+/// Whether SELinux is in use: 1 where it enforces (selinux(8)).
+fn mode() -> Option<String> {
+    std::fs::read_to_string("/sys/fs/selinux/enforce").ok()
+}
+
 fn selinux() -> Check {
-    let mode = std::fs::read_to_string("/sys/fs/selinux/enforce").ok();
-    selinux_in(mode.as_deref(), Path::new("/"))
+    selinux_in(mode().as_deref(), Path::new("/"))
+}
+
+/// The same where it refuses at once what it does not know: before sshd may depend on us.
+pub fn selinux_that_enforces() -> Option<Check> {
+    mode().filter(|mode| enforces(mode)).map(|mode| selinux_in(Some(&mode), Path::new("/")))
+}
+
+fn enforces(mode: &str) -> bool {
+    mode.trim() == "1"
 }
 
 /// In this mode, where it is in use; on the host whose root is here.
@@ -109,7 +122,7 @@ fn selinux_in(mode: Option<&str>, root: &Path) -> Check {
     if module_is_loaded(root) {
         return Check::fine(NAME, "our module is loaded");
     }
-    let found = if mode.trim() == "1" {
+    let found = if enforces(mode) {
         "it is enforcing, and our module is not loaded: sshd may not ask jitd"
     } else {
         "it is permissive, and our module is not loaded: nothing is refused yet, but sshd may not ask jitd once it enforces"

@@ -158,9 +158,7 @@ fn of(service: &str, read: Read<'_>, policy: &Policy, now: WallTime, answers: &d
         Some(days) => format!("our lines are where they must be, and only observe, for {days} more days: everybody is let in"),
     };
     let put_right = format!("jit disable {service}; jit enable {service}");
-    // Ours put in anew would stand before and behind it, and jit enable refuses that.
-    if let Some((file, ends)) = stack::ends_the_session(service, read).ok().flatten() {
-        let remedy = format!("write another control for \"{ends}\" in {file}, with which what is behind it is run: optional, or required");
+    if let Some(remedy) = stack::ends_the_session(service, read).ok().flatten() {
         return Check::all(name, &fine, &wrong, &remedy);
     }
     let remedy = match in_shared_files(service, read) {
@@ -295,9 +293,11 @@ mod tests {
         };
         let ends = "session sufficient pam_keyinit.so revoke\n";
         let between = WHOLE.replace("auth ", &format!("{ends}auth "));
-        for text in [format!("{ends}{WHOLE}"), between] {
+        // Behind them all it ends nothing yet, and would, once ours are put in anew.
+        for text in [format!("{ends}{WHOLE}"), between, format!("{WHOLE}{ends}")] {
             let check = look(&text);
-            assert!(!check.ok && check.found.contains("line, which is then not always run"), "{}", check.found);
+            let wrong = ["line, which is then not always run", "stands behind our last session line"];
+            assert!(!check.ok && wrong.iter().any(|wrong| check.found.contains(wrong)), "{}", check.found);
             assert!(check.remedy.unwrap().starts_with("write another control for \"sufficient pam_keyinit.so revoke\" in sudo, "));
         }
         assert!(look(&format!("session optional pam_keyinit.so revoke\n{WHOLE}")).ok && look(WHOLE).ok);

@@ -118,8 +118,9 @@ fn in_order(file: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<(), Fa
     let files = stack::files_of_ours(file, read).map_err(|not| not_understood(&not))?;
     let by = files.iter().find(|other| *other != file).map(|other| format!(" (by pam.d/{})", words::safe(other))).unwrap_or_default();
     let message = format!("pam.d/{file}: our lines{by} would not all be run where they must be: {why}");
-    let help = format!("if they are there already, jit disable {file}, then enable again; else mend that by hand. Nothing was changed");
-    Err(Failing::refused(message, help))
+    let ends = stack::ends_the_session(file, read).map_err(|not| not_understood(&not))?.map(|remedy| words::safe(&remedy));
+    let help = ends.unwrap_or_else(|| format!("if they are there already, jit disable {file}, then enable again; else mend that by hand"));
+    Err(Failing::refused(message, format!("{help}. Nothing was changed")))
 }
 
 /// What would be changed for this service.
@@ -239,16 +240,16 @@ mod tests {
         assert_eq!(planned(stock, &included("session optional pam_keyinit.so force revoke\n")).unwrap(), ["sudo"]);
         let skipped = "session sufficient pam_keyinit.so\n";
         for (sudo, sudo_i, why, help) in [
-            (format!("{skipped}{whole}"), whole.clone(), "which is then not always run", "jit disable sudo, then enable again"),
+            (format!("{skipped}{whole}"), whole.clone(), "which is then not always run", "write another control for \"sufficient pam_keyinit.so\""),
             (format!("{stock}{account}"), whole.clone(), "pam_unix.so stands before our account line", "jit disable sudo, then"),
             (format!("{whole}session optional pam_motd.so\n"), whole, "pam_motd.so stands behind our last", "jit disable sudo, then"),
             (
                 format!("{stock}session sufficient pam_x.so\n"),
                 stock.to_owned(),
                 "pam_x.so stands before our last session line",
-                "mend that by hand",
+                "write another control for \"sufficient pam_x.so\" in sudo",
             ),
-            (stock.to_owned(), included(skipped), "pam.d/sudo-i: our lines (by pam.d/sudo) would not", "mend that by hand. Nothing was"),
+            (stock.to_owned(), included(skipped), "pam.d/sudo-i: our lines (by pam.d/sudo) would not", "optional, or required. Nothing was"),
         ] {
             let Failing::Failed(failure) = planned(&sudo, &sudo_i).unwrap_err() else { panic!("not a failure") };
             let said = format!("{} {}", failure.message, failure.help.unwrap());

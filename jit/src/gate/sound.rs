@@ -32,35 +32,33 @@ pub fn before(talk: &Talk, service: &str, now: WallTime) -> Vec<Check> {
     ];
     if service == "sshd" {
         checks.push(use_pam());
+        checks.extend(host::selinux_that_enforces());
     }
     checks
 }
 
-/// The folders in which a libpam looks, on the systems that are known: that of this program's own architecture first, as there may be
-/// others' beside it.
+/// The folders in which a libpam looks, on the systems that are known: where libpam looks, its own modules lie.
 fn module_folders(root: &Path) -> Vec<PathBuf> {
-    let own = format!("usr/lib/{}-linux-gnu/security", std::env::consts::ARCH);
-    let usual = [own.as_str(), "usr/lib64/security", "lib64/security", "usr/lib/security", "lib/security"];
-    let mut folders: Vec<_> = usual.iter().map(|folder| root.join(folder)).collect();
+    let usual = ["usr/lib64/security", "lib64/security", "usr/lib/security", "lib/security"].map(|folder| root.join(folder));
     let entries = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten().flatten();
     let mut triplets: Vec<_> = entries.map(|entry| entry.path().join("security")).collect();
     triplets.sort();
-    folders.extend(triplets);
-    // Where libpam looks, its own modules lie.
-    folders.into_iter().filter(|folder| folder.join("pam_unix.so").exists()).collect()
+    usual.into_iter().chain(triplets).filter(|folder| folder.join("pam_unix.so").exists()).collect()
 }
 
-/// Where our module is; or where it should be, if it is nowhere; none where there is no libpam.
-fn module_in(root: &Path) -> Option<PathBuf> {
-    let modules: Vec<_> = module_folders(root).into_iter().map(|folder| folder.join("pam_jit.so")).collect();
-    modules.iter().find(|module| module.exists()).or(modules.first()).cloned()
+/// Where our module must be; none where there is no libpam. There can be the modules of another architecture beside those of ours, so
+/// it is where one of libpam's own can be loaded.
+fn module_in(root: &Path, can_be_loaded: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folders = module_folders(root);
+    let own = folders.iter().find(|folder| can_be_loaded(&folder.join("pam_unix.so")));
+    Some(own.or(folders.first())?.join("pam_jit.so"))
 }
 
 /// Whether libpam finds the module, and can load it.
 #[must_use]
 pub fn module() -> Check {
     const NAME: &str = "module";
-    let Some(module) = module_in(Path::new("/")) else {
+    let Some(module) = module_in(Path::new("/"), |module| loads(module).is_ok()) else {
         return Check::wrong(
             NAME,
             "the folder of PAM modules was not found: none has a pam_unix.so".to_owned(),
@@ -315,20 +313,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_module_is_looked_for_among_those_of_other_architectures_too_and_missed_in_our_own() {
+    fn the_module_must_be_where_libpams_own_modules_can_be_loaded() {
         let root = tempfile::tempdir().unwrap();
-        let own = format!("{}-linux-gnu", std::env::consts::ARCH);
         let folder = |name: &str| root.path().join("usr/lib").join(name).join("security");
-        assert_eq!(module_in(root.path()), None);
-        for name in ["aaa-linux-gnu", &own, "zzz-linux-gnu"] {
+        let ours = |path: &Path| path.starts_with(folder("x86_64-linux-gnu"));
+        assert_eq!(module_in(root.path(), ours), None);
+        for name in ["i386-linux-gnu", "x86_64-linux-gnu"] {
             std::fs::create_dir_all(folder(name)).unwrap();
             std::fs::write(folder(name).join("pam_unix.so"), "").unwrap();
         }
-        assert_eq!(module_in(root.path()), Some(folder(&own).join("pam_jit.so")));
-        std::fs::write(folder("zzz-linux-gnu").join("pam_jit.so"), "").unwrap();
-        assert_eq!(module_in(root.path()), Some(folder("zzz-linux-gnu").join("pam_jit.so")));
-        std::fs::write(folder(&own).join("pam_jit.so"), "").unwrap();
-        assert_eq!(module_in(root.path()), Some(folder(&own).join("pam_jit.so")));
+        // One that lies where libpam does not look is not found by it.
+        std::fs::write(folder("i386-linux-gnu").join("pam_jit.so"), "").unwrap();
+        assert_eq!(module_in(root.path(), ours), Some(folder("x86_64-linux-gnu").join("pam_jit.so")));
+        assert_eq!(module_in(root.path(), |_| false), Some(folder("i386-linux-gnu").join("pam_jit.so")));
     }
 
     #[test]

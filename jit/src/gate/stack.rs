@@ -226,14 +226,18 @@ fn in_the_way(service: &str, step: &Step, name: &str) -> Option<String> {
     is_unheard.then(|| format!("{control} {call} stands before our {name} line: where it fails, sudo goes on whatever ours says"))
 }
 
-/// The line of a service that ends its session phase before the last one is run, wherever our others stand: where it is, and itself.
+/// What to do about a line of a service that ends its session phase before a last line is run, wherever ours stand: ours put in
+/// anew would stand before and behind it. None where there is no such line.
 ///
 /// # Errors
 /// A file is not understood, or is missing.
-pub fn ends_the_session(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<(String, String)>, NotUnderstood> {
+pub fn ends_the_session(service: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<String>, NotUnderstood> {
     let steps = steps(service, read)?;
     let session: Vec<_> = steps.iter().filter(|step| step.kind == Kind::Session).collect();
-    Ok(ending(&session).map(|step| (step.file.clone(), format!("{} {}", step.control, step.call))))
+    let last = session.last().copied().filter(|last| last.level == 0 && last.ours.is_none() && control::ends(&last.control));
+    Ok(ending(&session).or(last).map(|Step { file, control, call, .. }| {
+        format!("write another control for \"{control} {call}\" in {file}, with which what is behind it is run: optional, or required")
+    }))
 }
 
 /// The line of others that ends these, which is not the last one. What ends a substack ends no line outside of it.

@@ -171,20 +171,24 @@ fn change(places: &Places, service: &str, edits: &[Edit], within_s: u64) -> Resu
 
 /// Puts back a change that failed, and says with why it did whether the new lines are out: where one stays, nobody may come in by it.
 fn taken_back(places: &Places, pending: &Pending, failing: Failing) -> Failing {
-    let outcomes = match pending::put_back(places, pending).map_err(io("the way back")) {
+    let outcomes = pending::put_back(places, pending);
+    let Failing::Failed(why) = failing else { return failing };
+    let outcomes = match outcomes {
         Ok(outcomes) => outcomes,
-        Err(not_noted) => return not_noted,
+        Err(error) => {
+            let message = format!("{}; the new lines are out again, and it cannot be noted that nothing waits: {error}", why.message);
+            return Failing::refused(message, "what puts back does so once more, which changes nothing; look at the disk");
+        }
     };
     let stuck = outcomes.iter().filter_map(|(file, outcome)| match outcome {
         PutBack::Failed(why) => Some(format!("pam.d/{file} ({})", words::safe(why))),
         PutBack::Done | PutBack::Untouched | PutBack::LinesOut => None,
     });
     let stuck: Vec<_> = stuck.collect();
-    let Failing::Failed(why) = failing else { return failing };
     if stuck.is_empty() {
         return Failing::refused(format!("{}; the new lines are out again", why.message), why.help.unwrap_or_default());
     }
-    let message = format!("{}; and what could not be put back has the new lines still: {}", why.message, stuck.join(", "));
+    let message = format!("{}; and what could not be put back may have the new lines still: {}", why.message, stuck.join(", "));
     let help =
         format!("jit disable {}, once the file can be written: mount -o remount,rw / where that is why", words::safe(&pending.service));
     Failing::refused(message, help)
@@ -404,7 +408,7 @@ mod tests {
         std::fs::remove_file(places.pam.join("sudo-i")).unwrap();
         std::fs::create_dir(places.pam.join("sudo-i")).unwrap();
         let (message, help) = said();
-        assert!(message.contains("has the new lines still: pam.d/sudo-i (") && !message.contains("out again"), "{message}");
+        assert!(message.contains("may have the new lines still: pam.d/sudo-i (") && !message.contains("out again"), "{message}");
         assert!(help.starts_with("jit disable sudo, once the file can be written"), "{help}");
         assert_eq!(pending::read(&places).unwrap(), Some(pending));
     }
