@@ -102,7 +102,7 @@ impl Asked {
 
 /// Why a file of PAM is left alone.
 pub fn not_understood(not: &NotUnderstood) -> Failing {
-    Failing::refused(not.to_string(), "put the lines in by hand, as the README shows, or mend the file; it was not changed")
+    Failing::refused(not.to_string(), "put the lines in by hand, as pam_jit(8) shows, or mend the file; it was not changed")
 }
 
 /// Whether this is the last door, and does not stay open with what is there, or would be put there: what `jit enable` writes lets
