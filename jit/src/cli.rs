@@ -53,7 +53,7 @@ pub enum Verb {
     Request(RequestArgs),
     /// Run a command by sudo: ask for access, wait for it, then run
     #[command(after_help = "Examples:\n  jit run --reason \"INC-42 disk full\" -- systemctl restart db\n  \
-                      pg_dump shop | jit run --reason INC-42 -u postgres -- psql archive\n\n\
+                      pg_dump shop | jit run --reason \"INC-42 restore\" -u postgres -- psql archive\n\n\
                       What you hold or have asked for already is used, and nothing is asked for where sudo would let you in. Output and exit code are the command's;\n\
                       125 if it was not run.")]
     Run(RunArgs),

@@ -106,6 +106,14 @@ fn a_review_that_nobody_does_is_overdue_and_said_and_an_exit_code() {
 }
 
 #[test]
+fn without_a_policy_nobody_is_told_that_there_is_no_opt_out() {
+    let host = host();
+    host.write("/etc/jit/policy.toml", "nonsense\n");
+    host.jitd().restart();
+    host.root().run("jit optouts").exits(1).says("there is no valid policy").does_not_say("has no opt-out");
+}
+
+#[test]
 fn whoever_approves_is_told_that_it_can_be_had_again_and_nobody_else_is() {
     let host = host_with(REPETITIVE);
     let told =
@@ -119,7 +127,9 @@ fn whoever_approves_is_told_that_it_can_be_had_again_and_nobody_else_is() {
     host.user("alice").run(&format!("jit show {id}")).succeeds().does_not_say(told);
     let approved = host.user("carol").run(&format!("jit approve {id} --json")).succeeds().says(told);
     assert_eq!(approved.json()["state"], "granted");
-    host.user("alice").run("jit drop").succeeds();
+    host.user("carol").run(&format!("jit show {id}")).succeeds().says(told);
+    host.user("carol").run("jit revoke --user alice").succeeds();
+    host.user("carol").run(&format!("jit show {id}")).succeeds().does_not_say(told);
     // What is for a number of sessions is not repeated.
     let id = request("--uses 1");
     host.user("carol").run(&format!("jit approve {id}")).succeeds().does_not_say(told);

@@ -44,7 +44,7 @@ pub fn flood(socket: &Path, way: &str) {
     setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     if way == "connections" {
         // A first crowd, so that there was one however short the flood is.
-        crowd(socket).unwrap();
+        crowd(socket).expect("ten thousand connections: ulimit -Hn must allow as many");
     }
     let (ended, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     for _ in 0..threads {

@@ -48,7 +48,7 @@ pub enum AuditVerb {
         to: PathBuf,
     },
     /// Copy the record to a file while jitd runs (root)
-    #[command(after_help = "Example:\n  jit audit backup /srv/jit-backup.db && jit audit verify --file /srv/jit-backup.db")]
+    #[command(after_help = "Example:\n  jit audit backup /srv/jit-$(date +%F).db && jit audit verify --file /srv/jit-$(date +%F).db")]
     Backup {
         /// A file that is not there yet
         file: PathBuf,

@@ -240,7 +240,12 @@ mod tests {
         assert_eq!(planned(stock, &included("session optional pam_keyinit.so force revoke\n")).unwrap(), ["sudo"]);
         let skipped = "session sufficient pam_keyinit.so\n";
         for (sudo, sudo_i, why, help) in [
-            (format!("{skipped}{whole}"), whole.clone(), "which is then not always run", "write another control for \"sufficient pam_keyinit.so\""),
+            (
+                format!("{skipped}{whole}"),
+                whole.clone(),
+                "which is then not always run",
+                "write another control for \"sufficient pam_keyinit.so\"",
+            ),
             (format!("{stock}{account}"), whole.clone(), "pam_unix.so stands before our account line", "jit disable sudo, then"),
             (format!("{whole}session optional pam_motd.so\n"), whole, "pam_motd.so stands behind our last", "jit disable sudo, then"),
             (
@@ -249,7 +254,12 @@ mod tests {
                 "pam_x.so stands before our last session line",
                 "write another control for \"sufficient pam_x.so\" in sudo",
             ),
-            (stock.to_owned(), included(skipped), "pam.d/sudo-i: our lines (by pam.d/sudo) would not", "optional, or required. Nothing was"),
+            (
+                stock.to_owned(),
+                included(skipped),
+                "pam.d/sudo-i: our lines (by pam.d/sudo) would not",
+                "optional, or required. Nothing was",
+            ),
         ] {
             let Failing::Failed(failure) = planned(&sudo, &sudo_i).unwrap_err() else { panic!("not a failure") };
             let said = format!("{} {}", failure.message, failure.help.unwrap());

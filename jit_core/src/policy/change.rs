@@ -29,18 +29,19 @@ pub struct Change {
 }
 
 impl Change {
-    /// From one policy to another; from none, everything is new that is possible.
+    /// From one policy to another; from none, everything is new: what is possible and what is denied.
     #[must_use]
     pub fn between(old: Option<&Policy>, new: &Policy) -> Self {
-        let after = allowed(new);
-        let Some(old) = old else { return Self { became: cut(after), ceased: Vec::new() } };
-        let before = allowed(old);
+        let nothing = Policy::default();
+        let old = old.unwrap_or(&nothing);
+        let (before, after) = (allowed(old), allowed(new));
         let (denied_before, denied_after) = (denied(old), denied(new));
         let freed = denied_before.difference(&denied_after).map(|what| format!("{what}, no longer denied"));
         let bound = denied_after.difference(&denied_before).map(|what| format!("{what}, now denied"));
-        let became = freed.chain(apart(old, new)).chain(after.difference(&before).cloned()).chain(order::uncovered(old, new));
-        let ceased = bound.chain(apart(new, old)).chain(before.difference(&after).cloned());
-        Self { became: cut(became), ceased: cut(ceased) }
+        // Each cut by itself: many of one sort hide none of the other.
+        let became = [cut(after.difference(&before).cloned().chain(order::uncovered(old, new))), cut(freed.chain(apart(old, new)))];
+        let ceased = [cut(before.difference(&after).cloned()), cut(bound.chain(apart(new, old)))];
+        Self { became: became.concat(), ceased: ceased.concat() }
     }
 }
 

@@ -380,6 +380,15 @@ impl Policy {
         self.repetitive.about(question.subject).filter(move |rule| repeats(rule, question, remote).is_ok())
     }
 
+    /// The rules that would give it again at some hour and from some address, in order.
+    pub fn repeated_some_time_by<'a>(&'a self, question: Question<'a>) -> impl Iterator<Item = &'a RepetitiveRule> {
+        self.repetitive.about(question.subject).filter(move |rule| {
+            let is_on = rule.scope.on.iter().any(|service| service.covers(question.service));
+            let is_as = rule.run_as.as_deref().is_none_or(|run_as| as_allowed(run_as, question).is_ok());
+            is_on && is_as && is_about(&rule.scope, question) == Ok(None)
+        })
+    }
+
     /// What the subject may request now: by which rule, for which service, as whom.
     pub fn requestable_by<'a>(
         &'a self,

@@ -140,11 +140,14 @@ pub async fn list(about: &About, line: &mut Line, actor: Actor) -> Result<(), Go
     let found = about.engine.query(move |snapshot| {
         let policy = policy_of(snapshot);
         let viewer = Viewer { subject: &actor.subject, policy };
-        viewer.sees_all().then(|| views_of(snapshot.state, policy, snapshot.now.wall))
+        let optouts = viewer.sees_all().then(|| views_of(snapshot.state, policy, snapshot.now.wall));
+        (optouts, snapshot.policy.is_some())
     });
     match found.await {
-        Ok(Some(optouts)) => line.send(&UserAnswer::Optouts(optouts)).await,
-        Ok(None) => line.refuse(&Refusal::AuditorsOnly { what: "see all opt-outs" }).await,
+        // Nobody is to read of a policy that is not in force that it has none.
+        Ok((Some(optouts), false)) if optouts.is_empty() => line.refuse(&Refusal::NoPolicy).await,
+        Ok((Some(optouts), _)) => line.send(&UserAnswer::Optouts(optouts)).await,
+        Ok((None, _)) => line.refuse(&Refusal::AuditorsOnly { what: "see all opt-outs" }).await,
         Err(refusal) => line.refuse(&refusal).await,
     }
 }

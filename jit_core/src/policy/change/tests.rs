@@ -91,7 +91,12 @@ fn what_is_no_longer_denied_became_possible_and_what_is_denied_now_ceased() {
     let looser = Change { became: vec!["user:bob may sshd as anybody by d, no longer denied".to_owned()], ceased: Vec::new() };
     assert_eq!(change(deny, &one), looser);
     assert_eq!(change(&format!("{others}{deny}"), &more), Change::default(), "their order is no matter");
-    assert_eq!(Change::between(None, &policy(deny)), Change::default(), "nothing was possible before");
+    assert_eq!(Change::between(None, &policy(deny)), change("", deny), "of a start, what is denied is on record too");
+    // A list that is renamed is long on both sides, and hides nothing else that became possible.
+    let many: Vec<_> = (0..50).map(|number| format!("\"user:u{number}\"")).collect();
+    let many = |name: &str| format!("[[deny]]\nname = \"{name}\"\nwho = [{}]\non = [\"sudo\"]\n", many.join(", "));
+    let renamed = change(&many("a"), &format!("{}{RULE}", many("b")));
+    assert!(renamed.became[0].starts_with("group:ops may sudo as root by ops") && renamed.became.len() == 42, "{renamed:?}");
 }
 
 #[test]
