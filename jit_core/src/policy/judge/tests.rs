@@ -244,6 +244,28 @@ fn what_one_may_ask_for_now_is_listed_by_rule_and_service_without_what_is_forbid
 }
 
 #[test]
+fn what_is_given_again_at_some_hour_and_from_some_address_is_found_at_any() {
+    let policy = read(
+        "[[repetitive]]\nname = \"night\"\nwho = [\"group:ops\"]\non = [\"sudo\"]\nas = [\"db\"]\nhours = [\"mon-sun 22:00-06:00\"]\nzone = \"UTC\"\n\
+         after = { within = \"8h\", times = 4 }\n\
+         [[repetitive]]\nname = \"ssh\"\nwho = [\"user:bob\"]\non = [\"sshd\"]\nfrom = [\"10.0.0.0/8\"]\nafter = { within = \"8h\", times = 4 }\n",
+    );
+    let found = |subject: &Subject, service: &str, run_as: &str| {
+        let (service, run_as) = (Service::new(service), RunAs::as_typed(run_as));
+        let question = Question { subject, service: &service, run_as: Some(&run_as), at: WallTime::parse(NOON).unwrap() };
+        policy.repeated_some_time_by(question).map(|rule| rule.name.to_string()).collect::<Vec<_>>()
+    };
+    let [alice, bob, erin] = ["alice", "bob", "erin"].map(subject);
+    assert_eq!(found(&alice, "sudo", "db"), ["night"]);
+    assert_eq!(found(&bob, "sshd", "self"), ["ssh"]);
+    for (subject, service, run_as) in [(&alice, "sudo", "root"), (&alice, "su", "db"), (&erin, "sudo", "db"), (&alice, "sshd", "self")] {
+        assert_eq!(found(subject, service, run_as), [""; 0], "{service} {run_as}");
+    }
+    let unknown = Subject { groups: Groups::unknown(), ..alice.clone() };
+    assert_eq!(found(&unknown, "sudo", "db"), [""; 0], "whose groups cannot be looked up gets nothing again");
+}
+
+#[test]
 fn whose_wish_no_maximum_covers_is_told_the_most_that_some_rule_allows() {
     let rule = |name: &str, max: &str, uses: &str| {
         format!("[[grant]]\nname = \"{name}\"\nwho = [\"any\"]\non = [\"sudo\"]\napprove = []\nfor = {{ max = \"{max}\" }}\n{uses}\n")
