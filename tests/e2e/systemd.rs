@@ -141,6 +141,29 @@ fn a_daemon_that_nobody_asks_does_next_to_nothing() {
     assert!(hundredths <= 5, "{hundredths} hundredths of a second in five");
 }
 
+/// As docs/operations.md has it.
+#[test]
+fn a_backup_is_put_back_though_others_go_on_asking() {
+    let host = booted();
+    host.grant("alice", "sudo", "carol");
+    host.root().run("jit audit backup /root/backup.db").succeeds();
+    host.user("carol").run("jit revoke --user alice").succeeds();
+    host.user("alice").run("sudo -n true").fails();
+    host.root().run("systemctl stop jitd.socket jitd-user.socket jitd").succeeds();
+    // Whoever asks would start a jitd whose sockets are there, while its file is replaced.
+    host.user("bob").run("jit status").exits(3);
+    let put_back = "set -e
+        mkdir -m 0700 /root/old && mv /var/lib/jit/events.db* /root/old/
+        jit audit verify --file /root/backup.db
+        install -o jitd -g jitd -m 0600 /root/backup.db /var/lib/jit/events.db
+        systemctl start jitd";
+    host.root().run(put_back).succeeds().says("chain whole");
+    host.root().run("systemctl is-active jitd.socket jitd-user.socket jitd").succeeds();
+    host.user("alice").run("sudo -n id -un").succeeds().says("root");
+    host.root().run("jit audit verify").succeeds().says("chain whole");
+    host.root().run("jit audit verify --file /root/old/events.db").succeeds().says("chain whole");
+}
+
 #[test]
 fn a_crash_loop_closes_no_socket_and_ends_as_soon_as_its_cause_does() {
     let host = booted();
