@@ -56,7 +56,7 @@ fn an_emergency_lets_in_at_once_tells_others_and_holds_the_next_one_until_it_was
     host.user("alice").run("sudo -n id -un").fails();
     host.user("alice").run("jit emergency").exits(2).says("--reason");
     let said = host.user("alice").run("jit emergency --reason 'INC-42 database down'").succeeds();
-    let said = said.says("You are in until").says("carol was told").says("group leads must review by").says("Left: 2 of 3 in 7d");
+    let said = said.says("You are in until").says("carol was told").says("group leads must review by tomorrow ").says("Left: 2 of 3 in 7d");
     let id = said.stdout[said.stdout.find("G-").unwrap()..][..10].to_owned();
     carol.expect("jit: alice took the emergency oncall for sudo: INC-42 database down");
     host.user("alice").run("sudo -n id -un").succeeds().says("root");

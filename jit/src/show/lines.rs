@@ -18,7 +18,7 @@ pub enum Reader {
 /// How long a request waits, and for whom.
 fn waiting(clock: Clock, request: &RequestView) -> String {
     let whom = approvers(&request.approvers, &request.stages);
-    format!("{} waits for {whom} until {}.", safe(&request.id), clock.short(request.lapses))
+    format!("{} waits for {whom} until {}.", safe(&request.id), clock.spoken(request.lapses))
 }
 
 /// A request of one's own was filed.
@@ -105,11 +105,11 @@ pub fn taken(clock: Clock, taken: &TakenView) -> String {
         [one] => format!("{one} was told."),
         several => format!("{} were told.", all_of(several)),
     };
-    let due = grant.review.as_ref().map(|review| clock.short(review.due)).unwrap_or_default();
+    let due = grant.review.as_ref().map(|review| clock.spoken(review.due)).unwrap_or_default();
     let per = jit_core::span::Span::from_secs(*per_s);
     format!(
         "You are in until {}. {told} {} must review by {due}, or your next one is refused. Left: {left} of {times} in {per}. Give it back: jit drop {}",
-        clock.short(grant.until),
+        clock.spoken(grant.until),
         safe(reviewers),
         safe(&grant.id)
     )
@@ -125,16 +125,16 @@ pub fn reviewed(grant: &GrantView) -> String {
 fn time(clock: Clock, request: &RequestView, grant: Option<&GrantView>) -> String {
     match grant {
         Some(GrantView { state, starts: Some(starts), until, .. }) if state == "waiting" => {
-            format!("from {} until {}", clock.short(*starts), clock.short(*until))
+            format!("from {} until {}", clock.spoken(*starts), clock.spoken(*until))
         }
         Some(grant) if grant.state == "waiting" => {
-            format!("for {}, beginning with the first use, which must be before {}", about(request.for_s), clock.short(grant.until))
+            format!("for {}, beginning with the first use, which must be before {}", about(request.for_s), clock.spoken(grant.until))
         }
-        Some(grant) => format!("until {}", clock.short(grant.until)),
+        Some(grant) => format!("until {}", clock.spoken(grant.until)),
         None => {
             let since = request.decided.as_ref().map_or(request.submitted, |decided| decided.at);
             let until = WallTime::from_millis(since.0).plus(jit_core::span::Span::from_secs(request.for_s));
-            format!("until {}", clock.short(Moment(until.as_millis())))
+            format!("until {}", clock.spoken(Moment(until.as_millis())))
         }
     }
 }

@@ -48,6 +48,13 @@ impl Clock {
         then.format(form).to_string()
     }
 
+    /// The same in a sentence, behind "until", "by" or "before": `tomorrow 15:34`.
+    pub fn spoken(self, moment: Moment) -> String {
+        let then = self.at(moment);
+        let is_tomorrow = (self.zone)(self.now).date_naive().succ_opt() == Some(then.date_naive());
+        if is_tomorrow { then.format("tomorrow %H:%M").to_string() } else { self.short(moment) }
+    }
+
     /// The second, and the day too if it is not today.
     pub fn second(self, moment: Moment) -> String {
         let then = self.at(moment);
@@ -232,6 +239,14 @@ mod tests {
             ("2026-12-01T15:34:00Z", "2026-12-01 15:34"),
         ] {
             assert_eq!(clock.short(moment(time)), shown);
+        }
+        for (time, said) in [
+            ("2026-11-23T23:59:00Z", "23:59"),
+            ("2026-11-24T00:00:00Z", "tomorrow 00:00"),
+            ("2026-11-24T23:59:00Z", "tomorrow 23:59"),
+            ("2026-11-25T00:00:00Z", "Wed 00:00"),
+        ] {
+            assert_eq!(clock.spoken(moment(time)), said);
         }
         assert_eq!(clock.second(moment("2026-11-23T15:04:05Z")), "15:04:05");
         assert_eq!(clock.second(moment("2026-11-22T15:04:05Z")), "2026-11-22 15:04:05");
