@@ -139,7 +139,8 @@ fn the_mapped_uids_of_somebodys_user_namespace_hold_no_slot() {
     host.user("alice").run("sudo -n id -un").succeeds().says("root");
 }
 
-/// What times it costs is in docs/performance.md, by `jit_benches floods`: the machine that tests run on is busy.
+/// How long a check takes beside each is in docs/performance.md (`jit_benches floods`), and not judged here: the machine that tests run
+/// on is busy.
 #[test]
 fn whatever_one_user_floods_the_socket_with_none_of_roots_checks_fails() {
     let host = Host::with(|host| host.people()).start();

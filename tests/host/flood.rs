@@ -40,10 +40,10 @@ impl Host {
         Checks { median, worst, failed }
     }
 
-    /// Floods in this way from bob's account, who is not kept from anything by it, as nobody is.
+    /// A flood in this way from bob's account, beside which alice, who has a grant, comes in by sudo, and root is answered.
     ///
     /// # Panics
-    /// Somebody else is: alice, who has a grant, at sudo, or root at jitd.
+    /// One of them is not.
     #[must_use]
     pub fn flood(&self, way: &str, times: usize) -> Flood {
         let quiet = self.checks(times);

@@ -1,6 +1,7 @@
 //! The gate's lines in `/etc/pam.d`: put in, proved, confirmed, put back, taken out.
 //!
-//! - `stack`: what a PAM file says, and the same with our lines or without them; `control`: what a line does with an answer; pure.
+//! - `stack`: what a PAM file says, and the same with our lines or without them; `stack::order`: whether ours are run as they must be;
+//!   `control`: what a line does with an answer; pure.
 //! - `plan`: what is changed for a service.
 //! - `lock`: one jit at a time.
 //! - `files`: a file is replaced as a whole, or not at all.
